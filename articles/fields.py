@@ -1,0 +1,75 @@
+"""Two kinds of column: a week, and a body of sanitised HTML."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from ckeditor.fields import RichTextField
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.fields import Field
+from django.utils.translation import gettext_lazy as _
+
+from newsroom import html
+from newsroom.weeks import NotAWeek, Week
+
+
+class WeekFormField(forms.DateField):
+    """Takes any day and means its week."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.monday if isinstance(value, Week) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, Week):
+            return value
+        day = super().to_python(value)
+        return None if day is None else Week.containing(day)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class WeekField(models.DateField):
+    """A Week, stored as its Monday."""
+
+    description = _("Week")
+
+    def from_db_value(self, value: dt.date | None, *_args: object) -> Week | None:
+        return None if value is None else Week(value)
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or isinstance(value, Week):
+            return value
+        day = super().to_python(value)
+        try:
+            return None if day is None else Week(day)
+        except NotAWeek as error:
+            raise ValidationError(str(error)) from error
+
+    def get_prep_value(self, value: Any) -> Any:
+        week = self.to_python(value)
+        return None if week is None else week.monday
+
+    def value_to_string(self, obj: models.Model) -> str:
+        week = self.value_from_object(obj)
+        return "" if week is None else str(week)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        monday = value if prepared else self.get_prep_value(value)
+        return connection.ops.adapt_datefield_value(monday)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        # Past DateField's own formfield, which insists on its class.
+        return Field.formfield(self, **{"form_class": WeekFormField, **kwargs})
+
+
+class BodyField(RichTextField):
+    """HTML from the editor. Whatever is saved has gone through the one sanitiser."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        cleaned = html.clean(super().pre_save(model_instance, add) or "")
+        setattr(model_instance, self.attname, cleaned)
+        return cleaned

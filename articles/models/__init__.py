@@ -1,0 +1,26 @@
+"""What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
+
+from articles.models.articles import Article, ArticleText, Verdict
+from articles.models.digests import Digest, DigestEntry
+from articles.models.languages import (
+    ArticleLanguage,
+    CannotPublish,
+    Correction,
+    Draft,
+)
+from articles.models.masthead import Author, Masthead, Topic
+
+__all__ = [
+    "Article",
+    "ArticleLanguage",
+    "ArticleText",
+    "Author",
+    "CannotPublish",
+    "Correction",
+    "Digest",
+    "DigestEntry",
+    "Draft",
+    "Masthead",
+    "Topic",
+    "Verdict",
+]

@@ -1,0 +1,209 @@
+"""The article, and which of them a reader of a language may see."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from slugify import slugify
+
+from articles.fields import BodyField, WeekField
+from articles.models.languages import ArticleLanguage
+from articles.models.masthead import Author, Topic
+from newsroom import html, languages
+
+if TYPE_CHECKING:
+    from newsroom.weeks import Week
+
+# Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
+TRANSLITERATION = {"be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"]]}
+
+
+class Verdict(models.TextChoices):
+    """What became of the topic's situation that week."""
+
+    IMPROVED = "improved", _("Improved")
+    UNCHANGED = "unchanged", _("Has not changed")
+    WORSENED = "worsened", _("Got worse")
+
+
+@dataclass(frozen=True)
+class ArticleText:
+    """One language of an article, as it is saved."""
+
+    language: str
+    title: str
+    lead: str
+    body: str
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.title or self.lead or self.body)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when what is said changes; see newsroom.html.fingerprint."""
+        return html.fingerprint(self.title, self.lead, self.body)
+
+    @property
+    def slug(self) -> str:
+        """For the address only; the id is the key."""
+        own_letters = TRANSLITERATION.get(self.language, ())
+        return slugify(self.title, max_length=80, word_boundary=True, replacements=own_letters)
+
+
+class ArticleQuerySet(models.QuerySet["Article"]):
+    """Adjectives filter, `with_*` fetches."""
+
+    def not_withdrawn(self) -> ArticleQuerySet:
+        return self.filter(withdrawn_at__isnull=True)
+
+    def in_language(self, *codes: str) -> ArticleQuerySet:
+        """Published in at least one of these languages."""
+        public = ArticleLanguage.objects.public().filter(
+            article=models.OuterRef("pk"), language__in=codes
+        )
+        return self.not_withdrawn().filter(models.Exists(public))
+
+    def public(self) -> ArticleQuerySet:
+        """Published in at least one language."""
+        return self.in_language(*languages.codes())
+
+    def of_week(self, week: Week) -> ArticleQuerySet:
+        return self.filter(week=week)
+
+    def newest_first(self) -> ArticleQuerySet:
+        return self.order_by("-week", "topic__position", "-pk")
+
+    def in_topic_order(self) -> ArticleQuerySet:
+        return self.order_by("topic__position", "topic__code", "pk")
+
+    def with_everything(self) -> ArticleQuerySet:
+        """Whatever a page of articles shows, in a fixed number of queries."""
+        return self.select_related("topic").prefetch_related("article_languages", "authors")
+
+
+class Article(models.Model):
+    """One commentary: topic, week, verdict, and title, lead and body in each language."""
+
+    topic = models.ForeignKey(
+        Topic, models.PROTECT, verbose_name=_("topic"), null=True, blank=True
+    )
+    week = WeekField(
+        _("week"),
+        null=True,
+        blank=True,
+        help_text=_("Any day of it; the week is named by its Monday."),
+    )
+    verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        verbose_name=_("owner"),
+        related_name="articles",
+    )
+    authors = models.ManyToManyField(
+        Author, verbose_name=_("authors"), blank=True, related_name="articles"
+    )
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    lead = models.TextField(_("lead"), blank=True)
+    body = BodyField(_("body"), blank=True)
+    cover = models.ImageField(_("cover"), upload_to="covers/", blank=True)
+    cover_credit = models.CharField(_("credit of the cover"), max_length=200, blank=True)
+    imported_as = models.CharField(max_length=200, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), editable=False)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True, editable=False)
+
+    objects = ArticleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("article"), _("articles")
+        ordering = ["-week", "topic__position", "-pk"]
+        permissions = [
+            ("publish_article", _("Can publish, correct and withdraw")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["topic", "week"],
+                condition=models.Q(withdrawn_at__isnull=True) & ~models.Q(verdict=""),
+                name="one_verdict_per_topic_and_week",
+                violation_error_message=_(
+                    "Another article already gives the verdict on this topic for this week."
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["imported_as"],
+                condition=~models.Q(imported_as=""),
+                name="nothing_imported_twice",
+            ),
+        ]
+        indexes = [models.Index(fields=["week"]), models.Index(fields=["topic", "-week"])]
+
+    def __str__(self) -> str:
+        return self.any_text().title or str(_("Untitled"))
+
+    def get_absolute_url(self) -> str:
+        """The page in the language of the moment, or in one that there is."""
+        return self.path_in(get_language() or languages.default())
+
+    def path_in(self, language: str) -> str:
+        """`/be/307/slug/`, the slug being that language's title's."""
+        slug = self.text_in(language).slug or self.any_text().slug
+        return (
+            reverse("article", args=[language, self.pk, slug])
+            if slug
+            else reverse("article", args=[language, self.pk])
+        )
+
+    # --- Texts ---------------------------------------------------------------------
+
+    def text_in(self, language: str) -> ArticleText:
+        """One language's text, empty where there is none. Never another language's."""
+        return ArticleText(
+            language,
+            getattr(self, f"title_{language}") or "",
+            getattr(self, f"lead_{language}") or "",
+            getattr(self, f"body_{language}") or "",
+        )
+
+    def texts(self) -> list[ArticleText]:
+        """What has been written, in the order of the languages."""
+        every = [self.text_in(code) for code in languages.codes()]
+        return [text for text in every if not text.is_empty]
+
+    def any_text(self) -> ArticleText:
+        """A text to name the article by: in the language of the moment if there is one."""
+        here = self.text_in(get_language() or languages.default())
+        return here if here.title else next(iter(self.texts()), here)
+
+    @property
+    def public_languages(self) -> list[str]:
+        """Where it can be read, in the order of the languages."""
+        if self.withdrawn_at is not None:
+            return []
+        public = {row.language for row in self.article_languages.all() if row.is_public}
+        return [code for code in languages.codes() if code in public]
+
+    def public_text(self, preferences: list[str]) -> ArticleText | None:
+        """The first published of the languages asked for; None where none is."""
+        public = self.public_languages
+        return next((self.text_in(code) for code in preferences if code in public), None)
+
+    # --- States --------------------------------------------------------------------
+
+    def first_published_at(self) -> dt.datetime | None:
+        """When the first of its public languages came out."""
+        dates = [row.published_at for row in self.article_languages.all() if row.is_public]
+        return min((date for date in dates if date), default=None)
+
+    def mark_withdrawn(self, now: dt.datetime) -> bool:
+        """Takes the whole article back, in every language. False if it was so already."""
+        changed = type(self).objects.not_withdrawn().filter(pk=self.pk).update(withdrawn_at=now)
+        self.refresh_from_db(fields=["withdrawn_at"])
+        return bool(changed)

@@ -1,0 +1,110 @@
+"""The week's digest: an introduction and an ordered choice of articles."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from articles.fields import WeekField
+from articles.models.articles import Article
+from newsroom import languages
+
+
+class DigestStatus(models.TextChoices):
+    """open → approved → open again when something in it changes before it went."""
+
+    OPEN = "open", _("Open")
+    APPROVED = "approved", _("Approved")
+
+
+class Digest(models.Model):
+    """One week's issue."""
+
+    week = WeekField(
+        _("week"), unique=True, help_text=_("Any day of it; the week is named by its Monday.")
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=DigestStatus, default=DigestStatus.OPEN, editable=False
+    )
+    introduction = models.TextField(
+        _("introduction"), blank=True, help_text=_("Plain text; an empty line starts a paragraph.")
+    )
+    articles = models.ManyToManyField(Article, through="DigestEntry", related_name="digests")
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("approved by"),
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("digest"), _("digests")
+        ordering = ["-week"]
+        permissions = [("approve_digest", _("Can approve and send"))]
+
+    def __str__(self) -> str:
+        return self.week.label(get_language() or languages.default())
+
+    def get_absolute_url(self) -> str:
+        return reverse("week", args=[get_language() or languages.default(), self.week])
+
+    @property
+    def is_approved(self) -> bool:
+        return self.status == DigestStatus.APPROVED
+
+    def introduction_in(self, language: str) -> str:
+        """The introduction in that language only; empty where there is none."""
+        return getattr(self, f"introduction_{language}") or ""
+
+    def ordered_articles(self) -> list[Article]:
+        """The choice in its order, without what has been withdrawn meanwhile."""
+        entries = self.entries.select_related("article__topic").prefetch_related(
+            "article__article_languages", "article__authors"
+        )
+        return [entry.article for entry in entries if entry.article.public_languages]
+
+    def mark_approved(self, by: object, now: dt.datetime) -> None:
+        """Says who let it go and when."""
+        self.status = DigestStatus.APPROVED
+        self.approved_at, self.approved_by = now, by  # type: ignore[assignment]
+        self.save(update_fields=["status", "approved_at", "approved_by"])
+
+    def reopen(self) -> bool:
+        """Lets it be changed and approved anew; False if it was open."""
+        if not self.is_approved:
+            return False
+        self.status = DigestStatus.OPEN
+        self.approved_at = self.approved_by = None
+        self.save(update_fields=["status", "approved_at", "approved_by"])
+        return True
+
+
+class DigestEntry(models.Model):
+    """An article's place in a digest."""
+
+    digest = models.ForeignKey(Digest, models.CASCADE, related_name="entries")
+    article = models.ForeignKey(
+        Article, models.CASCADE, verbose_name=_("article"), related_name="digest_entries"
+    )
+    position = models.PositiveSmallIntegerField(_("position"), default=0, db_index=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("article"), _("articles")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["digest", "article"], name="an_article_once_in_a_digest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.article)

@@ -1,0 +1,1 @@
+"""The list, the letter and its sending."""

@@ -1,0 +1,152 @@
+"""The ledger: one row for each letter to each reader, and the lanes that send them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from articles.models import Digest
+from newsletter.models.mailings import Mailing, Variant
+from newsletter.models.subscribers import Subscriber
+
+
+class DeliveryStatus(models.TextChoices):
+    """pending → claimed → handed over → sent | retry | failed | uncertain; or excluded."""
+
+    PENDING = "pending", _("Waiting")
+    CLAIMED = "claimed", _("Claimed")
+    HANDED_OVER = "handed", _("Handed over")
+    SENT = "sent", _("Sent")
+    RETRY = "retry", _("To be tried again")
+    FAILED = "failed", _("Failed")
+    UNCERTAIN = "uncertain", _("Uncertain")
+    EXCLUDED = "excluded", _("Excluded")
+
+
+TO_SEND = frozenset({DeliveryStatus.PENDING, DeliveryStatus.RETRY})
+"""A lane may claim them."""
+IN_FLIGHT = frozenset({DeliveryStatus.CLAIMED, DeliveryStatus.HANDED_OVER})
+"""In the hands of a lane."""
+STILL_TO_SEND = TO_SEND | IN_FLIGHT
+"""The mailing is not over while one of these is left."""
+NEVER_ARRIVED = frozenset({DeliveryStatus.FAILED, DeliveryStatus.EXCLUDED})
+"""The reader certainly has not got this letter, so another mailing may carry the digest."""
+
+
+class DeliveryKind(models.TextChoices):
+    """Why somebody gets the letter."""
+
+    WEEKLY = "weekly", _("The week’s letter")
+    LATEST = "latest", _("The latest letter, at once after confirming")
+
+
+class Reason(models.TextChoices):
+    """Why a delivery did not end as sent. Codes only: a relay's text quotes the address."""
+
+    NONE = "", _("–")
+    LATER = "later", _("The relay asked to try later")
+    GONE = "gone", _("The mailbox does not exist")
+    REFUSED = "refused", _("The relay refused us")
+    TOO_OFTEN = "too often", _("Given up after two days of trying")
+    CONNECTION = "connection", _("The connection broke")
+    LANE_DIED = "lane died", _("The worker died meanwhile")
+    NOT_ACTIVE = "not active", _("No longer subscribed")
+    CANCELLED = "cancelled", _("The mailing was cancelled")
+    UNSENDABLE = "unsendable", _("The address cannot be opened or written to")
+
+
+class Lane(models.Model):
+    """One worker slot on one mailing; its lease says that it is alive."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="lanes")
+    slot = models.PositiveSmallIntegerField(_("slot"))
+    started_at = models.DateTimeField(_("started"))
+    lease_until = models.DateTimeField(_("lease until"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("lane"), _("lanes")
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "slot"], name="one_lane_per_slot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.slot}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Adjectives filter; "now" is an argument."""
+
+    def of_mailing(self, mailing: Mailing) -> DeliveryQuerySet:
+        return self.filter(mailing=mailing)
+
+    def to_send(self, now: dt.datetime) -> DeliveryQuerySet:
+        """A lane may claim them now."""
+        return self.filter(status__in=TO_SEND, due_at__lte=now)
+
+    def still_to_send(self) -> DeliveryQuerySet:
+        return self.filter(status__in=STILL_TO_SEND)
+
+    def uncertain(self) -> DeliveryQuerySet:
+        return self.filter(status=DeliveryStatus.UNCERTAIN)
+
+
+class Delivery(models.Model):
+    """One variant of a mailing to one subscriber."""
+
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries")
+    digest = models.ForeignKey(Digest, models.PROTECT, related_name="+")
+    variant = models.ForeignKey(Variant, models.PROTECT, related_name="+")
+    # Forgets its reader after thirty days and keeps its count.
+    subscriber = models.ForeignKey(
+        Subscriber, models.SET_NULL, related_name="deliveries", null=True
+    )
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=DeliveryKind, default=DeliveryKind.WEEKLY
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING
+    )
+    reason = models.CharField(_("reason"), max_length=12, choices=Reason, blank=True)
+    provider = models.CharField(_("provider"), max_length=20)
+    # Not a foreign key: a lane's row goes when it ends, and its letters still name it.
+    lane = models.UUIDField(_("lane"), null=True, blank=True)
+    relay = models.CharField(_("relay"), max_length=100, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    due_at = models.DateTimeField(_("due"))
+    handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
+    reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)
+    enhanced_code = models.CharField(_("enhanced code"), max_length=11, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("delivery"), _("deliveries")
+        constraints = [
+            # Whatever the edition: who moves from one to another gets the week's digest once.
+            models.UniqueConstraint(
+                fields=["digest", "subscriber"],
+                condition=~models.Q(status__in=["failed", "excluded"]),
+                name="one_live_delivery_per_digest_and_subscriber",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=["claimed", "handed"])
+                | models.Q(lane__isnull=False),
+                name="in_flight_has_a_lane",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["mailing", "status", "due_at"]),
+            models.Index(
+                fields=["lane"],
+                condition=models.Q(status__in=["claimed", "handed"]),
+                name="in_flight_by_lane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.get_status_display()}"

@@ -1,0 +1,215 @@
+"""A digest in one edition, frozen, and the state of its sending."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+
+from articles.models import Article, Digest
+from newsletter.models.editions import Edition
+from newsletter.models.variants import VariantKind
+from newsroom import languages
+
+GRACE = dt.timedelta(hours=6)
+"""How late a mailing may still start by itself; after that a person decides."""
+
+
+class MailingStatus(models.TextChoices):
+    """approved → scheduled → sending ⇄ paused → sent | cancelled; held for a person."""
+
+    APPROVED = "approved", _("Approved")
+    SCHEDULED = "scheduled", _("Scheduled")
+    HELD = "held", _("Held for a person")
+    SENDING = "sending", _("Sending")
+    PAUSED = "paused", _("Paused")
+    SENT = "sent", _("Sent")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+NOT_BEGUN = frozenset({MailingStatus.APPROVED, MailingStatus.SCHEDULED, MailingStatus.HELD})
+UNDER_WAY = frozenset({MailingStatus.SENDING, MailingStatus.PAUSED})
+ENDED = frozenset({MailingStatus.SENT, MailingStatus.CANCELLED})
+
+
+class MailingStuck(Exception):
+    """What was asked is not possible in the mailing's state; says what is."""
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    """Adjectives filter; "now" is an argument."""
+
+    def not_cancelled(self) -> MailingQuerySet:
+        return self.exclude(status=MailingStatus.CANCELLED)
+
+    def not_begun(self) -> MailingQuerySet:
+        return self.filter(status__in=NOT_BEGUN)
+
+    def sending(self) -> MailingQuerySet:
+        return self.filter(status=MailingStatus.SENDING)
+
+    def due(self, now: dt.datetime) -> MailingQuerySet:
+        """Scheduled, its hour has come and is not too long past."""
+        return self.filter(
+            status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - GRACE
+        )
+
+    def too_late(self, now: dt.datetime) -> MailingQuerySet:
+        """Scheduled, but its hour is so long past that a person has to decide."""
+        return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now - GRACE)
+
+    def carrying(self, article: Article, *codes: str) -> MailingQuerySet:
+        """Their frozen letters show this article in one of these languages."""
+        return self.filter(
+            contents__article=article, contents__language__in=codes
+        ).distinct()
+
+
+class Mailing(models.Model):
+    """One digest in one edition."""
+
+    digest = models.ForeignKey(
+        Digest, models.PROTECT, verbose_name=_("digest"), related_name="mailings"
+    )
+    edition = models.ForeignKey(
+        Edition, models.PROTECT, verbose_name=_("edition"), related_name="mailings"
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=MailingStatus, default=MailingStatus.APPROVED
+    )
+    revision = models.PositiveSmallIntegerField(_("revision"), default=1)
+    due_at = models.DateTimeField(_("due"))
+    approved_at = models.DateTimeField(_("approved"))
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("approved by"),
+        null=True,
+        related_name="+",
+    )
+    launched_at = models.DateTimeField(_("launched"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    pause_reason = models.CharField(_("reason of the pause"), max_length=300, blank=True)
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("mailing"), _("mailings")
+        ordering = ["-approved_at", "pk"]
+        permissions = [("send_mailing", _("Can send, pause and cancel"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["digest", "edition"],
+                condition=~models.Q(status="cancelled"),
+                name="one_mailing_per_digest_and_edition",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=["sending", "paused", "sent"])
+                | models.Q(launched_at__isnull=False),
+                name="what_was_sent_was_launched",
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "due_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.digest.week.label(languages.default())}, {self.edition}"
+
+    def _move(self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object) -> bool:
+        """One conditional UPDATE, so that of two who ask at once only one is answered yes."""
+        changed = type(self).objects.filter(pk=self.pk, status__in=out_of).update(
+            status=into, **fields
+        )
+        self.refresh_from_db()
+        return bool(changed)
+
+    def _must_move(
+        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
+    ) -> bool:
+        """As `_move`; already being there is fine, being elsewhere raises MailingStuck."""
+        if self._move(into, out_of, **fields):
+            return True
+        if self.status == into:
+            return False
+        raise MailingStuck(
+            __("This mailing is “%(status)s”, so it cannot become “%(wanted)s”.")
+            % {"status": self.get_status_display(), "wanted": into.label}
+        )
+
+    def schedule(self, now: dt.datetime) -> bool:
+        """Lets it wait for its hour, or for a person if that is long past."""
+        late = self.due_at <= now - GRACE
+        into = MailingStatus.HELD if late else MailingStatus.SCHEDULED
+        return self._must_move(into, frozenset({MailingStatus.APPROVED}))
+
+    def hold(self) -> bool:
+        """It missed its hour: a person decides."""
+        return self._must_move(MailingStatus.HELD, frozenset({MailingStatus.SCHEDULED}))
+
+    def begin(self, now: dt.datetime) -> bool:
+        """Opens the sending; False if somebody else has."""
+        return self._must_move(MailingStatus.SENDING, NOT_BEGUN, launched_at=now)
+
+    def pause(self, reason: str = "") -> bool:
+        """No lane hands over another letter once this has returned."""
+        return self._must_move(
+            MailingStatus.PAUSED, frozenset({MailingStatus.SENDING}), pause_reason=reason
+        )
+
+    def resume(self) -> bool:
+        return self._must_move(
+            MailingStatus.SENDING, frozenset({MailingStatus.PAUSED}), pause_reason=""
+        )
+
+    def mark_sent(self, now: dt.datetime) -> bool:
+        """Nothing is left to send. False if it is not sending."""
+        return self._move(
+            MailingStatus.SENT, frozenset({MailingStatus.SENDING}), ended_at=now
+        )
+
+    def mark_cancelled(self, now: dt.datetime) -> bool:
+        """Ends it for good; see newsletter.mailing.cancel for what becomes of its letters."""
+        return self._must_move(MailingStatus.CANCELLED, NOT_BEGUN | UNDER_WAY, ended_at=now)
+
+
+class MailingContent(models.Model):
+    """Which article a frozen mailing shows, and in which language."""
+
+    mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="contents")
+    article = models.ForeignKey(Article, models.PROTECT, related_name="+")
+    language = models.CharField(_("language"), max_length=12, choices=languages.choices)
+    position = models.PositiveSmallIntegerField(_("position"))
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "article"], name="an_article_once_in_a_mailing"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.article_id} {self.language}"
+
+
+class Variant(models.Model):
+    """The frozen bytes of a mailing, one row a kind and revision."""
+
+    mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="variants")
+    kind = models.CharField(_("kind"), max_length=10, choices=VariantKind)
+    revision = models.PositiveSmallIntegerField(_("revision"), default=1)
+    subject = models.CharField(_("subject"), max_length=200)
+    content = models.BinaryField(_("letter"))
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("variant"), _("variants")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "kind", "revision"], name="one_variant_per_kind_and_revision"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

@@ -1,0 +1,206 @@
+"""The list: sealed addresses, and hashes of those who must not be written to."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.models.editions import Edition
+from newsletter.models.variants import VariantKind
+from newsroom import languages
+from newsroom.sealing import WorkerKeys
+
+COUNTERS_FROM_ZERO = 63
+
+
+def random_id() -> int:
+    """A row's id that tells neither how many there are nor who came when."""
+    return secrets.randbits(COUNTERS_FROM_ZERO)
+
+
+class SignUp(models.Model):
+    """What the form took in: sealed for a worker, and gone once the worker has seen it."""
+
+    sealed_address = models.BinaryField(_("sealed address"))
+    edition = models.ForeignKey(Edition, models.CASCADE, related_name="+")
+    variant = models.CharField(max_length=10, choices=VariantKind, default=VariantKind.FULL)
+    language = models.CharField(_("language"), max_length=12, choices=languages.choices)
+    wording = models.PositiveSmallIntegerField(_("wording of the consent"))
+    arrived_at = models.DateTimeField(_("arrived"), db_index=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("sign-up"), _("sign-ups")
+        ordering = ["arrived_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class SubscriberStatus(models.TextChoices):
+    """pending → active → left | bounced | complained."""
+
+    PENDING = "pending", _("Pending")
+    ACTIVE = "active", _("Active")
+    LEFT = "left", _("Left")
+    BOUNCED = "bounced", _("Bounced")
+    COMPLAINED = "complained", _("Complained")
+
+
+GONE = frozenset(
+    {SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED}
+)
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    """Adjectives filter."""
+
+    def active(self) -> SubscriberQuerySet:
+        return self.filter(status=SubscriberStatus.ACTIVE)
+
+    def of_edition(self, edition: Edition) -> SubscriberQuerySet:
+        return self.filter(edition=edition)
+
+    def awaiting_confirmation_mail(self) -> SubscriberQuerySet:
+        """To be asked whether it was they who signed up."""
+        return self.filter(
+            status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False
+        ).exclude(sealed_address=b"")
+
+
+class Subscriber(models.Model):
+    """A reader of the letter: a sealed address, its keyed hash, and what they chose."""
+
+    id = models.BigIntegerField(primary_key=True, default=random_id, editable=False)
+    sealed_address = models.BinaryField(_("sealed address"))
+    key_generation = models.PositiveSmallIntegerField(_("key generation"))
+    address_hash = models.BinaryField(
+        _("keyed hash of the address"), max_length=32, unique=True, null=True
+    )
+    provider = models.CharField(_("provider"), max_length=20)
+    edition = models.ForeignKey(
+        Edition, models.PROTECT, verbose_name=_("edition"), related_name="subscribers"
+    )
+    variant = models.CharField(
+        _("variant"), max_length=10, choices=VariantKind, default=VariantKind.FULL
+    )
+    language = models.CharField(_("language"), max_length=12, choices=languages.choices)
+    status = models.CharField(
+        _("status"), max_length=10, choices=SubscriberStatus, default=SubscriberStatus.PENDING
+    )
+    signed_up_at = models.DateTimeField(_("signed up"))
+    wording = models.PositiveSmallIntegerField(_("wording of the consent"), default=0)
+    confirmation_due_at = models.DateTimeField(null=True, blank=True)
+    confirmation_sent_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("subscriber"), _("subscribers")
+        permissions = [("import_subscribers", _("Can import subscribers"))]
+        indexes = [
+            models.Index(fields=["edition", "status"]),
+            models.Index(
+                fields=["confirmation_due_at"],
+                condition=models.Q(confirmation_due_at__isnull=False),
+                name="confirmation_due",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(status="active") | models.Q(confirmed_at__isnull=False),
+                name="active_was_confirmed",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=["left", "bounced", "complained"])
+                | models.Q(sealed_address=b""),
+                name="gone_has_no_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def sign_up_second(self) -> int:
+        """Tells one sign-up of a reader from the next: an old confirmation does nothing."""
+        return int(self.signed_up_at.timestamp())
+
+    @property
+    def is_gone(self) -> bool:
+        return self.status in GONE
+
+    def put_address(self, address: str, keys: WorkerKeys) -> None:
+        """Seals the address for this row and sets the hash that knows it again. Not saved."""
+        self.sealed_address = keys.seal_address(address, self.pk)
+        self.key_generation = keys.generation
+        self.address_hash = keys.hash_address(address)
+
+    def address(self, keys: WorkerKeys) -> str:
+        """Opens the address. Raises SealBroken or KeyMissing."""
+        return keys.open_address(bytes(self.sealed_address), self.pk, self.key_generation)
+
+    def confirm(self, now: dt.datetime) -> bool:
+        """pending → active; False if it was not pending."""
+        changed = type(self).objects.filter(
+            pk=self.pk, status=SubscriberStatus.PENDING
+        ).update(
+            status=SubscriberStatus.ACTIVE,
+            confirmed_at=now,
+            confirmation_due_at=None,
+            ended_at=None,
+        )
+        if changed:
+            # The reader's own confirmation is what lifts a suppression.
+            Suppression.objects.filter(address_hash=self.address_hash).delete()
+        self.refresh_from_db()
+        return bool(changed)
+
+    def end(self, status: SubscriberStatus, now: dt.datetime) -> bool:
+        """Erases the address and suppresses its hash; False if that was done already.
+
+        Needs no key: the hash on the row is copied. Must run inside a transaction.
+        """
+        changed = (
+            type(self)
+            .objects.filter(pk=self.pk)
+            .exclude(status__in=GONE)
+            .update(
+                status=status,
+                sealed_address=b"",
+                ended_at=now,
+                confirmation_due_at=None,
+            )
+        )
+        if changed and self.address_hash is not None:
+            Suppression.objects.update_or_create(
+                address_hash=bytes(self.address_hash),
+                defaults={"reason": status, "since": now},
+            )
+        self.refresh_from_db()
+        return bool(changed)
+
+
+class Suppression(models.Model):
+    """The keyed hash of an address that must not be written to. Outlives the subscriber."""
+
+    address_hash = models.BinaryField(_("keyed hash of the address"), max_length=32, unique=True)
+    reason = models.CharField(_("reason"), max_length=10, choices=SubscriberStatus)
+    since = models.DateTimeField(_("since"), db_default=Now())
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("suppression"), _("suppressions")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(reason__in=["left", "bounced", "complained"]),
+                name="suppression_has_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_reason_display()

@@ -1,0 +1,155 @@
+"""The one sanitiser, and the one reading of what an editor's HTML says.
+
+What you can type is what survives: the allow-list and the editor's toolbar are both read
+off TOOLS. Whatever else arrives (a paste, an import, an attack) is dropped at save.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import nh3
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One button of the editor, and the tags that it writes."""
+
+    button: str
+    tags: frozenset[str]
+
+
+# A row of tools is a group on the toolbar. A button with no tags only acts on the text.
+TOOLS: tuple[tuple[Tool, ...], ...] = (
+    (Tool("Format", frozenset({"p", "h2", "h3"})),),
+    (Tool("Bold", frozenset({"strong"})), Tool("Italic", frozenset({"em"}))),
+    (Tool("Link", frozenset({"a"})), Tool("Unlink", frozenset())),
+    (
+        Tool("BulletedList", frozenset({"ul", "li"})),
+        Tool("NumberedList", frozenset({"ol", "li"})),
+        Tool("Blockquote", frozenset({"blockquote"})),
+    ),
+    (
+        Tool("PasteText", frozenset()),
+        Tool("RemoveFormat", frozenset()),
+        Tool("Undo", frozenset()),
+        Tool("Redo", frozenset()),
+        Tool("Maximize", frozenset()),
+    ),
+)
+
+ALLOWED_TAGS = {tag for group in TOOLS for tool in group for tag in tool.tags} | {"br"}
+ALLOWED_ATTRIBUTES = {"a": {"href"}}
+ALLOWED_SCHEMES = {"http", "https", "mailto"}
+
+BLOCKS = frozenset({"p", "h2", "h3", "li", "blockquote"})
+WHITE_SPACE = re.compile(r"\s+")
+FINGERPRINT_SCHEME = 1
+
+
+def toolbar() -> list[list[str]]:
+    """The editor's toolbar, as CKEditor wants it."""
+    return [[tool.button for tool in group] for group in TOOLS]
+
+
+def clean(html: str) -> str:
+    """What may be kept of the HTML; empty if nothing of it can be read."""
+    kept = nh3.clean(
+        html,
+        tags=ALLOWED_TAGS,
+        attributes=ALLOWED_ATTRIBUTES,
+        url_schemes=ALLOWED_SCHEMES,
+        link_rel="noopener noreferrer",
+    ).strip()
+    # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
+    return kept if any(block.text for block in blocks(kept)) else ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph, heading, list item or quotation, as plain text."""
+
+    kind: str
+    text: str
+    links: tuple[str, ...] = ()
+
+
+class _Reader(HTMLParser):
+    """Cuts HTML into blocks. Unknown tags are looked through."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[Block] = []
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self._links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in BLOCKS or tag in {"ul", "ol"}:
+            self.end_block()
+            self._open.append(tag)
+        elif tag == "br":
+            self._text.append(" ")
+        elif tag == "a":
+            self._links.extend(value for name, value in attrs if name == "href" and value)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in BLOCKS or tag in {"ul", "ol"}:
+            self.end_block()
+            if tag in self._open:
+                while self._open.pop() != tag:
+                    pass
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+
+    def end_block(self) -> None:
+        text = WHITE_SPACE.sub(" ", "".join(self._text)).strip()
+        if text or self._links:
+            self.blocks.append(Block(self._kind(), text, tuple(self._links)))
+        self._text, self._links = [], []
+
+    def _kind(self) -> str:
+        # A paragraph inside an item or a quotation is that item or quotation.
+        for outer in ("blockquote", "li"):
+            if outer in self._open:
+                if outer == "li" and "ol" in self._open:
+                    return "ol-li"
+                return outer
+        return self._open[-1] if self._open and self._open[-1] in BLOCKS else "p"
+
+
+def blocks(html: str) -> list[Block]:
+    """The HTML's blocks in their order, white space collapsed."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    reader.end_block()
+    return reader.blocks
+
+
+def fingerprint(title: str, lead: str, body: str) -> str:
+    """What one language's text says, as "scheme:SHA-256".
+
+    Built from block structure, text and link targets (NFC, white space collapsed), so that
+    a change of markup or of the sanitiser is no change of text.
+    """
+    digest = hashlib.sha256()
+    for part in _parts(title, lead, body):
+        said = WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", part)).strip()
+        digest.update(said.encode() + b"\0")
+    return f"{FINGERPRINT_SCHEME}:{digest.hexdigest()}"
+
+
+def _parts(title: str, lead: str, body: str) -> Iterator[str]:
+    yield title
+    yield lead
+    for block in blocks(body):
+        yield block.kind
+        yield block.text
+        yield from block.links

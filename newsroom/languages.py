@@ -1,0 +1,43 @@
+"""The languages that the newsroom writes in, in their order; the first is the default."""
+
+from functools import cache
+
+from babel import Locale
+from django.conf import settings
+
+
+def codes() -> list[str]:
+    """The codes, as they stand first in a reader's path."""
+    return [code for code, _ in settings.LANGUAGES]
+
+
+def default() -> str:
+    """The language that `/` answers in."""
+    return settings.LANGUAGE_CODE
+
+
+def is_language(code: str) -> bool:
+    """Whether the newsroom writes in it."""
+    return code in codes()
+
+
+def own_name(code: str) -> str:
+    """A language's name in itself: "Беларуская"."""
+    return str(dict(settings.LANGUAGES)[code])
+
+
+@cache
+def locale(code: str) -> Locale:
+    """The CLDR locale whose formats the language follows."""
+    return Locale.parse(settings.FORMAT_LOCALES.get(code, code), sep="-")
+
+
+@cache
+def name(code: str, in_language: str) -> str:
+    """A language's name in another: name("ru", "be") is "руская"."""
+    return locale(in_language).languages.get(code, own_name(code))
+
+
+def choices() -> list[tuple[str, str]]:
+    """For a model's field; a callable, so that a new language is no migration."""
+    return [(code, own_name(code)) for code in codes()]

@@ -1,0 +1,214 @@
+"""Keys and seals: who can read an address, and who cannot.
+
+Two seals. The *intake seal* is a public key's (HPKE, RFC 9180): the web process seals with
+it what arrives and cannot open it again. The *list seal* (AES-GCM, NIST SP 800-38D) covers
+the list at rest, is bound to its row and is known to workers only. Both, and the key of the
+address's hash, come from the worker secret by HKDF (RFC 5869).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+
+SECRET_BYTES = 32
+NONCE_BYTES = 12
+HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+
+
+class KeyMissing(Exception):
+    """A key is not given to this process, not there or not readable; says what to do."""
+
+
+class SealBroken(Exception):
+    """What was to be opened was not sealed with our keys, or not for this row."""
+
+
+class WorkerKeys:
+    """All that a worker derives from its secrets, one secret a generation."""
+
+    def __init__(self, secrets: dict[int, bytes]) -> None:
+        self._secrets = secrets
+        self.generation = max(secrets)
+        # Suppressions keep nothing but the hash, so its key has to outlive every rotation.
+        self._hash_key = _derive(secrets[min(secrets)], "address hash")
+        self._list_seals = {
+            generation: AESGCM(_derive(secret, "list seal"))
+            for generation, secret in secrets.items()
+        }
+
+    def intake_public_key(self) -> bytes:
+        """What the web process may know."""
+        private = self._intake_key(self.generation)
+        return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def _intake_key(self, generation: int) -> X25519PrivateKey:
+        secret = _derive(self._secrets[generation], "intake seal")
+        return X25519PrivateKey.from_private_bytes(secret)
+
+    def open_intake(self, sealed: bytes, purpose: str) -> bytes:
+        """Opens what `seal_intake` sealed for the same purpose. Raises SealBroken."""
+        for generation in sorted(self._secrets, reverse=True):
+            try:
+                return HPKE.decrypt(sealed, self._intake_key(generation), info=purpose.encode())
+            except (InvalidTag, ValueError):
+                continue
+        raise SealBroken("This was not sealed with our intake key.")
+
+    def seal_address(self, address: str, row: int) -> bytes:
+        """Seals an address for one row of the list, under the newest generation."""
+        nonce = os.urandom(NONCE_BYTES)
+        seal = self._list_seals[self.generation]
+        return nonce + seal.encrypt(nonce, address.encode(), _row_context(row))
+
+    def open_address(self, sealed: bytes, row: int, generation: int) -> str:
+        """Opens a row's address. Raises SealBroken, or KeyMissing for a forgotten generation."""
+        if generation not in self._list_seals:
+            raise KeyMissing(f"The worker's key file has no generation {generation}.")
+        nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        try:
+            opened = self._list_seals[generation].decrypt(nonce, body, _row_context(row))
+        except (InvalidTag, ValueError):
+            raise SealBroken(f"Row {row} of the list was not sealed with our key.") from None
+        return opened.decode()
+
+    def hash_address(self, address: str) -> bytes:
+        """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
+        return hmac.digest(self._hash_key, address.encode(), hashlib.sha256)
+
+
+def seal_intake(plaintext: bytes, purpose: str) -> bytes:
+    """Seals what arrived, so that only a worker can open it. Raises KeyMissing."""
+    return HPKE.encrypt(plaintext, intake_key(), info=purpose.encode())
+
+
+def worker_keys() -> WorkerKeys:
+    """This process's worker keys. Raises KeyMissing where it was given none."""
+    if settings.WORKER_KEY_FILE is None:
+        raise KeyMissing(
+            "This process was not given the worker's key, so it cannot read the list. "
+            "Run it where WORKER_KEY_FILE is set."
+        )
+    return _load_worker_keys(Path(settings.WORKER_KEY_FILE))
+
+
+def intake_key() -> X25519PublicKey:
+    """The public key of the intake seal. Raises KeyMissing."""
+    return _load_intake_key(Path(settings.INTAKE_KEY_FILE))
+
+
+def links_key() -> bytes:
+    """The key of the tokens in letters, which web and worker share. Raises KeyMissing."""
+    return _load_links_key(Path(settings.LINKS_KEY_FILE))
+
+
+@lru_cache(maxsize=4)
+def _load_worker_keys(path: Path) -> WorkerKeys:
+    secrets: dict[int, bytes] = {}
+    for line in _read(path, "WORKER_KEY_FILE").split():
+        generation, _, encoded = line.partition(":")
+        if not generation.isdecimal():
+            raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
+        secrets[int(generation)] = _decode(encoded, path, "WORKER_KEY_FILE", SECRET_BYTES)
+    if not secrets:
+        raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
+    return WorkerKeys(secrets)
+
+
+@lru_cache(maxsize=4)
+def _load_intake_key(path: Path) -> X25519PublicKey:
+    encoded = _read(path, "INTAKE_KEY_FILE")
+    return X25519PublicKey.from_public_bytes(
+        _decode(encoded, path, "INTAKE_KEY_FILE", SECRET_BYTES)
+    )
+
+
+@lru_cache(maxsize=4)
+def _load_links_key(path: Path) -> bytes:
+    return _decode(_read(path, "LINKS_KEY_FILE"), path, "LINKS_KEY_FILE", 2 * SECRET_BYTES)
+
+
+def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:
+    """Makes the keys that are not there yet and returns the paths of the new ones.
+
+    Never overwrites: a lost worker secret is a lost list.
+    """
+    made = []
+    if not worker.exists() and intake.exists():
+        raise KeyMissing(
+            f"{intake} is there but {worker} is not. Put the worker's key back from its backup, "
+            f"or remove {intake} to start with an empty list."
+        )
+    if _write_new(worker, f"1:{_encode(os.urandom(SECRET_BYTES))}"):
+        made.append(worker)
+    public = _encode(_load_worker_keys(worker).intake_public_key())
+    if _write_new(intake, public):
+        made.append(intake)
+    if _write_new(links, _encode(os.urandom(2 * SECRET_BYTES))):
+        made.append(links)
+    return made
+
+
+def _write_new(path: Path, text: str) -> bool:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+def _read(path: Path, setting: str) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise KeyMissing(
+            f"There is no key at {path} ({setting}). Make the keys with "
+            "`manage.py make_keys`, or put them back from their backup."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyMissing(f"The key at {path} ({setting}) cannot be read: {error}.") from None
+
+
+def _decode(encoded: str, path: Path, setting: str, length: int) -> bytes:
+    try:
+        key = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != length:
+        raise KeyMissing(_broken(path, setting))
+    return key
+
+
+def _broken(path: Path, setting: str) -> str:
+    return f"The key at {path} ({setting}) is damaged. Put it back from its backup."
+
+
+def _encode(key: bytes) -> str:
+    return base64.b64encode(key).decode()
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    info = f"newsroom {purpose} 1".encode()
+    return HKDF(hashes.SHA256(), SECRET_BYTES, salt=None, info=info).derive(secret)
+
+
+def _row_context(row: int) -> bytes:
+    return b"subscriber:%d" % row

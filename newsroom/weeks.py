@@ -1,0 +1,85 @@
+"""The week: Monday to Sunday, named by its Monday."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from babel.dates import format_date
+
+from newsroom import languages
+
+EN_DASH = "\N{EN DASH}"
+
+
+class NotAWeek(ValueError):
+    """The text or date does not name a week."""
+
+
+@dataclass(frozen=True, order=True)
+class Week:
+    """A value object; `str()` gives the Monday's ISO date, which is also its path."""
+
+    monday: dt.date
+
+    def __post_init__(self) -> None:
+        if self.monday.isoweekday() != 1:
+            raise NotAWeek(f"{self.monday} is not a Monday. A week is named by its Monday.")
+
+    @classmethod
+    def containing(cls, day: dt.date) -> Week:
+        """The week that a day lies in."""
+        return cls(day - dt.timedelta(days=day.weekday()))
+
+    @classmethod
+    def last_full(cls, today: dt.date) -> Week:
+        """The newest week that is over."""
+        return cls.containing(today).previous()
+
+    @classmethod
+    def parse(cls, text: str) -> Week:
+        """Reads a Monday's ISO date. Raises NotAWeek."""
+        try:
+            monday = dt.date.fromisoformat(text)
+        except ValueError:
+            raise NotAWeek(
+                f"{text!r} is not a date. Write a week as its Monday: 2026-11-16."
+            ) from None
+        return cls(monday)
+
+    @property
+    def sunday(self) -> dt.date:
+        return self.monday + dt.timedelta(days=6)
+
+    def previous(self, weeks: int = 1) -> Week:
+        """The week before, or as many weeks before."""
+        return Week(self.monday - dt.timedelta(weeks=weeks))
+
+    def next(self) -> Week:
+        return self.previous(-1)
+
+    def __str__(self) -> str:
+        return self.monday.isoformat()
+
+    def label(self, language: str) -> str:
+        """ "16–22 November 2026", "30 November – 6 December 2026", with years where they differ."""
+        return self._range(language, "long")
+
+    def short_label(self, language: str) -> str:
+        """ "16–22 November": the label without a year, for where the year goes without saying."""
+        return self._range(language, "d MMMM")
+
+    def _range(self, language: str, pattern: str) -> str:
+        locale = languages.locale(language)
+        start, end = self.monday, self.sunday
+        last = format_date(end, pattern, locale)
+        if start.year != end.year:
+            return f"{format_date(start, pattern, locale)} {EN_DASH} {last}"
+        if start.month != end.month or not last.startswith(str(end.day)):
+            return f"{format_date(start, 'd MMMM', locale)} {EN_DASH} {last}"
+        return f"{start.day}{EN_DASH}{last}"
+
+
+def long_date(day: dt.date, language: str) -> str:
+    """ "22 November 2026", "22 лістапада 2026 г."."""
+    return format_date(day, "long", languages.locale(language))
