@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ckeditor.fields import RichTextField
 from django import forms
@@ -14,6 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from newsroom import html
 from newsroom.weeks import NotAWeek, Week
+
+
+if TYPE_CHECKING:
+    DateColumn = models.DateField[Any, Any]
+else:
+    DateColumn = models.DateField
 
 
 class WeekFormField(forms.DateField):
@@ -32,8 +38,10 @@ class WeekFormField(forms.DateField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
-class WeekField(models.DateField):
+class WeekField(DateColumn):
     """A Week, stored as its Monday."""
+
+    _pyi_lookup_exact_type: Any
 
     description = _("Week")
 
@@ -66,7 +74,7 @@ class WeekField(models.DateField):
         return Field.formfield(self, **{"form_class": WeekFormField, **kwargs})
 
 
-class BodyField(RichTextField):
+class BodyField(RichTextField):  # type: ignore[misc]  # untyped upstream
     """HTML from the editor. Whatever is saved has gone through the one sanitiser."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:

@@ -37,7 +37,5 @@ def withdraw(article: Article, now: dt.datetime) -> bool:
     """Takes the whole article back, in every language; False if it was so already."""
     if not article.mark_withdrawn(now):
         return False
-    signals.article_withdrawn.send(
-        Article, article=article, languages=languages.codes(), now=now
-    )
+    signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True

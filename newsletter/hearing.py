@@ -1,1 +1,34 @@
-def connect() -> None: ...
+"""What the newsletter hears from the articles, which know nothing of letters."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from articles.models import Article
+from articles.signals import article_corrected, article_withdrawn
+from newsletter import mailing
+
+
+def connect() -> None:
+    """Called once the apps are ready."""
+    article_withdrawn.connect(on_withdrawn, dispatch_uid="newsletter")
+    article_corrected.connect(on_corrected, dispatch_uid="newsletter")
+
+
+def on_withdrawn(
+    sender: object, article: Article, languages: list[str], now: dt.datetime, **_kwargs: Any
+) -> None:
+    """No letter that has not been handed over may show it."""
+    why = _("“%(article)s” was withdrawn.") % {"article": str(article)[:200]}
+    mailing.withdraw_from_mailings(article, languages, now, why)
+
+
+def on_corrected(
+    sender: object, article: Article, languages: list[str], now: dt.datetime, **_kwargs: Any
+) -> None:
+    """Letters on their way still show the old text; a person decides."""
+    why = _("“%(article)s” was corrected.") % {"article": str(article)[:200]}
+    mailing.withdraw_from_mailings(article, languages, now, why)

@@ -1,9 +1,10 @@
 """The Celery application. The database is the queue; Celery is only the engine."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 from celery import Celery
-from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
@@ -11,5 +12,11 @@ app = Celery("newsroom")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-if settings.CELERY_BROKER_URL == "filesystem://":
-    (settings.BROKER_DIR / "control").mkdir(mode=0o700, parents=True, exist_ok=True)
+
+@app.on_after_configure.connect
+def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
+    """The filesystem broker wants its folders there before the first message."""
+    if sender.conf.broker_url == "filesystem://":
+        folders = sender.conf.broker_transport_options
+        for name in ("data_folder_in", "data_folder_out", "control_folder"):
+            Path(folders[name]).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -62,12 +62,18 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
 
 
-def path(name: str, default: Path | None) -> Path | None:
+def path(name: str, default: Path) -> Path:
+    """A path, made absolute, so that it does not depend on where a process was started."""
+    value = text(name)
+    return Path(value).absolute() if value else default
+
+
+def path_or_none(name: str, default: Path | None) -> Path | None:
     """A path; the value "none" says on purpose that there is no such file here."""
     value = text(name)
     if value.lower() == "none":
         return None
-    return Path(value) if value else default
+    return Path(value).absolute() if value else default
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...], bare: bool = False) -> str:

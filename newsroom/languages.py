@@ -35,7 +35,7 @@ def locale(code: str) -> Locale:
 @cache
 def name(code: str, in_language: str) -> str:
     """A language's name in another: name("ru", "be") is "руская"."""
-    return locale(in_language).languages.get(code, own_name(code))
+    return str(locale(in_language).languages.get(code, own_name(code)))
 
 
 def choices() -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ class LanguageFromPath:
         staff = request.path.startswith(STAFF_PATH)
         language = translation.get_language_from_request(request) if staff else of_path(request)
         with translation.override(language):
-            request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = language
             response = self.get_response(request)
             if staff:
                 # CSRF over TLS needs the referrer within the admin.

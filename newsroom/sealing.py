@@ -102,17 +102,17 @@ def worker_keys() -> WorkerKeys:
             "This process was not given the worker's key, so it cannot read the list. "
             "Run it where WORKER_KEY_FILE is set."
         )
-    return _load_worker_keys(Path(settings.WORKER_KEY_FILE))
+    return _load_worker_keys(settings.WORKER_KEY_FILE)
 
 
 def intake_key() -> X25519PublicKey:
     """The public key of the intake seal. Raises KeyMissing."""
-    return _load_intake_key(Path(settings.INTAKE_KEY_FILE))
+    return _load_intake_key(settings.INTAKE_KEY_FILE)
 
 
 def links_key() -> bytes:
     """The key of the tokens in letters, which web and worker share. Raises KeyMissing."""
-    return _load_links_key(Path(settings.LINKS_KEY_FILE))
+    return _load_links_key(settings.LINKS_KEY_FILE)
 
 
 @lru_cache(maxsize=4)

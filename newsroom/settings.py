@@ -20,14 +20,16 @@ DEBUG = env.flag("DEBUG", False)
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("DEBUG is on in production. Unset DEBUG or PRODUCTION.")
 
-VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var") or BASE_DIR / "var"
+VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
 
 # --- Addresses -----------------------------------------------------------------------
 
+# The first of three that `make run` uses: the site, the caught letters, the catcher's SMTP.
+PORT = env.whole_number("PORT", 8000, least=1024, most=65533)
 if PRODUCTION:
     env.required("SITE_URL", "the site's address, such as https://example.org")
 # Links in letters and feeds come from here and never from a Host header.
-SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000", schemes=("https", "http"), bare=True)
+SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "http"), bare=True)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [SITE_URL])
@@ -36,7 +38,9 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [SITE_URL])
 
 KEYS_DIR = VAR_DIR / "keys"
 # "none" in processes that must not be able to read the list: the web process and beat.
-WORKER_KEY_FILE = env.path("WORKER_KEY_FILE", None if PRODUCTION else KEYS_DIR / "worker.key")
+WORKER_KEY_FILE = env.path_or_none(
+    "WORKER_KEY_FILE", None if PRODUCTION else KEYS_DIR / "worker.key"
+)
 INTAKE_KEY_FILE = env.path("INTAKE_KEY_FILE", KEYS_DIR / "intake.pub")
 LINKS_KEY_FILE = env.path("LINKS_KEY_FILE", KEYS_DIR / "links.key")
 SECRET_KEY = env.text("SECRET_KEY")
@@ -45,7 +49,7 @@ if not SECRET_KEY:
         raise ImproperlyConfigured(
             "SECRET_KEY is not set. Set it to a long random text and keep it."
         )
-    SECRET_KEY = "for a newcomer's machine only; production refuses to start without its own"
+    SECRET_KEY = "for a newcomer's machine; production refuses to start with it"  # noqa: S105
 
 # --- Applications --------------------------------------------------------------------
 
@@ -141,7 +145,7 @@ CELERY_TIMEZONE = "UTC"
 
 if PRODUCTION:
     env.required("RELAY_URL", "the relay's address, such as smtp+starttls://user:pass@host:587")
-RELAY = Relay.parse(env.text("RELAY_URL", "smtp://127.0.0.1:8002"))
+RELAY = Relay.parse(env.text("RELAY_URL", f"smtp://127.0.0.1:{PORT + 2}"))
 RELAY_TIMEOUT = env.whole_number("RELAY_TIMEOUT", 30, least=1, most=600)
 """Seconds to wait for the relay to connect or to answer."""
 EMAIL_HOST, EMAIL_PORT = RELAY.host, RELAY.port
@@ -263,9 +267,7 @@ CKEDITOR_CONFIGS = {
             "sourcearea,elementspath,flash,image,specialchar"
         ),
         "forcePasteAsPlainText": False,
-        "allowedContent": "; ".join(
-            [f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}", "a[!href]"]
-        ),
+        "allowedContent": "; ".join([f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}", "a[!href]"]),
     }
 }
 # CKEditor 4 is what the newsroom asked for although its upstream has ended: it stays behind

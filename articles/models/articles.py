@@ -92,9 +92,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 class Article(models.Model):
     """One commentary: topic, week, verdict, and title, lead and body in each language."""
 
-    topic = models.ForeignKey(
-        Topic, models.PROTECT, verbose_name=_("topic"), null=True, blank=True
-    )
+    topic = models.ForeignKey(Topic, models.PROTECT, verbose_name=_("topic"), null=True, blank=True)
     week = WeekField(
         _("week"),
         null=True,

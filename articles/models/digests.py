@@ -63,7 +63,7 @@ class Digest(models.Model):
 
     def introduction_in(self, language: str) -> str:
         """The introduction in that language only; empty where there is none."""
-        return getattr(self, f"introduction_{language}") or ""
+        return str(getattr(self, f"introduction_{language}") or "")
 
     def ordered_articles(self) -> list[Article]:
         """The choice in its order, without what has been withdrawn meanwhile."""

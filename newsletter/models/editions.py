@@ -69,7 +69,11 @@ class Edition(models.Model):
     list_id = models.CharField(
         _("List-Id"),
         max_length=100,
-        validators=[RegexValidator(r"^[a-z0-9.-]+\.[a-z0-9-]+$", _("Write a name such as news.example.org."))],
+        validators=[
+            RegexValidator(
+                r"^[a-z0-9.-]+\.[a-z0-9-]+$", _("Write a name such as news.example.org.")
+            )
+        ],
         help_text=_("A name below your domain that stays the same: news.example.org."),
     )
     discreet_subject = models.CharField(

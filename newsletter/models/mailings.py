@@ -53,9 +53,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
     def due(self, now: dt.datetime) -> MailingQuerySet:
         """Scheduled, its hour has come and is not too long past."""
-        return self.filter(
-            status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - GRACE
-        )
+        return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - GRACE)
 
     def too_late(self, now: dt.datetime) -> MailingQuerySet:
         """Scheduled, but its hour is so long past that a person has to decide."""
@@ -63,9 +61,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
 
     def carrying(self, article: Article, *codes: str) -> MailingQuerySet:
         """Their frozen letters show this article in one of these languages."""
-        return self.filter(
-            contents__article=article, contents__language__in=codes
-        ).distinct()
+        return self.filter(contents__article=article, contents__language__in=codes).distinct()
 
 
 class Mailing(models.Model):
@@ -117,10 +113,12 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return f"{self.digest.week.label(languages.default())}, {self.edition}"
 
-    def _move(self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object) -> bool:
+    def _move(
+        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
+    ) -> bool:
         """One conditional UPDATE, so that of two who ask at once only one is answered yes."""
-        changed = type(self).objects.filter(pk=self.pk, status__in=out_of).update(
-            status=into, **fields
+        changed = (
+            type(self).objects.filter(pk=self.pk, status__in=out_of).update(status=into, **fields)
         )
         self.refresh_from_db()
         return bool(changed)
@@ -165,9 +163,7 @@ class Mailing(models.Model):
 
     def mark_sent(self, now: dt.datetime) -> bool:
         """Nothing is left to send. False if it is not sending."""
-        return self._move(
-            MailingStatus.SENT, frozenset({MailingStatus.SENDING}), ended_at=now
-        )
+        return self._move(MailingStatus.SENT, frozenset({MailingStatus.SENDING}), ended_at=now)
 
     def mark_cancelled(self, now: dt.datetime) -> bool:
         """Ends it for good; see newsletter.mailing.cancel for what becomes of its letters."""

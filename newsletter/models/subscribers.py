@@ -50,9 +50,7 @@ class SubscriberStatus(models.TextChoices):
     COMPLAINED = "complained", _("Complained")
 
 
-GONE = frozenset(
-    {SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED}
-)
+GONE = frozenset({SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED})
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -147,13 +145,15 @@ class Subscriber(models.Model):
 
     def confirm(self, now: dt.datetime) -> bool:
         """pending → active; False if it was not pending."""
-        changed = type(self).objects.filter(
-            pk=self.pk, status=SubscriberStatus.PENDING
-        ).update(
-            status=SubscriberStatus.ACTIVE,
-            confirmed_at=now,
-            confirmation_due_at=None,
-            ended_at=None,
+        changed = (
+            type(self)
+            .objects.filter(pk=self.pk, status=SubscriberStatus.PENDING)
+            .update(
+                status=SubscriberStatus.ACTIVE,
+                confirmed_at=now,
+                confirmation_due_at=None,
+                ended_at=None,
+            )
         )
         if changed:
             # The reader's own confirmation is what lifts a suppression.

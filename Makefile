@@ -1,0 +1,63 @@
+# The two promises to a newcomer are `make run` and `make test`; `make help` lists the rest.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/django.po))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format messages lock clean
+
+help:  ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's letter (PORT=8000)
+	@exec python -m newsroom.running --port $(PORT)
+
+test: .venv/.dev $(CATALOGUES)  ## Runs all tests
+	@python -m pytest $(ARGS)
+
+lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python manage.py makemigrations --check --dry-run
+	python manage.py check
+	python -m newsroom.catalogues check
+
+format: .venv/.dev  ## Formats the code
+	ruff format .
+	ruff check --fix .
+
+messages: .venv/.dev  ## Brings the catalogues of translations up to date with the code
+	python -m newsroom.catalogues update
+
+lock: .venv/.dev  ## Locks the dependencies anew, with hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.txt
+
+clean:  ## Removes the demo's data, its keys and letters included
+	rm -rf var
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed. Name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv \
+		|| { echo "Python's venv module is missing. On Debian: apt install python3-venv"; rm -rf .venv; exit 1; }
+
+.venv/.run: requirements.txt | .venv/bin/python
+	@echo "Installing what the newsroom needs"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt | .venv/bin/python
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/.run
+
+%.mo: %.po | .venv/bin/python
+	@pybabel --quiet compile -i $< -o $@

@@ -1,0 +1,306 @@
+"""A mailing's life: approved and frozen, launched, cancelled; and its ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    OuterRef,
+    QuerySet,
+    Value,
+    When,
+)
+from django.utils.translation import gettext as _
+
+from articles.models import Article, Digest
+from newsletter import messages
+from newsletter.messages import Content
+from newsletter.models import (
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Edition,
+    Mailing,
+    MailingContent,
+    MailingStatus,
+    MailingStuck,
+    Reason,
+    Subscriber,
+    Variant,
+    VariantKind,
+)
+from newsletter.models.deliveries import NEVER_ARRIVED, STILL_TO_SEND, TO_SEND
+from newsletter.models.mailings import NOT_BEGUN
+from newsroom import languages
+
+logger = logging.getLogger(__name__)
+
+
+class CannotApprove(Exception):
+    """The digest cannot go as it is; says what to do."""
+
+
+# --- Approving -----------------------------------------------------------------------
+
+
+@transaction.atomic
+def approve(digest: Digest, by: Any, now: dt.datetime) -> list[Mailing]:
+    """Freezes one mailing for each edition that shows anything, and lets it wait for its hour.
+
+    An edition that has a mailing already (one that went before the digest was opened again)
+    keeps it. Raises CannotApprove; then nothing has changed.
+    """
+    digest = Digest.objects.select_for_update().get(pk=digest.pk)
+    if digest.is_approved:
+        raise CannotApprove(_("The digest is approved already."))
+    taken = set(digest.mailings.not_cancelled().values_list("edition", flat=True))
+    editions = list(Edition.objects.all())
+    if not editions:
+        raise CannotApprove(_("There is no edition. Add one first."))
+    choices = {edition: messages.contents_of(digest, edition) for edition in editions}
+    if not any(choices.values()):
+        raise CannotApprove(
+            _("The digest is empty: none of its articles is published in a language of an edition.")
+        )
+    mailings = [
+        _freeze(digest, edition, contents, by, now)
+        for edition, contents in choices.items()
+        if contents and edition.pk not in taken
+    ]
+    digest.mark_approved(by, now)
+    return mailings
+
+
+def _freeze(
+    digest: Digest, edition: Edition, contents: list[Content], by: Any, now: dt.datetime
+) -> Mailing:
+    mailing = Mailing.objects.create(
+        digest=digest,
+        edition=edition,
+        due_at=edition.due_at(digest.week),
+        approved_at=now,
+        approved_by=by,
+    )
+    MailingContent.objects.bulk_create(
+        MailingContent(
+            mailing=mailing,
+            article=content.article,
+            language=content.text.language,
+            position=position,
+        )
+        for position, content in enumerate(contents, start=1)
+    )
+    for kind in _kinds(edition):
+        letter = messages.digest_letter(digest, edition, contents, kind)
+        Variant.objects.create(
+            mailing=mailing, kind=kind, subject=letter.subject[:200], content=letter.content
+        )
+    mailing.schedule(now)
+    return mailing
+
+
+def _kinds(edition: Edition) -> list[VariantKind]:
+    if edition.offers_discreet:
+        return [VariantKind.FULL, VariantKind.DISCREET]
+    hidden = Subscriber.objects.active().of_edition(edition).filter(variant=VariantKind.DISCREET)
+    if hidden.exists():
+        # They asked not to be recognised by what arrives; the full letter would do just that.
+        raise CannotApprove(
+            _(
+                "Readers of %(edition)s chose the discreet letter, and the edition has no "
+                "neutral sender any more. Fill in its discreet fields first."
+            )
+            % {"edition": edition.name}
+        )
+    return [VariantKind.FULL]
+
+
+@transaction.atomic
+def reopen(digest: Digest, now: dt.datetime) -> bool:
+    """Opens an approved digest again; cancels those of its mailings that have not begun."""
+    digest = Digest.objects.select_for_update().get(pk=digest.pk)
+    for mailing in digest.mailings.not_begun():
+        cancel(mailing, now)
+    return digest.reopen()
+
+
+# --- Sending and stopping ------------------------------------------------------------
+
+
+@transaction.atomic
+def launch(mailing: Mailing, now: dt.datetime) -> int:
+    """Opens the ledger: one row for each reader, in one statement. Returns how many.
+
+    Raises MailingStuck if the mailing has ended; launching twice does nothing.
+    """
+    if not mailing.begin(now):
+        return 0
+    variants = {variant.kind: variant.pk for variant in mailing.variants.order_by("revision")}
+    return _insert_deliveries(_audience(mailing), mailing, variants, now)
+
+
+def _audience(mailing: Mailing) -> QuerySet[Subscriber]:
+    """Active in the edition, and without this digest so far, whatever edition brought it."""
+    got_it = Delivery.objects.filter(
+        digest_id=mailing.digest_id, subscriber=OuterRef("pk")
+    ).exclude(status__in=NEVER_ARRIVED)
+    return (
+        Subscriber.objects.active().of_edition(mailing.edition).filter(~Exists(got_it)).order_by()
+    )
+
+
+def _insert_deliveries(
+    audience: QuerySet[Subscriber], mailing: Mailing, variants: dict[str, int], now: dt.datetime
+) -> int:
+    """INSERT … SELECT: a million readers never pass through Python."""
+    chosen = Case(
+        *(When(variant=kind, then=Value(pk)) for kind, pk in variants.items()),
+        output_field=BigIntegerField(),
+    )
+    columns: dict[str, Any] = {
+        "mailing_id": Value(mailing.pk),
+        "digest_id": Value(mailing.digest_id),
+        "variant_id": chosen,
+        "subscriber_id": F("pk"),
+        "kind": Value(DeliveryKind.WEEKLY.value),
+        "status": Value(DeliveryStatus.PENDING.value),
+        "reason": Value(Reason.NONE.value),
+        "provider": F("provider"),
+        "relay": Value(""),
+        "attempts": Value(0),
+        "due_at": Value(now, output_field=DateTimeField()),
+        "enhanced_code": Value(""),
+    }
+    rows = audience.filter(variant__in=variants).values_list(*columns.values())
+    select, parameters = rows.query.sql_with_params()
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(name) for name in columns)
+    table = quote(Delivery._meta.db_table)
+    with connection.cursor() as cursor:
+        # Only names of our own tables and columns are put together here.
+        cursor.execute(
+            f"INSERT INTO {table} ({names}) {select} ON CONFLICT DO NOTHING",
+            parameters,
+        )
+        return int(cursor.rowcount)
+
+
+def launch_due(now: dt.datetime) -> list[Mailing]:
+    """Launches what is due and holds what has missed its hour. One failing stops no other."""
+    for late in Mailing.objects.too_late(now):
+        late.hold()
+        logger.warning("Mailing %s missed its hour and is held for a person.", late.pk)
+    launched = []
+    for mailing in Mailing.objects.due(now).select_related("edition"):
+        try:
+            launch(mailing, now)
+        except MailingStuck:
+            continue
+        except Exception:
+            logger.exception("Mailing %s could not be launched.", mailing.pk)
+            continue
+        launched.append(mailing)
+    return launched
+
+
+@transaction.atomic
+def cancel(mailing: Mailing, now: dt.datetime) -> bool:
+    """Ends a mailing. What was handed over stays in the ledger, the rest is excluded."""
+    if not mailing.mark_cancelled(now):
+        return False
+    Delivery.objects.of_mailing(mailing).filter(
+        status__in=TO_SEND | {DeliveryStatus.CLAIMED}
+    ).update(status=DeliveryStatus.EXCLUDED, reason=Reason.CANCELLED, lane=None, settled_at=now)
+    return True
+
+
+def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:
+    """sending → sent, once nothing is left to send."""
+    if Delivery.objects.of_mailing(mailing).still_to_send().exists():
+        return False
+    return mailing.mark_sent(now)
+
+
+@transaction.atomic
+def withdraw_from_mailings(
+    article: Article, codes: Iterable[str], now: dt.datetime, why: str
+) -> list[Mailing]:
+    """Something in a frozen letter is withdrawn or corrected.
+
+    A mailing that has not begun is cancelled and its digest opened again; one that is being
+    sent pauses, and a person decides. Returns the mailings concerned.
+    """
+    concerned = list(
+        Mailing.objects.carrying(article, *codes).select_related("digest").order_by("pk")
+    )
+    for mailing in concerned:
+        if mailing.status in NOT_BEGUN:
+            reopen(mailing.digest, now)
+        elif mailing.status == MailingStatus.SENDING:
+            mailing.pause(why)
+    return concerned
+
+
+# --- The ledger ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """How many readers a mailing has, and what became of their letters."""
+
+    audience: int
+    sent: int
+    failed: int
+    excluded: int
+    uncertain: int
+    still_to_send: int
+
+    @property
+    def balances(self) -> bool:
+        """Promise 6.1."""
+        parts = self.sent + self.failed + self.excluded + self.uncertain + self.still_to_send
+        return parts == self.audience
+
+
+def ledger(mailing: Mailing) -> Ledger:
+    """Counted from the rows, in one query."""
+    counts: dict[str, int] = dict(
+        Delivery.objects.of_mailing(mailing)
+        .order_by()
+        .values_list("status")
+        .annotate(count=Count("pk"))
+    )
+    return Ledger(
+        audience=sum(counts.values()),
+        sent=counts.get(DeliveryStatus.SENT, 0),
+        failed=counts.get(DeliveryStatus.FAILED, 0),
+        excluded=counts.get(DeliveryStatus.EXCLUDED, 0),
+        uncertain=counts.get(DeliveryStatus.UNCERTAIN, 0),
+        still_to_send=sum(counts.get(status, 0) for status in STILL_TO_SEND),
+    )
+
+
+def report(digest: Digest) -> str:
+    """One line: `Digest 16–22 November 2026 sent: EN 7, BE/RU 5, failed 0`."""
+    label = digest.week.label(languages.default())
+    mailings = list(digest.mailings.not_cancelled().select_related("edition").order_by("edition"))
+    ledgers = [(mailing, ledger(mailing)) for mailing in mailings]
+    over = bool(mailings) and all(mailing.status == MailingStatus.SENT for mailing in mailings)
+    parts = [f"{mailing.edition} {counts.sent}" for mailing, counts in ledgers]
+    parts.append(f"failed {sum(counts.failed for _, counts in ledgers)}")
+    for name in ("uncertain", "still_to_send", "excluded"):
+        number = sum(getattr(counts, name) for _, counts in ledgers)
+        if number:
+            parts.append(f"{name.replace('_', ' ')} {number}")
+    return f"Digest {label} {'sent' if over else 'not all sent yet'}: {', '.join(parts)}"

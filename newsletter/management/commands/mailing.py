@@ -1,0 +1,68 @@
+"""A mailing's verbs, as the admin has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from newsletter import mailing as mailings
+from newsletter.models import Mailing, MailingStuck
+from newsletter.tasks import enqueue_lanes
+
+NEWEST = 20
+
+
+class Command(BaseCommand):
+    """list, or launch, pause, resume, cancel and report one mailing by its id."""
+
+    help = "Lists the newest mailings, or launches, pauses, resumes, cancels or reports one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "verb", choices=["list", "launch", "pause", "resume", "cancel", "report"]
+        )
+        parser.add_argument("id", type=int, nargs="?")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["verb"] == "list":
+            for mailing in Mailing.objects.select_related("digest", "edition")[:NEWEST]:
+                self.line(mailing)
+            return
+        if options["id"] is None:
+            raise CommandError("Which mailing? `manage.py mailing list` shows their ids.")
+        found = Mailing.objects.select_related("digest", "edition").filter(pk=options["id"])
+        chosen = found.first()
+        if chosen is None:
+            raise CommandError(f"There is no mailing {options['id']}.")
+        try:
+            getattr(self, options["verb"])(chosen)
+        except MailingStuck as error:
+            raise CommandError(str(error)) from None
+        self.line(chosen)
+
+    def launch(self, mailing: Mailing) -> None:
+        mailings.launch(mailing, timezone.now())
+        enqueue_lanes(mailing)
+
+    def pause(self, mailing: Mailing) -> None:
+        mailing.pause()
+
+    def resume(self, mailing: Mailing) -> None:
+        mailing.resume()
+        enqueue_lanes(mailing)
+
+    def cancel(self, mailing: Mailing) -> None:
+        mailings.cancel(mailing, timezone.now())
+
+    def report(self, mailing: Mailing) -> None:
+        """Only the line that every verb ends with."""
+
+    def line(self, mailing: Mailing) -> None:
+        counts = mailings.ledger(mailing)
+        self.stdout.write(
+            f"{mailing.pk}: {mailing}, {mailing.get_status_display()}; audience "
+            f"{counts.audience}, sent {counts.sent}, failed {counts.failed}, excluded "
+            f"{counts.excluded}, uncertain {counts.uncertain}, to send {counts.still_to_send}"
+        )

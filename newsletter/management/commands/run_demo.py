@@ -1,0 +1,148 @@
+"""The whole newsroom on a bare machine, and the week's letter through it: `make run`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import sys
+import time
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, CommandError, call_command
+from django.utils import timezone
+
+from newsletter import demo_week
+from newsletter import mailing as mailings
+from newsletter.tasks import enqueue_lanes
+from newsroom import supervising
+from newsroom.supervising import CannotRun, Process, Stopped
+
+STAFF = "editor"
+SENT_WITHIN = 180
+"""Seconds until the demo's letters have to be out."""
+
+
+class Command(BaseCommand):
+    """Starts everything, sends the last full week's digest once, and says where to look."""
+
+    help = "Runs the demo newsroom with web, worker, beat and a mail catcher."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.started = time.monotonic()
+        self.site, self.letters, self.smtp = range(settings.PORT, settings.PORT + 3)
+        supervising.stop_politely()
+        try:
+            self.run()
+        except Stopped:
+            self.say("\nStopped.")
+        except CannotRun as error:
+            raise CommandError(str(error)) from None
+
+    def say(self, text: str) -> None:
+        """At once, so that nobody wonders."""
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def run(self) -> None:
+        if settings.PRODUCTION:
+            raise CannotRun("This is the demo. Unset PRODUCTION, or see docs/administration.md.")
+        supervising.check_free(
+            {"the site": self.site, "the caught letters": self.letters, "SMTP": self.smtp}
+        )
+        password = self.prepare()
+        commands, log_dir = self.commands(), settings.VAR_DIR / "log"
+        self.say(f"Starting {', '.join(commands)}; what they say is in {log_dir}/")
+        with supervising.running(commands, self.environment(), log_dir) as processes:
+            supervising.wait_for_answer(f"http://127.0.0.1:{self.letters}/", processes)
+            supervising.wait_for_answer(f"http://127.0.0.1:{self.site}/", processes)
+            line = self.send_last_week(processes)
+            self.guide(password, line)
+            supervising.watch(processes)
+
+    def prepare(self) -> str:
+        """Keys, database, log-in and demo; quick when all is there. Returns the password."""
+        self.say("Making the keys and the database in var/")
+        call_command("make_keys", verbosity=0)
+        call_command("migrate", verbosity=0, interactive=False)
+        password = self.staff_password()
+        self.say("Loading the demo newsroom: eight weeks in three languages")
+        call_command("load_demo", owner=STAFF, verbosity=0)
+        call_command("load_demo_list", verbosity=0)
+        return password
+
+    def staff_password(self) -> str:
+        """Made on the first run and kept readable by its owner only."""
+        path = settings.KEYS_DIR / "demo-password"
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(9))
+        password = str(path.read_text().strip())
+        users = get_user_model()._default_manager
+        if not users.filter(username=STAFF).exists():
+            users.create_superuser(STAFF, "editor@newsroom.example", password)
+        return password
+
+    def commands(self) -> dict[str, list[str]]:
+        """What to start: the mail catcher, and what the Procfile names."""
+        catcher = [
+            sys.executable,
+            *("-m", "newsroom.mailcatcher"),
+            *("--smtp-port", str(self.smtp)),
+            *("--page-port", str(self.letters)),
+            *("--directory", str(settings.VAR_DIR / "mail")),
+        ]
+        named = {}
+        for line in (settings.BASE_DIR / "Procfile").read_text().splitlines():
+            name, _, command = line.partition(":")
+            named[name] = shlex.split(command.replace("$PORT", str(self.site)))
+        return {"mail": catcher, **named}
+
+    def environment(self) -> dict[str, str]:
+        """Ours, but with the catcher as the relay: a demo never mails the world."""
+        return {
+            **os.environ,
+            "PORT": str(self.site),
+            "SITE_URL": f"http://127.0.0.1:{self.site}",
+            "RELAY_URL": f"smtp://127.0.0.1:{self.smtp}",
+        }
+
+    def send_last_week(self, processes: list[Process]) -> str:
+        """Sends the newest digest once and returns its report; later runs only report."""
+        digest = demo_week.newest_digest()
+        if digest is None:
+            raise CannotRun("There is no digest. Start afresh with `make clean`.")
+        editor = get_user_model()._default_manager.get(username=STAFF)
+        launched = demo_week.launch(digest, editor, timezone.now())
+        if launched:
+            self.say("Sending the last full week's digest through worker and relay")
+        for mailing in launched:
+            enqueue_lanes(mailing)
+        deadline = time.monotonic() + SENT_WITHIN
+        while not demo_week.is_over(digest):
+            supervising.check_all(processes)
+            if time.monotonic() > deadline:
+                raise CannotRun(
+                    f"The letters are not out after {SENT_WITHIN} seconds. See "
+                    f"{settings.VAR_DIR / 'log' / 'worker.log'}."
+                )
+            time.sleep(0.1)
+        return mailings.report(digest)
+
+    def guide(self, password: str, line: str) -> None:
+        """Where to look."""
+        site = f"http://127.0.0.1:{self.site}"
+        self.say(
+            f"""
+{line}
+
+The site             {site}/en/  {site}/be/  {site}/ru/
+The admin            {site}/admin/  log in as {STAFF} with {password}
+The caught letters   http://127.0.0.1:{self.letters}/
+
+Ready after {time.monotonic() - self.started:.0f} seconds. Ctrl-C stops everything."""
+        )

@@ -1,0 +1,150 @@
+"""One small function for each kind of mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.mail import EmailMultiAlternatives
+from django.urls import reverse
+from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
+
+from articles.models import Article, ArticleText, Digest, Masthead
+from newsletter import rendering
+from newsletter.models import Edition, Subscriber, VariantKind
+from newsletter.rendering import Rendered, Sender
+from newsroom import languages, links
+from newsroom.links import Kind
+
+
+@dataclass(frozen=True)
+class Content:
+    """An article as an edition shows it."""
+
+    article: Article
+    text: ArticleText
+    edition_language: str
+
+    @property
+    def is_in_another_language(self) -> bool:
+        """Then the letter says so."""
+        return self.text.language != self.edition_language
+
+    @property
+    def language_name(self) -> str:
+        return languages.name(self.text.language, self.edition_language)
+
+    @property
+    def byline(self) -> str:
+        return ", ".join(str(author) for author in self.article.authors.all())
+
+    @property
+    def letter_body(self) -> SafeString:
+        """Sanitised at save; headings one level down, below the article's title."""
+        lowered = self.text.body.replace("h3>", "h4>").replace("h2>", "h3>")
+        return mark_safe(lowered)  # noqa: S308
+
+    @property
+    def plain_body(self) -> str:
+        return rendering.plain_text(self.text.body)
+
+    @property
+    def plain_lead(self) -> str:
+        return "\n".join(rendering.wrap(self.text.lead))
+
+
+@dataclass(frozen=True)
+class FrozenLetter:
+    """What a Variant keeps."""
+
+    subject: str
+    content: bytes
+
+
+def contents_of(digest: Digest, edition: Edition) -> list[Content]:
+    """The digest's articles that the edition shows, each in the first of its languages."""
+    chosen = []
+    for article in digest.ordered_articles():
+        text = article.public_text(edition.languages)
+        if text is not None:
+            chosen.append(Content(article, text, edition.language))
+    return chosen
+
+
+def digest_letter(
+    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
+) -> FrozenLetter:
+    """The week's letter, frozen. Carries the full texts: for many readers it is the site."""
+    discreet = kind == VariantKind.DISCREET
+    language = edition.language
+    leave_url = _leave_url(edition, discreet=discreet)
+    with translation.override(language):
+        masthead = Masthead.current()
+        context: dict[str, object] = {
+            "masthead": masthead,
+            "digest": digest,
+            "edition": edition,
+            "language": language,
+            "week_label": digest.week.label(language),
+            "introduction": digest.introduction_in(language),
+            "contents": contents,
+            "leave_url": leave_url,
+            "web_url": "" if discreet else links.absolute("week", language, digest.week),
+        }
+        rendered = rendering.render("digest", context, language, with_html=not discreet)
+    if discreet:
+        rendered = Rendered(edition.discreet_subject, rendered.text, "")
+    content = rendering.freeze(
+        rendered,
+        sender_of(edition, kind),
+        list_id=edition.discreet_list_id if discreet else edition.list_id,
+        list_name=edition.discreet_sender_name if discreet else edition.sender_name,
+        unsubscribe_url=leave_url,
+    )
+    return FrozenLetter(rendered.subject, content)
+
+
+def sender_of(edition: Edition, kind: str) -> Sender:
+    """Who the letter is from; a discreet one has a neutral sender."""
+    if kind == VariantKind.DISCREET:
+        return Sender(edition.discreet_sender_name, edition.discreet_sender_address)
+    return Sender(edition.sender_name, edition.sender_address)
+
+
+def confirmation(subscriber: Subscriber, address: str) -> EmailMultiAlternatives:
+    """Asks whether it was the owner of the address who signed up. Quotes nothing typed."""
+    edition, language = subscriber.edition, subscriber.language
+    token = links.make_token(Kind.CONFIRM, subscriber.pk, subscriber.sign_up_second)
+    discreet = subscriber.variant == VariantKind.DISCREET
+    with translation.override(language):
+        masthead = Masthead.current()
+        context: dict[str, object] = {
+            "masthead": masthead,
+            "edition": edition,
+            "language": language,
+            "discreet": discreet,
+            "confirm_url": _base_url(edition, discreet=discreet)
+            + reverse("confirm", args=[language, token]),
+        }
+        rendered = rendering.render("confirmation", context, language, with_html=not discreet)
+    sender = sender_of(edition, subscriber.variant)
+    mail = EmailMultiAlternatives(
+        subject=edition.discreet_subject if discreet else rendered.subject,
+        body=rendered.text,
+        from_email=sender.header,
+        to=[address],
+        headers={"Auto-Submitted": "auto-generated"},
+    )
+    if rendered.html:
+        mail.attach_alternative(rendered.html, "text/html")
+    return mail
+
+
+def _base_url(edition: Edition, *, discreet: bool) -> str:
+    """A discreet letter must not name the newsroom's own site."""
+    return edition.discreet_site_url.rstrip("/") if discreet else links.absolute("root").rstrip("/")
+
+
+def _leave_url(edition: Edition, *, discreet: bool) -> str:
+    path = reverse("letter", args=[edition.language, rendering.TOKEN])
+    return _base_url(edition, discreet=discreet) + path

@@ -1,0 +1,80 @@
+"""What a relay's answer means, decided by one pure function.
+
+Of the answer itself only the codes are kept: its text quotes the address.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+
+
+class Outcome(StrEnum):
+    """What to do next."""
+
+    SENT = "sent"
+    LATER = "later"  # try again, this reader only
+    GONE = "gone"  # there is no such mailbox; nothing is ever sent to it again
+    REFUSED = "refused"  # the relay refuses us or the letter: pause, mark no reader
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A relay's answer: RFC 5321 code and RFC 3463 enhanced code ("" without one)."""
+
+    code: int
+    enhanced: str = ""
+
+    @classmethod
+    def parse(cls, code: int, text: bytes) -> Reply:
+        """Keeps the codes and forgets the text."""
+        found = ENHANCED.match(text.decode("ascii", "replace"))
+        return cls(code, found.group(1) if found else "")
+
+    @property
+    def is_positive(self) -> bool:
+        return 200 <= self.code < 400
+
+
+# Enhanced codes (RFC 3463, and the IANA registry of RFC 5248) that say the mailbox itself
+# is at fault for good. Everything else that is permanent is about us or about the letter.
+MAILBOX_GONE = frozenset(
+    {
+        "5.1.1",  # bad destination mailbox address
+        "5.1.2",  # bad destination system address
+        "5.1.3",  # bad destination mailbox address syntax
+        "5.1.6",  # destination mailbox has moved
+        "5.1.10",  # recipient address has null MX (RFC 7505)
+        "5.2.1",  # mailbox disabled, not accepting messages
+    }
+)
+# Permanent by their class, but such that a mailbox recovers from.
+MAILBOX_LATER = frozenset(
+    {
+        "5.2.2",  # mailbox full
+        "5.4.4",  # unable to route: often a passing DNS fault
+        "5.4.7",  # delivery time expired
+    }
+)
+# RFC 5321, 4.2.2: what these say of a recipient when no enhanced code is there.
+GONE_WITHOUT_ENHANCED = frozenset({550, 551, 553})
+
+
+def classify(reply: Reply, *, about_recipient: bool) -> Outcome:
+    """`about_recipient`: it answers RCPT. Other commands' refusals are never a reader's fault."""
+    if reply.is_positive:
+        return Outcome.SENT
+    if reply.enhanced.startswith("4") or (400 <= reply.code < 500 and not reply.enhanced):
+        return Outcome.LATER
+    if about_recipient and reply.enhanced in MAILBOX_GONE:
+        return Outcome.GONE
+    if about_recipient and reply.enhanced in MAILBOX_LATER:
+        return Outcome.LATER
+    if about_recipient and not reply.enhanced and reply.code in GONE_WITHOUT_ENHANCED:
+        return Outcome.GONE
+    if 400 <= reply.code < 500:
+        return Outcome.LATER
+    return Outcome.REFUSED

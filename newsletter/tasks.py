@@ -1,0 +1,78 @@
+"""What workers do: each task is a few lines around one verb, and carries ids only."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from newsletter import due, subscribing
+from newsletter.due import Due
+from newsletter.models import Mailing
+from newsletter.sending.lanes import run_lane
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 60
+
+
+def enqueue(task: Task[Any, Any], *ids: int) -> None:
+    """After commit. A broker that is down costs a delay: the tick finds the row."""
+
+    def send() -> None:
+        try:
+            task.delay(*ids)
+        except (OperationalError, OSError) as error:
+            logger.warning(
+                "The broker cannot be reached (%s); the next tick makes up for it.",
+                type(error).__name__,
+            )
+
+    transaction.on_commit(send)
+
+
+def enqueue_due(found: Due) -> None:
+    """Hands out what a tick found."""
+    for mailing_id, slot in found.lanes:
+        enqueue(work_lane, mailing_id, slot)
+    for sign_up_id in found.sign_ups:
+        enqueue(take_sign_up, sign_up_id)
+    for subscriber_id in found.confirmations:
+        enqueue(mail_confirmation, subscriber_id)
+
+
+def enqueue_lanes(mailing: Mailing) -> None:
+    """So that a launch need not wait for the next tick."""
+    for mailing_id, slot in due.free_slots(mailing, timezone.now()):
+        enqueue(work_lane, mailing_id, slot)
+
+
+@shared_task(name="newsletter.tick", expires=TICK_SECONDS)
+def tick() -> None:
+    """Each minute: what is due?"""
+    enqueue_due(due.settle_and_launch(timezone.now()))
+
+
+@shared_task(name="newsletter.work_lane")
+def work_lane(mailing_id: int, slot: int) -> None:
+    """One turn of a lane, and the next turn at the back of the queue."""
+    if run_lane(mailing_id, slot, timezone.now):
+        enqueue(work_lane, mailing_id, slot)
+
+
+@shared_task(name="newsletter.take_sign_up")
+def take_sign_up(sign_up_id: int) -> None:
+    """Opens a sign-up and asks its owner."""
+    subscriber_id = subscribing.process_sign_up(sign_up_id, timezone.now())
+    if subscriber_id is not None:
+        enqueue(mail_confirmation, subscriber_id)
+
+
+@shared_task(name="newsletter.mail_confirmation")
+def mail_confirmation(subscriber_id: int) -> None:
+    """Mails a confirmation that is due."""
+    subscribing.send_confirmation(subscriber_id, timezone.now())

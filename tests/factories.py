@@ -1,0 +1,123 @@
+"""Small makers of rows, built on the project's own verbs. Keyword-only, typed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from articles import publishing
+from articles.gathering import gather
+from articles.models import Article, Topic
+from articles.writing import save_article
+from newsletter import mailing as mailings
+from newsletter import subscribing
+from newsletter.models import Edition, Mailing, Subscriber, VariantKind
+from newsroom import sealing
+from newsroom.weeks import Week
+
+WEEK = Week.parse("2026-11-16")
+MONDAY_MORNING = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
+"""The hour after WEEK at which an edition of 9:00 in Vilnius is due."""
+WORDS = {
+    "en": ("The budget", "What the budget says.", "<p>The budget grows.</p>"),
+    "be": ("Бюджэт", "Што кажа бюджэт.", "<p>Бюджэт расце.</p>"),
+    "ru": ("Бюджет", "Что говорит бюджет.", "<p>Бюджет растёт.</p>"),
+}
+_numbers = itertools.count(1)
+
+
+def make_user(*, username: str = "editor", **fields: Any) -> Any:
+    """A superuser unless said otherwise; one of each name."""
+    users = get_user_model().objects
+    known = users.filter(username=username).first()
+    if known is not None:
+        return known
+    return users.create_user(
+        username, password="pass", **{"is_staff": True, "is_superuser": True, **fields}
+    )
+
+
+def make_topic(*, code: str = "elite", position: int = 1) -> Topic:
+    """One of each code, named after it in every language."""
+    names = {f"name_{language}": f"{code} {language}" for language in WORDS}
+    return Topic.objects.get_or_create(code=code, defaults={"position": position, **names})[0]
+
+
+def make_article(
+    *,
+    topic: Topic | None = None,
+    week: Week | None = WEEK,
+    written_in: tuple[str, ...] = ("en", "be", "ru"),
+    published_in: tuple[str, ...] | None = None,
+    verdict: str = "",
+    title: str = "",
+    now: dt.datetime = MONDAY_MORNING,
+    **fields: Any,
+) -> Article:
+    """Written in these languages and published in those (all of them by default)."""
+    article = Article(
+        topic=topic or make_topic(), week=week, verdict=verdict, owner=make_user(), **fields
+    )
+    for language in written_in:
+        words = WORDS[language]
+        setattr(article, f"title_{language}", f"{title or words[0]} {language}")
+        setattr(article, f"lead_{language}", words[1])
+        setattr(article, f"body_{language}", words[2])
+    save_article(article, by=article.owner, now=now)
+    for language in written_in if published_in is None else published_in:
+        publishing.publish(article, language, now)
+    return article
+
+
+def make_edition(*, code: str = "en", discreet: bool = False, **fields: Any) -> Edition:
+    """EN or BE/RU, due on Mondays at nine in Vilnius."""
+    neutral = {
+        "discreet_subject": "Notes",
+        "discreet_sender_name": "Notes",
+        "discreet_sender_address": "notes@neutral.example",
+        "discreet_list_id": "notes.neutral.example",
+        "discreet_site_url": "https://neutral.example",
+    }
+    return Edition.objects.create(
+        **{
+            "code": code,
+            "name": code.upper().replace("-", "/"),
+            "languages": code.split("-"),
+            "time_zone": "Europe/Vilnius",
+            "sender_name": "Рэдакцыя" if code == "be-ru" else "The newsroom",
+            "sender_address": f"{code}@newsroom.example",
+            "list_id": f"{code}.newsroom.example",
+            **(neutral if discreet else {}),
+            **fields,
+        }
+    )
+
+
+def make_subscriber(
+    *,
+    edition: Edition,
+    address: str = "",
+    now: dt.datetime = MONDAY_MORNING,
+    variant: str = VariantKind.FULL,
+) -> Subscriber:
+    """An active one."""
+    subscriber = subscribing.add_confirmed(
+        address or f"reader{next(_numbers)}@example.org", edition, now, sealing.worker_keys()
+    )
+    assert subscriber is not None
+    subscriber.variant = variant
+    subscriber.save()
+    return subscriber
+
+
+def make_mailing(*, readers: int = 3, now: dt.datetime = MONDAY_MORNING) -> Mailing:
+    """An EN mailing of WEEK with one article, approved and waiting, with so many readers."""
+    edition = make_edition()
+    for _ in range(readers):
+        make_subscriber(edition=edition, now=now)
+    make_article(published_in=("en",))
+    [mailing] = mailings.approve(gather(WEEK), make_user(), now)
+    return mailing

@@ -1,0 +1,321 @@
+"""Lanes against a real SMTP server, and what becomes of the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from unittest import mock
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from articles import publishing
+from newsletter import mailing as mailings
+from newsletter.models import (
+    Delivery,
+    DeliveryStatus,
+    Lane,
+    Mailing,
+    MailingStatus,
+    MailingStuck,
+    Reason,
+    Subscriber,
+    SubscriberStatus,
+    Variant,
+)
+from newsletter.sending import ledger
+from newsletter.sending.lanes import run_lane
+from newsroom import sealing
+from newsroom.mailcatcher.catcher import Catcher
+from newsroom.relays import Relay
+from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
+from tests.newsletter.relays import Moody, after, hang_up, once, to
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+
+
+def clock(minutes: float = 0) -> dt.datetime:
+    return NOW + dt.timedelta(minutes=minutes)
+
+
+def launched(readers: int = 3) -> Mailing:
+    mailing = make_mailing(readers=readers)
+    assert mailings.launch(mailing, NOW) == readers
+    return mailing
+
+
+def send(mailing: Mailing, minutes: float = 0) -> Mailing:
+    run_lane(mailing.pk, 0, lambda: clock(minutes))
+    mailing.refresh_from_db()
+    assert mailings.ledger(mailing).balances
+    return mailing
+
+
+def addresses() -> set[str]:
+    keys = sealing.worker_keys()
+    return {row.address(keys) for row in Subscriber.objects.active()}
+
+
+def address_of_one() -> str:
+    return sorted(addresses())[0]
+
+
+def test_every_reader_gets_one_letter_and_the_mailing_is_sent(relay: Catcher) -> None:
+    mailing = send(launched(3))
+    assert mailing.status == MailingStatus.SENT
+    assert mailings.ledger(mailing).sent == 3
+    assert {letter.recipients for letter in relay.letters} == {(a,) for a in addresses()}
+    assert not Lane.objects.exists()
+
+
+def test_launching_or_sending_twice_sends_nothing_again(relay: Catcher) -> None:
+    mailing = send(launched(3))
+    with pytest.raises(MailingStuck):
+        mailings.launch(mailing, NOW)
+    send(mailing)
+    assert len(relay.letters) == 3
+
+
+def test_who_moved_to_another_edition_gets_the_digest_once() -> None:
+    mailing = launched(1)
+    other = make_edition(code="be-ru")
+    Subscriber.objects.update(edition=other)
+    second = Mailing.objects.create(
+        digest=mailing.digest, edition=other, due_at=NOW, approved_at=NOW
+    )
+    Variant.objects.create(mailing=second, kind="full", subject="Week", content=b"letter")
+    assert mailings.launch(second, NOW) == 0
+    assert mailings.ledger(second).audience == 0
+
+
+def test_who_left_after_the_launch_is_excluded(relay: Catcher) -> None:
+    mailing = launched(3)
+    Subscriber.objects.first().end(SubscriberStatus.LEFT, NOW)
+    send(mailing)
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.excluded) == (2, 1)
+    assert len(relay.letters) == 2
+
+
+def test_who_leaves_between_claim_and_sending_gets_nothing(relay: Catcher) -> None:
+    mailing = launched(2)
+    lane = ledger.take_slot(mailing, 0, NOW)
+    assert lane is not None
+    first, second = ledger.claim(lane, NOW, 10)
+    first.subscriber.end(SubscriberStatus.LEFT, NOW)
+    assert not ledger.mark_handed_over(first, lane, "relay", NOW)
+    assert ledger.mark_handed_over(second, lane, "relay", NOW)
+
+
+def test_a_relay_that_asks_to_wait_is_asked_again_later(relay: Catcher) -> None:
+    mailing = launched(2)
+    Moody.moods["RCPT"] = once(lambda _server, _about: "451 4.7.1 Greylisted")
+    send(mailing)
+    assert mailing.status == MailingStatus.SENDING
+    assert mailings.ledger(mailing).still_to_send == 1
+    send(mailing, minutes=4)
+    assert len(relay.letters) == 1
+    send(mailing, minutes=6)
+    assert mailing.status == MailingStatus.SENT
+    assert len(relay.letters) == 2
+
+
+def test_after_two_days_of_waiting_the_letter_fails_and_the_reader_stays(relay: Catcher) -> None:
+    mailing = launched(1)
+    Moody.moods["RCPT"] = after(0, "450 4.2.1 Later")
+    send(mailing, minutes=2 * 24 * 60)
+    assert mailings.ledger(mailing).failed == 1
+    assert Subscriber.objects.active().count() == 1
+    assert mailing.status == MailingStatus.SENT
+
+
+def test_a_mailbox_that_is_gone_bounces_its_reader(relay: Catcher) -> None:
+    mailing = launched(2)
+    Moody.moods["RCPT"] = to(address_of_one(), "550 5.1.1 No such user")
+    send(mailing)
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.failed) == (1, 1)
+    gone = Subscriber.objects.get(status=SubscriberStatus.BOUNCED)
+    assert not gone.sealed_address
+    failed = Delivery.objects.get(status=DeliveryStatus.FAILED)
+    assert (failed.reason, failed.reply_code, failed.enhanced_code) == (Reason.GONE, 550, "5.1.1")
+
+
+def test_a_bare_550_fails_the_letter_and_keeps_the_reader(relay: Catcher) -> None:
+    mailing = launched(1)
+    Moody.moods["RCPT"] = after(0, "550 Rejected")
+    send(mailing)
+    assert mailings.ledger(mailing).failed == 1
+    assert Subscriber.objects.active().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("MAIL", "550 5.7.1 Sender rejected"),
+        ("RCPT", "554 5.7.1 Blocked by a list"),
+        ("RCPT", "530 5.7.0 Authentication required"),
+        ("DATA", "552 5.3.4 Message too big"),
+        ("DATA", "554 5.6.0 Refused content"),
+    ],
+)
+def test_a_relay_that_refuses_us_pauses_the_mailing_and_marks_no_reader(
+    relay: Catcher, command: str, reply: str
+) -> None:
+    mailing = launched(3)
+    Moody.moods[command] = after(1, reply)
+    send(mailing)
+    assert mailing.status == MailingStatus.PAUSED
+    assert reply.split()[1] in mailing.pause_reason
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.still_to_send, counts.failed) == (1, 2, 0)
+    assert Subscriber.objects.active().count() == 3
+    Moody.moods.clear()
+    mailing.resume()
+    assert send(mailing, minutes=1).status == MailingStatus.SENT
+    assert len(relay.letters) == 3
+
+
+def test_a_relay_that_refuses_at_the_door_pauses_the_mailing(
+    relay: Catcher, settings: Settings
+) -> None:
+    mailing = launched(1)
+    settings.RELAY = Relay.parse(f"smtp://user:wrong@127.0.0.1:{relay.smtp_port}")
+    send(mailing)
+    # The catcher offers no AUTH at all, so this relay cannot be used; nothing goes in clear.
+    assert mailings.ledger(mailing).still_to_send == 1
+    assert relay.letters == []
+
+
+def test_a_relay_that_cannot_be_reached_costs_nothing_but_time(
+    relay: Catcher, settings: Settings
+) -> None:
+    mailing = launched(2)
+    alive = settings.RELAY
+    settings.RELAY = Relay.parse("smtp://127.0.0.1:1")
+    send(mailing)
+    assert mailing.status == MailingStatus.SENDING
+    assert mailings.ledger(mailing).still_to_send == 2
+    settings.RELAY = alive
+    assert send(mailing, minutes=1).status == MailingStatus.SENT
+
+
+def test_a_connection_lost_before_the_dot_leaves_nobody_uncertain(relay: Catcher) -> None:
+    mailing = launched(2)
+    Moody.moods["RCPT"] = once(hang_up)
+    send(mailing)
+    assert mailings.ledger(mailing).uncertain == 0
+    assert send(mailing, minutes=1).status == MailingStatus.SENT
+    assert len(relay.letters) == 2
+
+
+def test_a_connection_lost_after_the_dot_leaves_one_uncertain_named_by_its_row(
+    relay: Catcher,
+) -> None:
+    mailing = launched(3)
+    Moody.moods["KEPT"] = once(hang_up)
+    send(mailing)
+    counts = mailings.ledger(mailing)
+    assert (counts.uncertain, counts.still_to_send) == (1, 2)
+    [uncertain] = Delivery.objects.uncertain()
+    assert uncertain.subscriber is not None
+    assert send(mailing, minutes=1).status == MailingStatus.SENT
+    # It is not sent again by itself: each reader has one letter.
+    assert len(relay.letters) == 3
+    assert mailings.ledger(mailing).uncertain == 1
+
+
+def test_pausing_in_the_middle_stops_before_the_next_letter(relay: Catcher) -> None:
+    mailing = launched(3)
+    lane = ledger.take_slot(mailing, 0, NOW)
+    assert lane is not None
+    first, second, _third = ledger.claim(lane, NOW, 10)
+    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    mailing.pause("A person paused it.")
+    assert not ledger.mark_handed_over(second, lane, "relay", NOW)
+    ledger.close_lane(lane, NOW)
+    assert mailings.ledger(mailing).still_to_send == 3
+
+
+def test_cancelling_excludes_what_has_not_gone_and_frees_the_edition(relay: Catcher) -> None:
+    mailing = launched(2)
+    mailings.cancel(mailing, NOW)
+    counts = mailings.ledger(mailing)
+    assert (counts.excluded, counts.audience) == (2, 2)
+    run_lane(mailing.pk, 0, clock)
+    assert relay.letters == []
+
+
+def test_a_second_lane_on_the_same_slot_does_nothing(relay: Catcher) -> None:
+    mailing = launched(1)
+    assert ledger.take_slot(mailing, 0, NOW) is not None
+    run_lane(mailing.pk, 0, clock)
+    assert relay.letters == []
+
+
+def test_a_dead_lane_is_settled_by_the_sweep() -> None:
+    mailing = launched(3)
+    lane = ledger.take_slot(mailing, 0, NOW)
+    assert lane is not None
+    first, *_rest = ledger.claim(lane, NOW, 10)
+    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    assert ledger.sweep(NOW + ledger.lease() / 2) == (0, 0)
+    later = NOW + ledger.lease() * 2
+    assert ledger.sweep(later) == (2, 1)
+    counts = mailings.ledger(mailing)
+    assert (counts.uncertain, counts.still_to_send) == (1, 2)
+    assert counts.balances
+
+
+def test_a_lane_that_was_only_asleep_cannot_send_what_was_given_back() -> None:
+    mailing = launched(2)
+    lane = ledger.take_slot(mailing, 0, NOW)
+    assert lane is not None
+    first, second = ledger.claim(lane, NOW, 10)
+    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    later = NOW + ledger.lease() * 2
+    ledger.sweep(later)
+    assert not ledger.mark_handed_over(second, lane, "relay", later)
+    # But the answer that it had waited for still settles the uncertain one.
+    settled = ledger.Settled(first, DeliveryStatus.SENT, Reason.NONE)
+    assert ledger.record(settled, lane, later)
+    assert mailings.ledger(mailing).sent == 1
+
+
+def test_a_sealed_address_that_cannot_be_opened_fails_alone(relay: Catcher) -> None:
+    mailing = launched(2)
+    Subscriber.objects.filter(pk=Subscriber.objects.first().pk).update(
+        sealed_address=b"rubbish that nobody sealed with our key"
+    )
+    send(mailing)
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.failed) == (1, 1)
+    assert Delivery.objects.get(status=DeliveryStatus.FAILED).reason == Reason.UNSENDABLE
+
+
+def test_withdrawing_an_article_pauses_what_carries_it(relay: Catcher) -> None:
+    mailing = launched(2)
+    [article] = mailing.digest.ordered_articles()
+    publishing.withdraw(article, NOW)
+    send(mailing)
+    assert mailing.status == MailingStatus.PAUSED
+    assert relay.letters == []
+
+
+def test_a_relay_without_8bitmime_gets_quoted_printable(relay: Catcher) -> None:
+    edition = make_edition(code="be-ru")
+    make_subscriber(edition=edition, address="reader@example.org")
+    mailing = make_mailing(readers=0)
+    mailings.cancel(mailing, NOW)
+    mailings.reopen(mailing.digest, NOW)
+    article = mailing.digest.articles.get()
+    publishing.publish(article, "be", NOW)
+    [be_ru] = [m for m in mailings.approve(mailing.digest, None, NOW) if m.edition == edition]
+    mailings.launch(be_ru, NOW)
+    with mock.patch("smtplib.SMTP.has_extn", return_value=False):
+        run_lane(be_ru.pk, 0, clock)
+    [letter] = relay.letters
+    assert letter.raw.isascii()
+    text = letter.message.get_body(("plain",)).get_content()
+    assert "Бюджэт расце." in text
+    assert "01token" not in letter.raw.decode()

@@ -1,0 +1,221 @@
+"""Coming to the list and leaving it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+from django.core import mail
+from pytest_django.fixtures import Settings
+
+from newsletter import subscribing
+from newsletter.addresses import InvalidAddress
+from newsletter.models import (
+    Edition,
+    SignUp,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+)
+from newsletter.subscribing import StaleLink
+from newsroom import links, sealing
+from newsroom.links import BadToken, Kind
+from newsroom.sealing import KeyMissing
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+READER = "Reader@Example.org"
+
+
+@pytest.fixture
+def edition() -> Edition:
+    return make_edition(code="be-ru")
+
+
+def sign_up(edition: Edition, now: dt.datetime = NOW, address: str = READER) -> Subscriber | None:
+    """The form, and the worker that looks at it."""
+    row = subscribing.sign_up(address, edition, "be", now)
+    subscriber_id = subscribing.process_sign_up(row.pk, now)
+    if subscriber_id is not None:
+        subscribing.send_confirmation(subscriber_id, now)
+    assert not SignUp.objects.exists()
+    return Subscriber.objects.filter(pk=subscriber_id).first()
+
+
+def confirm_token() -> str:
+    """Out of the newest mail."""
+    found = re.search(r"/be/confirm/([a-z2-7]+)/", mail.outbox[-1].body)
+    assert found
+    return found.group(1)
+
+
+def letter_token(subscriber: Subscriber) -> str:
+    return links.make_token(Kind.LETTER, subscriber.pk, 1)
+
+
+def test_a_sign_up_is_confirmed_by_its_mail(edition: Edition) -> None:
+    subscriber = sign_up(edition)
+    assert subscriber is not None
+    assert subscriber.status == SubscriberStatus.PENDING
+    assert mail.outbox[-1].to == ["reader@example.org"]
+    confirmed = subscribing.confirm(confirm_token(), NOW)
+    assert confirmed.status == SubscriberStatus.ACTIVE
+    assert confirmed.confirmed_at == NOW
+    # Pressing the button twice is fine.
+    assert subscribing.confirm(confirm_token(), NOW).status == SubscriberStatus.ACTIVE
+
+
+def test_the_confirmation_quotes_nothing_that_was_typed(edition: Edition) -> None:
+    sign_up(edition, address="buy-cheap-pills@example.org")
+    [message] = mail.outbox
+    assert "pills" not in message.body
+    assert "pills" not in message.alternatives[0].content
+
+
+def test_a_sealed_sign_up_tells_nothing_by_its_length(edition: Edition) -> None:
+    short = subscribing.sign_up("a@example.org", edition, "be", NOW)
+    long = subscribing.sign_up("a-much-longer-address@mail.example.org", edition, "be", NOW)
+    assert len(short.sealed_address) == len(long.sealed_address)
+
+
+def test_without_the_workers_key_a_sign_up_waits(edition: Edition, settings: Settings) -> None:
+    row = subscribing.sign_up(READER, edition, "be", NOW)
+    settings.WORKER_KEY_FILE, kept = None, settings.WORKER_KEY_FILE
+    with pytest.raises(KeyMissing):
+        subscribing.process_sign_up(row.pk, NOW)
+    settings.WORKER_KEY_FILE = kept
+    assert subscribing.process_sign_up(row.pk, NOW) is not None
+
+
+def test_a_sign_up_that_nobody_of_ours_sealed_is_dropped(edition: Edition) -> None:
+    row = SignUp.objects.create(
+        sealed_address=b"rubbish" * 20, edition=edition, language="be", wording=1, arrived_at=NOW
+    )
+    assert subscribing.process_sign_up(row.pk, NOW) is None
+    assert not SignUp.objects.exists()
+
+
+def test_an_active_reader_who_signs_up_again_gets_no_mail(edition: Edition) -> None:
+    make_subscriber(edition=edition, address="reader@example.org")
+    assert sign_up(edition) is None
+    assert mail.outbox == []
+
+
+def test_a_second_sign_up_within_a_day_sends_no_second_mail(edition: Edition) -> None:
+    sign_up(edition)
+    sign_up(edition, NOW + dt.timedelta(hours=23))
+    assert len(mail.outbox) == 1
+    sign_up(edition, NOW + dt.timedelta(hours=25))
+    assert len(mail.outbox) == 2
+    assert Subscriber.objects.count() == 1
+
+
+def test_an_old_confirmation_does_nothing_after_a_new_sign_up(edition: Edition) -> None:
+    sign_up(edition)
+    old = confirm_token()
+    sign_up(edition, NOW + dt.timedelta(days=2))
+    with pytest.raises(StaleLink):
+        subscribing.confirm(old, NOW + dt.timedelta(days=2))
+    assert subscribing.confirm(confirm_token(), NOW + dt.timedelta(days=2))
+
+
+def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(
+    edition: Edition, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    row = subscribing.sign_up(READER, edition, "be", NOW)
+    subscriber_id = subscribing.process_sign_up(row.pk, NOW)
+    assert subscriber_id is not None
+    assert not subscribing.send_confirmation(subscriber_id, NOW)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert not subscribing.send_confirmation(subscriber_id, NOW)
+    later = NOW + subscribing.CONFIRMATION_LEASE
+    assert subscribing.send_confirmation(subscriber_id, later)
+    assert not subscribing.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
+
+
+def test_leaving_erases_the_address_and_keeps_only_its_hash(edition: Edition) -> None:
+    reader = make_subscriber(edition=edition, address="reader@example.org")
+    assert subscribing.leave(letter_token(reader), NOW)
+    reader.refresh_from_db()
+    assert reader.status == SubscriberStatus.LEFT
+    assert reader.sealed_address == b""
+    kept = Suppression.objects.get()
+    assert bytes(kept.address_hash) == sealing.worker_keys().hash_address("reader@example.org")
+    assert not subscribing.leave(letter_token(reader), NOW)
+
+
+def test_leaving_needs_no_key(edition: Edition, settings: Settings) -> None:
+    reader = make_subscriber(edition=edition)
+    settings.WORKER_KEY_FILE = None
+    assert subscribing.leave(letter_token(reader), NOW)
+
+
+def test_who_left_may_come_back_by_confirming(edition: Edition) -> None:
+    reader = make_subscriber(edition=edition, address="reader@example.org")
+    subscribing.leave(letter_token(reader), NOW)
+    sign_up(edition)
+    assert Suppression.objects.exists()
+    subscribing.confirm(confirm_token(), NOW)
+    assert not Suppression.objects.exists()
+    # And a letter from before still lets them leave.
+    assert subscribing.leave(letter_token(reader), NOW)
+
+
+def test_who_bounced_may_come_back_after_thirty_days(edition: Edition) -> None:
+    reader = make_subscriber(edition=edition, address="reader@example.org")
+    reader.end(SubscriberStatus.BOUNCED, NOW)
+    assert sign_up(edition, NOW + dt.timedelta(days=29)) is None
+    assert sign_up(edition, NOW + dt.timedelta(days=30)) is not None
+
+
+def test_who_complained_does_not_come_back_by_themselves(edition: Edition) -> None:
+    reader = make_subscriber(edition=edition, address="reader@example.org")
+    reader.end(SubscriberStatus.COMPLAINED, NOW)
+    assert sign_up(edition, NOW + dt.timedelta(days=400)) is None
+    assert mail.outbox == []
+
+
+def test_an_old_confirmation_does_not_bring_back_who_left(edition: Edition) -> None:
+    sign_up(edition)
+    token = confirm_token()
+    reader = subscribing.confirm(token, NOW)
+    subscribing.leave(letter_token(reader), NOW)
+    with pytest.raises(StaleLink):
+        subscribing.confirm(token, NOW)
+
+
+def test_a_token_of_another_kind_neither_confirms_nor_leaves(edition: Edition) -> None:
+    reader = make_subscriber(edition=edition)
+    with pytest.raises(BadToken):
+        subscribing.confirm(letter_token(reader), NOW)
+    with pytest.raises(BadToken):
+        subscribing.leave(links.make_token(Kind.RETURN_PATH, reader.pk, 1), NOW)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "reader",
+        "@example.org",
+        "reader@",
+        "reader@exa mple.org",
+        "reader@example.org\r\nBcc: x@example.org",
+        "чытач@example.org",
+        "a" * 250 + "@example.org",
+        '"quoted"@example.org',
+    ],
+)
+def test_what_is_no_address_is_refused(edition: Edition, typed: str) -> None:
+    with pytest.raises(InvalidAddress):
+        subscribing.sign_up(typed, edition, "be", NOW)
+    assert not SignUp.objects.exists()
+
+
+def test_an_international_domain_is_an_address(edition: Edition) -> None:
+    sign_up(edition, address="reader@пошта.example")
+    assert mail.outbox[0].to == ["reader@xn--80a1acn3a.example"]

@@ -1,0 +1,73 @@
+"""Promise 6.10: what you can type is what survives."""
+
+import pytest
+
+from newsroom import html
+
+
+def test_what_you_can_type_is_what_survives() -> None:
+    typed = (
+        "<h2>Head</h2><h3>Below</h3><p>One <strong>bold</strong> <em>word</em><br>"
+        '<a href="https://example.org/">link</a></p>'
+        "<ul><li>a</li></ul><ol><li>b</li></ol><blockquote><p>said</p></blockquote>"
+    )
+    kept = html.clean(typed)
+    for tag in html.ALLOWED_TAGS:
+        assert f"<{tag}" in kept
+    assert html.clean(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "<script>alert(1)</script>",
+        '<p onclick="alert(1)">x</p>',
+        '<a href="javascript:alert(1)">x</a>',
+        '<img src=x onerror="alert(1)">',
+        "<svg><script>alert(1)</script></svg>",
+        '<iframe src="https://example.org"></iframe>',
+        '<p style="background:url(https://example.org/pixel)">x</p>',
+        "<style>*{display:none}</style>",
+    ],
+)
+def test_nothing_else_survives(attack: str) -> None:
+    kept = html.clean(attack + "<p>text</p>")
+    for trace in ("alert", "script", "onclick", "onerror", "style", "example.org", "<img"):
+        assert trace not in kept
+    assert "<p>text</p>" in kept
+
+
+@pytest.mark.parametrize(
+    "emptied", ["", "<p>&nbsp;</p>", "<p><br></p>", " \n", "<ul><li></li></ul>"]
+)
+def test_empty_is_empty(emptied: str) -> None:
+    assert html.clean(emptied) == ""
+
+
+def test_the_toolbar_and_the_allow_list_are_one_table() -> None:
+    buttons = [button for group in html.toolbar() for button in group]
+    assert {"Bold", "Italic", "Link", "BulletedList", "NumberedList", "Blockquote"} <= set(buttons)
+    assert {"strong", "em", "a", "ul", "ol", "li", "blockquote"} <= set(html.ALLOWED_TAGS)
+
+
+def test_a_change_of_markup_is_no_change_of_text() -> None:
+    one = html.fingerprint("Title", "Lead", "<p>Some  <strong>bold</strong> text</p>")
+    other = html.fingerprint("Title ", "Lead", "<p>Some <em>bold</em>\n text</p>\n")
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>Some bold words</p>",
+        "<h2>Some bold text</h2>",
+        '<p>Some <a href="https://example.org">bold</a> text</p>',
+        "<p>Some bold</p><p>text</p>",
+    ],
+)
+def test_words_structure_and_links_are_text(body: str) -> None:
+    assert html.fingerprint("T", "L", body) != html.fingerprint("T", "L", "<p>Some bold text</p>")
+
+
+def test_composed_and_decomposed_letters_are_the_same() -> None:
+    assert html.fingerprint("ў", "", "") == html.fingerprint("ў", "", "")
