@@ -55,7 +55,7 @@ class Moody(Catching):
         mood = self.moods.get(command)
         return mood(server, about) if mood else None
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(
         self, server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         reply = self._mood("MAIL", server, address)
@@ -64,7 +64,7 @@ class Moody(Catching):
             envelope.mail_options.extend(options)
         return reply or "250 2.1.0 OK"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
         reply = self._mood("RCPT", server, address)
@@ -72,7 +72,7 @@ class Moody(Catching):
             envelope.rcpt_tos.append(address)
         return reply or "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         reply = self._mood("DATA", server, envelope.rcpt_tos[0])
         if reply is not None:
             return reply

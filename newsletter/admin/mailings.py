@@ -1,0 +1,122 @@
+"""Mailings: read-only, with the verbs of their state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from newsletter import mailing as mailings
+from newsletter.admin.verbs import Verb, VerbsMixin
+from newsletter.models import Mailing, MailingStatus, MailingStuck
+from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
+from newsletter.tasks import enqueue_lanes
+
+MAY_SEND = "newsletter.send_mailing"
+
+
+def send_now(_request: HttpRequest, mailing: Mailing) -> str:
+    """Without waiting for its hour."""
+    readers = mailings.launch(mailing, timezone.now())
+    enqueue_lanes(mailing)
+    return __("The sending has begun. Readers: %(count)s.") % {"count": readers}
+
+
+def pause(_request: HttpRequest, mailing: Mailing) -> str:
+    mailing.pause(__("Paused by hand."))
+    return __("Paused. Letters that were already handed over arrive; no other leaves.")
+
+
+def resume(_request: HttpRequest, mailing: Mailing) -> str:
+    mailing.resume()
+    enqueue_lanes(mailing)
+    return __("The sending goes on.")
+
+
+def cancel(_request: HttpRequest, mailing: Mailing) -> str:
+    mailings.cancel(mailing, timezone.now())
+    return __("Cancelled. Letters that were already handed over arrive; no other leaves.")
+
+
+def _in(*statuses: MailingStatus) -> Any:
+    return lambda mailing: mailing.status in statuses
+
+
+@admin.register(Mailing)
+class MailingAdmin(VerbsMixin, ModelAdmin):  # type: ignore[misc]  # untyped upstream
+    """One digest in one edition, and what becomes of its letters."""
+
+    list_display = ("digest", "edition", "status", "due_at", "launched_at", "ended_at")
+    list_filter = ("status", "edition")
+    list_select_related = ("digest", "edition")
+    fields = readonly_fields = (
+        "digest",
+        "edition",
+        "status",
+        "pause_reason",
+        "due_at",
+        "approved_at",
+        "approved_by",
+        "launched_at",
+        "ended_at",
+    )
+    verbs = (
+        Verb(
+            "send",
+            _("Send now"),
+            send_now,
+            MAY_SEND,
+            _in(*NOT_BEGUN),
+            (MailingStuck,),
+            "primary",
+            _("The letters leave at once, without waiting for the edition’s hour."),
+        ),
+        Verb(
+            "pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING), (MailingStuck,)
+        ),
+        Verb(
+            "resume",
+            _("Resume"),
+            resume,
+            MAY_SEND,
+            _in(MailingStatus.PAUSED),
+            (MailingStuck,),
+            "primary",
+        ),
+        Verb(
+            "cancel",
+            _("Cancel"),
+            cancel,
+            MAY_SEND,
+            _in(*(NOT_BEGUN | UNDER_WAY)),
+            (MailingStuck,),
+            "danger",
+            _("What has not gone yet never goes. This cannot be undone."),
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
+        found: QuerySet[Mailing] = super().get_queryset(request)
+        return found.select_related("digest", "edition", "approved_by")
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        return {
+            "facts_template": "admin/newsletter/ledger.html",
+            "ledger": mailings.ledger(row) if row is not None else None,
+            "contents": row.contents.select_related("article") if row is not None else (),
+        }

@@ -1,0 +1,92 @@
+"""Buttons that do something to one row: each is a form that POSTs, since a GET changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+
+Act = Callable[[HttpRequest, Any], str]
+"""Does it and returns what to tell; raises one of the verb's own exceptions to say why not."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One button: its name in the address, its label, who may press it and when it shows."""
+
+    name: str
+    label: Any
+    act: Act
+    permission: str
+    shows: Callable[[Any], bool]
+    refuses: tuple[type[Exception], ...] = ()
+    variant: str = "default"
+    """How Unfold draws it: default, primary or danger."""
+    question: Any = ""
+    """What to ask before; empty where pressing it by mistake costs nothing."""
+
+
+class VerbsMixin:
+    """Puts a row's verbs above its form."""
+
+    verbs: tuple[Verb, ...] = ()
+    change_form_outer_before_template = "admin/newsletter/verbs.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        opts = self.model._meta  # type: ignore[attr-defined]
+        site = self.admin_site  # type: ignore[attr-defined]
+        acting = path(
+            "<path:object_id>/do/<slug:verb>/",
+            site.admin_view(self.do),
+            name=f"{opts.app_label}_{opts.model_name}_do",
+        )
+        return [acting, *super().get_urls()]  # type: ignore[misc]
+
+    def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        """Does one verb and goes back to the row."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        chosen = next((one for one in self.verbs if one.name == verb), None)
+        if chosen is None or not _may(request, chosen):
+            raise PermissionDenied
+        model = self.model  # type: ignore[attr-defined]
+        row = get_object_or_404(model, pk=object_id)
+        try:
+            messages.success(request, chosen.act(request, row))
+        except chosen.refuses as refusal:
+            messages.error(request, str(refusal))
+        opts = model._meta
+        return HttpResponseRedirect(
+            reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[object_id])
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        opts = self.model._meta  # type: ignore[attr-defined]
+        buttons = [
+            (verb, reverse(f"admin:{opts.app_label}_{opts.model_name}_do", args=[row.pk, verb.name]))
+            for verb in self.verbs
+            if row is not None and verb.shows(row) and _may(request, verb)
+        ]
+        context = {"verbs": buttons, **self.facts(row), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)  # type: ignore[misc, no-any-return]
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        """What the page says of the row beside its form."""
+        return {}
+
+
+def _may(request: HttpRequest, verb: Verb) -> bool:
+    return bool(request.user.has_perm(verb.permission))  # type: ignore[union-attr]

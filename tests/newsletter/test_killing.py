@@ -1,0 +1,105 @@
+"""Promise 6.2 at its exact moments: a lane in a process of its own, killed with SIGKILL."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from newsletter import mailing as mailings
+from newsletter.models import Delivery, Mailing, MailingStatus
+from newsletter.sending import ledger
+from newsletter.sending.lanes import run_lane
+from newsroom.mailcatcher.catcher import Catcher
+from tests.factories import make_mailing
+from tests.newsletter.relays import Moody
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+LANE = """
+import sys, django; django.setup()
+from django.utils import timezone
+from newsletter.sending.lanes import run_lane
+run_lane(int(sys.argv[1]), 0, timezone.now)
+"""
+
+
+class LaneProcess:
+    """A lane that a relay's mood can kill."""
+
+    def __init__(self) -> None:
+        self.popen: subprocess.Popen[bytes] | None = None
+
+    def run_until_killed(self, mailing: Mailing) -> None:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
+            "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            "WORKER_KEY_FILE": str(settings.WORKER_KEY_FILE),
+            "INTAKE_KEY_FILE": str(settings.INTAKE_KEY_FILE),
+            "LINKS_KEY_FILE": str(settings.LINKS_KEY_FILE),
+            "RELAY_URL": f"smtp://127.0.0.1:{settings.RELAY.port}",
+            "RELAY_TIMEOUT": str(settings.RELAY_TIMEOUT),
+        }
+        command = [sys.executable, "-c", LANE, str(mailing.pk)]
+        self.popen = subprocess.Popen(command, cwd=ROOT, env=environment)
+        assert self.popen.wait(30) == -signal.SIGKILL
+
+    def killer(self, at_letter: int) -> Callable[[Any, str], str | None]:
+        """A mood that kills the lane when it speaks of its so-manieth letter."""
+        seen = 0
+
+        def mood(_server: Any, _about: str) -> str | None:
+            nonlocal seen
+            seen += 1
+            if seen == at_letter:
+                assert self.popen is not None
+                os.kill(self.popen.pid, signal.SIGKILL)
+                self.popen.wait(30)
+            return None
+
+        return mood
+
+
+def recover(mailing: Mailing) -> Mailing:
+    """What the tick and a fresh lane do, once the dead one's lease is over."""
+    Moody.moods.clear()
+    later = timezone.now() + ledger.lease() + dt.timedelta(seconds=1)
+    ledger.sweep(later)
+    run_lane(mailing.pk, 0, lambda: later)
+    mailing.refresh_from_db()
+    return mailing
+
+
+@pytest.mark.parametrize(("command", "kept"), [("MAIL", 2), ("RCPT", 2), ("KEPT", 3)])
+def test_a_lane_killed_at_its_third_letter_loses_and_doubles_nobody(
+    relay: Catcher, command: str, kept: int
+) -> None:
+    mailing = make_mailing(readers=6)
+    mailings.launch(mailing, timezone.now())
+    process = LaneProcess()
+    Moody.moods[command] = process.killer(at_letter=3)
+    process.run_until_killed(mailing)
+    assert len(relay.letters) == kept
+
+    assert recover(mailing).status == MailingStatus.SENT
+    counts = mailings.ledger(mailing)
+    assert counts.balances
+    # One was in flight, and nobody knows whether the relay took it; it is named by its row.
+    assert (counts.sent, counts.uncertain) == (5, 1)
+    recipients = [letter.recipients for letter in relay.letters]
+    assert len(recipients) == len(set(recipients))
+    [uncertain] = Delivery.objects.uncertain()
+    assert uncertain.handed_over_at is not None
+    # Everybody else has exactly one letter; the uncertain one's reader has it or has not.
+    assert len(recipients) == (6 if command == "KEPT" else 5)
