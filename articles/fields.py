@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 from newsroom import html
 from newsroom.weeks import NotAWeek, Week
 
-
 if TYPE_CHECKING:
     DateColumn = models.DateField[Any, Any]
 else:

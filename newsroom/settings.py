@@ -237,15 +237,14 @@ if PRODUCTION:
 
 # --- Logs ----------------------------------------------------------------------------
 
+LOGGING_CONFIG = "newsroom.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"mask_tokens": {"()": "newsroom.logs.MaskTokens"}},
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["mask_tokens"],
             "formatter": "plain",
         }
     },

@@ -3,8 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+# First, because it registers the kinds of segment that the others use.
+readers = include("articles.urls")
+handler404 = "articles.views.page_not_found"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("<language:language>/", include("newsletter.urls")),
-    path("", include("articles.urls")),
+    path("", readers),
 ]

@@ -1,11 +1,15 @@
 """What every test stands on: keys of its own, and nothing outside the temporary folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from newsroom import sealing
+from newsroom.mailcatcher.catcher import Catcher
+from newsroom.relays import Relay
+from tests.newsletter.relays import Moody
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,26 @@ def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
 def without_worker_key(settings: Settings) -> None:
     """As in the web process."""
     settings.WORKER_KEY_FILE = None
+
+
+@pytest.fixture
+def relay(tmp_path: Path, settings: Settings) -> Iterator[Catcher]:
+    """Takes every letter, unless its `moods` say otherwise."""
+    with Catcher(tmp_path / "caught", handler=Moody) as catcher:
+        settings.RELAY = Relay.parse(f"smtp://127.0.0.1:{catcher.smtp_port}")
+        settings.RELAY_TIMEOUT = 5
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", catcher.smtp_port
+        Moody.moods.clear()
+        yield catcher
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The very last line is a plain one."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.option.collectonly:
+        return
+    passed, failed, errors, skipped = (
+        len(reporter.stats.get(key, [])) for key in ("passed", "failed", "error", "skipped")
+    )
+    reporter.write_line(f"{passed} passed, {failed + errors} failed, {skipped} skipped")

@@ -1,0 +1,1 @@
+"""A newsroom that never was, for trying things out."""

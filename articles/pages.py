@@ -1,0 +1,151 @@
+"""What readers' pages show, asked for in a fixed number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.paginator import EmptyPage, Page, Paginator
+from django.http import Http404
+from django.urls import reverse
+
+from articles.models import Article, ArticleLanguage, ArticleText, Digest, Topic
+from articles.models.articles import ArticleQuerySet
+from newsroom import languages
+from newsroom.weeks import Week
+
+ON_A_PAGE = 20
+RELATED = 4
+LATEST = 12
+
+
+@dataclass(frozen=True)
+class Item:
+    """An article in a list: in the page's language, or in another one and saying so."""
+
+    article: Article
+    text: ArticleText
+    page_language: str
+
+    @property
+    def is_in_another_language(self) -> bool:
+        return self.text.language != self.page_language
+
+    @property
+    def language_name(self) -> str:
+        return languages.name(self.text.language, self.page_language)
+
+    @property
+    def path(self) -> str:
+        """Where that text stands, which is not always in the page's language."""
+        return self.article.path_in(self.text.language)
+
+
+def items(articles: list[Article], language: str) -> list[Item]:
+    """Every article that has any public language, each in the nearest to the page's."""
+    preferences = [language, *languages.codes()]
+    found = ((article, article.public_text(preferences)) for article in articles)
+    return [Item(article, text, language) for article, text in found if text is not None]
+
+
+@dataclass(frozen=True)
+class WeekPage:
+    """A week's articles, in the order of its digest if there is an approved one."""
+
+    week: Week
+    introduction: str
+    items: list[Item]
+
+
+def week_page(week: Week, language: str) -> WeekPage | None:
+    """None for a week in which nothing is public."""
+    digest = Digest.objects.filter(week=week).first()
+    published = list(Article.objects.public().of_week(week).in_topic_order().with_everything())
+    introduction = ""
+    if digest is not None and digest.is_approved:
+        introduction = digest.introduction_in(language)
+        chosen = digest.ordered_articles()
+        published = chosen + [article for article in published if article not in chosen]
+    shown = items(published, language)
+    return WeekPage(week, introduction, shown) if shown else None
+
+
+def languages_of(articles: ArticleQuerySet) -> list[str]:
+    """In which there is something to read among these."""
+    rows = ArticleLanguage.objects.public().filter(article__in=articles.not_withdrawn())
+    found = set(rows.values_list("language", flat=True).distinct())
+    return [code for code in languages.codes() if code in found]
+
+
+def newest_week(language: str) -> Week | None:
+    """The newest in which there is something to read in this language."""
+    newest = Article.objects.in_language(language).filter(week__isnull=False).order_by("-week")
+    return newest.values_list("week", flat=True).first()
+
+
+def latest(language: str, *, before: Week) -> list[Item]:
+    """What came before a week, newest first, in this language only."""
+    older = Article.objects.in_language(language).filter(week__lt=before).newest_first()
+    return items(list(older.with_everything()[:LATEST]), language)
+
+
+def related(article: Article, language: str) -> list[Item]:
+    """Others on the same topic, in the same language."""
+    others = Article.objects.in_language(language).filter(topic=article.topic)
+    newest = others.exclude(pk=article.pk).newest_first().with_everything()
+    return items(list(newest[:RELATED]), language)
+
+
+def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
+    """A topic's articles in this language, newest first. Raises Http404."""
+    articles = Article.objects.in_language(language).filter(topic=topic)
+    return _page(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+
+
+def page_of_weeks(language: str, number: int) -> Page[Week]:
+    """All weeks with something to read in this language, newest first. Raises Http404."""
+    weeks = (
+        Article.objects.in_language(language)
+        .filter(week__isnull=False)
+        .order_by("-week")
+        .values_list("week", flat=True)
+        .distinct()
+    )
+    return _page(Paginator(weeks, ON_A_PAGE), number)
+
+
+def _page(paginator: Paginator, number: int) -> Page:
+    try:
+        return paginator.page(number)
+    except EmptyPage:
+        raise Http404 from None
+
+
+@dataclass(frozen=True)
+class Alternate:
+    """The same page in another language."""
+
+    language: str
+    name: str
+    path: str
+    is_current: bool
+    is_there: bool
+
+
+def alternates(
+    view: str, language: str, *args: object, public: list[str] | None = None
+) -> list[Alternate]:
+    """For the switcher, which stays on the page: only the path's first segment changes.
+
+    `public` names the languages in which the page has its text; all of them without it.
+    """
+    codes = languages.codes()
+    return [
+        Alternate(
+            language=code,
+            name=languages.own_name(code),
+            path=reverse(view, args=[code, *args]),
+            is_current=code == language,
+            is_there=public is None or code in public,
+        )
+        for code in codes
+    ]

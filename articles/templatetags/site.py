@@ -1,0 +1,117 @@
+"""What every readers' page carries around its own text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+
+from articles import pages
+from articles.models import Article, Masthead, Topic
+from newsroom import languages
+from newsroom.weeks import Week, long_date
+
+register = template.Library()
+
+
+def here() -> str:
+    """The language of the page."""
+    return get_language() or languages.default()
+
+
+@register.simple_tag
+def masthead() -> Masthead:
+    """The newsroom's name and tagline."""
+    return Masthead.current()
+
+
+@register.simple_tag
+def topics() -> list[Topic]:
+    """The standing subjects, in their order."""
+    return list(Topic.objects.all())
+
+
+@register.inclusion_tag("articles/week_box.html")
+def week_box() -> dict[str, Any]:
+    """The newest week at a glance."""
+    newest = pages.newest_week(here())
+    return {
+        "masthead": Masthead.current(),
+        "week_page": pages.week_page(newest, here()) if newest else None,
+        "language": here(),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def switcher(context: dict[str, Any]) -> list[pages.Alternate]:
+    """The same page in the other languages; a page that knows better says so itself."""
+    if "alternates" in context:
+        known: list[pages.Alternate] = context["alternates"]
+        return known
+    path = context["request"].path
+    head, _, tail = path.lstrip("/").partition("/")
+    if not languages.is_language(head):
+        return pages.alternates("home", here())
+    return [
+        pages.Alternate(code, languages.own_name(code), f"/{code}/{tail}", code == here(), True)
+        for code in languages.codes()
+    ]
+
+
+@register.simple_tag
+def default_language() -> str:
+    """For hreflang's x-default."""
+    return languages.default()
+
+
+@register.filter
+def absolute(path: str) -> str:
+    """On our own site, whatever mirror asks."""
+    return f"{settings.SITE_URL}{path}"
+
+
+@register.filter
+def label(week: Week) -> str:
+    """With its year."""
+    return week.label(here())
+
+
+@register.filter
+def short_label(week: Week) -> str:
+    """Without its year."""
+    return week.short_label(here())
+
+
+@register.filter
+def day(moment: dt.datetime | None) -> str:
+    """A date in the page's language."""
+    return long_date(moment.date(), here()) if moment else ""
+
+
+@register.filter
+def language_name(code: str) -> str:
+    """A language's name in the page's."""
+    return languages.name(code, here())
+
+
+@register.filter
+def sanitised(body: str) -> SafeString:
+    """A body as it is stored: the one sanitiser has seen it at save."""
+    return mark_safe(body)  # noqa: S308
+
+
+@register.inclusion_tag("articles/verdict.html")
+def verdict(article: Article) -> dict[str, Any]:
+    """Shape and words, so that colour says nothing alone."""
+    return {"verdict": article.verdict, "words": article.get_verdict_display}
+
+
+@register.simple_tag
+def home_path() -> str:
+    """The first page in the page's language."""
+    return reverse("home", args=[here()])

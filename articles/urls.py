@@ -1,0 +1,56 @@
+"""Readers' addresses. The language's segment comes first; the id is an article's key."""
+
+from django.urls import include, path, register_converter
+
+from articles import views
+from newsroom import languages
+from newsroom.weeks import NotAWeek, Week
+
+
+class LanguageConverter:
+    """One of the newsroom's languages, and nothing else."""
+
+    regex = "[a-z]{2,3}(?:-[a-z]+)?"
+
+    def to_python(self, value: str) -> str:
+        if not languages.is_language(value):
+            raise ValueError
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class WeekConverter:
+    """A week, by its Monday."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> Week:
+        try:
+            return Week.parse(value)
+        except NotAWeek as error:
+            raise ValueError from error
+
+    def to_url(self, value: object) -> str:
+        return str(value)
+
+
+register_converter(LanguageConverter, "language")
+register_converter(WeekConverter, "week")
+
+in_language = [
+    path("", views.home, name="home"),
+    path("<int:pk>/", views.article, name="article"),
+    path("<int:pk>/<slug:slug>/", views.article, name="article"),
+    path("topics/<slug:code>/", views.topic, name="topic"),
+    path("topics/<slug:code>/<int:page>/", views.topic, name="topic"),
+    path("weeks/", views.weeks, name="weeks"),
+    path("weeks/<int:page>/", views.weeks, name="weeks"),
+    path("weeks/<week:week>/", views.week, name="week"),
+]
+urlpatterns = [
+    path("", views.home, name="root"),
+    path("<language:language>/", include(in_language)),
+    path("media/<path:path>", views.media, name="media"),
+]

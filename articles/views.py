@@ -1,0 +1,127 @@
+"""Readers' pages. No view looks at who asks, and none sets a cookie."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils import translation
+from django.views.decorators.http import require_safe
+from django.views.static import serve
+
+from articles import pages
+from articles.models import Article, Topic
+from articles.models.articles import ArticleQuerySet
+from newsroom import languages
+from newsroom.weeks import Week
+
+MEDIA_AGE = 7 * 24 * 3600
+"""Seconds that a browser may keep a picture; a changed one has another name."""
+
+
+@require_safe
+def home(request: HttpRequest, language: str = "") -> HttpResponse:
+    """The newest week and what came before it."""
+    language = language or languages.default()
+    newest = pages.newest_week(language)
+    context = {
+        "alternates": _alternates("home", language, Article.objects.all()),
+        "week_page": pages.week_page(newest, language) if newest else None,
+        "latest": pages.latest(language, before=newest) if newest else [],
+    }
+    return render(request, "articles/home.html", context)
+
+
+@require_safe
+def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> HttpResponse:
+    """By its id, whatever the slug says; a language that is missing is said to be missing."""
+    found = get_object_or_404(Article.objects.with_everything(), pk=pk)
+    public = found.public_languages
+    if found.withdrawn_at is not None or not public:
+        if found.withdrawn_at is None and not _was_public(found):
+            raise Http404
+        context = {"alternates": pages.alternates("article", language, pk)}
+        return render(request, "articles/gone.html", context, status=410)
+    text = found.text_in(language)
+    context = {
+        "article": found,
+        "text": text,
+        "alternates": _of_article(found, language, public),
+        "canonical": settings.SITE_URL + found.path_in(language),
+    }
+    if language not in public:
+        return render(request, "articles/missing.html", context)
+    context["related"] = pages.related(found, language)
+    context["corrections"] = found.corrections.filter(language=language)
+    return render(request, "articles/article.html", context)
+
+
+def _alternates(
+    view: str, language: str, shown: ArticleQuerySet, *args: object
+) -> list[pages.Alternate]:
+    """Only where a list has something to show is it a page in that language."""
+    return pages.alternates(view, language, *args, public=pages.languages_of(shown))
+
+
+def _was_public(article: Article) -> bool:
+    return any(row.published_at for row in article.article_languages.all())
+
+
+def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
+    """As any page's, but each language with its own slug."""
+    plain = pages.alternates("article", language, article.pk, public=public)
+    return [
+        pages.Alternate(one.language, one.name, article.path_in(one.language), one.is_current, True)
+        if one.is_there
+        else one
+        for one in plain
+    ]
+
+
+@require_safe
+def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
+    """A topic's articles in this language."""
+    found = get_object_or_404(Topic, code=code)
+    listed = pages.page_of_topic(found, language, page)
+    context = {
+        "topic": found,
+        "page": listed,
+        "items": pages.items(list(listed), language),
+        "alternates": _alternates("topic", language, Article.objects.filter(topic=found), code),
+    }
+    return render(request, "articles/topic.html", context)
+
+
+@require_safe
+def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
+    """The week's digest: its page here and the letter's web version are one and the same."""
+    found = pages.week_page(week, language)
+    if found is None:
+        raise Http404
+    of_week = Article.objects.of_week(week)
+    context = {"week_page": found, "alternates": _alternates("week", language, of_week, week)}
+    return render(request, "articles/week.html", context)
+
+
+@require_safe
+def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
+    """All digests, newest first."""
+    context = {
+        "page": pages.page_of_weeks(language, page),
+        "alternates": _alternates("weeks", language, Article.objects.all()),
+    }
+    return render(request, "articles/weeks.html", context)
+
+
+@require_safe
+def media(request: HttpRequest, path: str) -> HttpResponseBase:
+    """Pictures; in production a web server may answer in our place."""
+    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    response.headers["Cache-Control"] = f"public, max-age={MEDIA_AGE}"
+    return response
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """In the language of the path."""
+    context = {"alternates": pages.alternates("home", translation.get_language() or "")}
+    return render(request, "404.html", context, status=404)

@@ -1,0 +1,161 @@
+"""The weekly job at a small newsroom's size: a thousand readers, one digest, real processes.
+
+    python benchmarks/weekly.py ../shared/corpus/news.jsonl [--subscribers 1000]
+
+Imports the corpus over twelve weeks and the readers in both editions, approves the last full
+week's digest and sends it through a real Celery worker to a real SMTP server. Then it counts
+what arrived: each reader one letter, in the edition they chose, with a token of their own.
+Exits with 1 if anything is amiss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(tempfile.mkdtemp(prefix="weekly-"))
+sys.path.insert(0, str(ROOT))
+os.environ |= {"DJANGO_SETTINGS_MODULE": "newsroom.settings", "VAR_DIR": str(VAR_DIR)}
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from articles.gathering import gather  # noqa: E402
+from articles.models import Topic  # noqa: E402
+from newsletter import mailing as mailings  # noqa: E402
+from newsletter.importing import import_subscribers  # noqa: E402
+from newsletter.models import Edition, Subscriber  # noqa: E402
+from newsletter.tasks import enqueue_lanes  # noqa: E402
+from newsroom import links, sealing, supervising  # noqa: E402
+from newsroom.links import Kind  # noqa: E402
+from newsroom.mailcatcher.catcher import Catcher  # noqa: E402
+from newsroom.weeks import Week  # noqa: E402
+
+WITHIN = 300
+"""Seconds for all letters to arrive."""
+TOPICS = ("elite", "society", "security", "west", "russia")
+EDITIONS = {"en": ["en"], "be-ru": ["be", "ru"]}
+
+
+def main() -> None:
+    """The entry."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--subscribers", type=int, default=1000)
+    arguments = parser.parse_args()
+    wanted = set_up(arguments.corpus, arguments.subscribers)
+    with Catcher(VAR_DIR / "mail") as catcher:
+        seconds = send(catcher)
+        problems = check(catcher, wanted)
+    print(f"letters arrived       {len(wanted)} of {len(wanted)}" if not problems else "")
+    print(f"seconds               {seconds:.1f}")
+    print(f"letters per second    {len(wanted) / seconds:.0f}")
+    for problem in problems:
+        print(f"AMISS: {problem}")
+    sys.exit(1 if problems else 0)
+
+
+def set_up(corpus: Path, subscribers: int) -> dict[str, str]:
+    """The newsroom and its list; returns each reader's edition."""
+    call_command("make_keys", verbosity=0)
+    call_command("migrate", verbosity=0)
+    call_command("createsuperuser", interactive=False, username="editor", email="e@example.org")
+    for position, code in enumerate(TOPICS):
+        Topic.objects.create(code=code, position=position, name_en=code)
+    for code, languages in EDITIONS.items():
+        Edition.objects.create(
+            code=code,
+            name=code.upper().replace("-", "/"),
+            languages=languages,
+            sender_name=f"Newsroom {code}",
+            sender_address=f"{code}@newsroom.example",
+            list_id=f"{code}.newsroom.example",
+        )
+    call_command("import_articles", str(corpus), spread_weeks=12, publish=True)
+    wanted = {
+        f"reader{number}@example.org": "be-ru" if number % 5 < 2 else "en"
+        for number in range(subscribers)
+    }
+    lines = ["email,edition", *(f"{address},{code}" for address, code in wanted.items())]
+    report = import_subscribers(lines, timezone.now())
+    print(f"subscribers           {report.added} {dict(Counter(wanted.values()))}")
+    return wanted
+
+
+def send(catcher: Catcher) -> float:
+    """Approves and launches; returns the seconds from launch to the last letter."""
+    now = timezone.now()
+    digest = gather(Week.last_full(now.date()))
+    waiting = mailings.approve(digest, None, now)
+    print(f"digest                {digest}, {digest.entries.count()} articles")
+    for mailing in waiting:
+        size = len(bytes(mailing.variants.get().content))
+        print(f"letter {mailing.edition!s:<15}{size / 1024:.1f} KB")
+    procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RELAY_URL": f"smtp://127.0.0.1:{catcher.smtp_port}",
+    }
+    os.chdir(ROOT)
+    commands = {"worker": shlex.split(procfile["worker"])}
+    with supervising.running(commands, environment, VAR_DIR / "log") as processes:
+        started = time.monotonic()
+        for mailing in waiting:
+            mailings.launch(mailing, timezone.now())
+            enqueue_lanes(mailing)
+        while digest.mailings.exclude(status="sent").exists():
+            supervising.check_all(processes)
+            if time.monotonic() - started > WITHIN:
+                break
+            time.sleep(0.05)
+        seconds = time.monotonic() - started
+    for mailing in waiting:
+        counts = mailings.ledger(mailing)
+        print(f"ledger {mailing.edition!s:<15}{counts} balances: {counts.balances}")
+    return seconds
+
+
+def check(catcher: Catcher, wanted: dict[str, str]) -> list[str]:
+    """Everything that is not as it should be."""
+    keys = sealing.worker_keys()
+    owners = {row.pk: row.address(keys) for row in Subscriber.objects.all()}
+    problems = []
+    arrived: Counter[str] = Counter()
+    tokens = set()
+    for letter in catcher.letters:
+        [recipient] = letter.recipients
+        arrived[recipient] += 1
+        [token] = set(re.findall(rb"/letter/([a-z2-7]{%d})/" % links.TOKEN_LENGTH, letter.raw))
+        tokens.add(token)
+        if owners[links.read_token(Kind.LETTER, token.decode()).row] != recipient:
+            problems.append(f"{recipient} got somebody else's token")
+        if letter.message["To"] != recipient:
+            problems.append(f"{recipient} got a letter to {letter.message['To']}")
+        if f"<{wanted[recipient]}.newsroom.example>" not in letter.message["List-Id"]:
+            problems.append(f"{recipient} got the wrong edition")
+    if arrived != Counter(dict.fromkeys(wanted, 1)):
+        problems.append(f"{arrived.total()} letters to {len(arrived)} of {len(wanted)} readers")
+    if len(tokens) != len(wanted):
+        problems.append(f"{len(tokens)} different tokens")
+    print(f"arrived               {arrived.total()} letters, {len(tokens)} different tokens")
+    if settings.RELAY.host != "127.0.0.1":
+        problems.append("this benchmark mails the world")
+    return problems
+
+
+if __name__ == "__main__":
+    main()

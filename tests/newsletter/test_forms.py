@@ -1,0 +1,167 @@
+"""The public forms, as a reader's browser and a mail scanner meet them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core import mail
+from django.http import HttpResponse
+from django.test import Client
+from kombu.exceptions import OperationalError
+
+from newsletter import subscribing
+from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
+from newsletter.tasks import take_sign_up
+from newsroom import links
+from newsroom.links import Kind
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+
+
+@pytest.fixture
+def edition() -> Edition:
+    return make_edition(code="be-ru")
+
+
+@pytest.fixture
+def reader(edition: Edition) -> Subscriber:
+    return make_subscriber(edition=edition, address="reader@example.org")
+
+
+def letter_path(reader: Subscriber) -> str:
+    return f"/be/letter/{links.make_token(Kind.LETTER, reader.pk, 1)}/"
+
+
+def sign_up(client: Client, address: str, edition: str = "be-ru") -> HttpResponse:
+    response: HttpResponse = client.post(
+        "/be/subscribe/", {"email": address, "edition": edition}, follow=True
+    )
+    return response
+
+
+def status(reader: Subscriber) -> str:
+    reader.refresh_from_db()
+    return str(reader.status)
+
+
+def test_the_answer_is_the_same_for_every_address(
+    client: Client, reader: Subscriber, without_worker_key: None
+) -> None:
+    make_edition(code="en")
+    gone = make_subscriber_gone(reader)
+    answers = [
+        sign_up(client, address)
+        for address in ("new@example.org", "reader@example.org", gone, "new@example.org")
+    ]
+    assert len({answer.content for answer in answers}) == 1
+    assert len({str(answer.headers) for answer in answers}) == 1
+    assert {answer.status_code for answer in answers} == {200}
+    assert SignUp.objects.count() == 4
+
+
+def make_subscriber_gone(reader: Subscriber) -> str:
+    """Somebody who left; kept out of the web process, which has no key in this test."""
+    reader.end(SubscriberStatus.LEFT, reader.signed_up_at)
+    return "reader@example.org"
+
+
+@pytest.mark.parametrize("address", ["", "reader", "чытач@example.org", "a@b"])
+def test_a_bad_address_gets_a_clear_error_and_keeps_what_was_typed(
+    client: Client, edition: Edition, address: str
+) -> None:
+    answer = sign_up(client, address)
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "errorlist" in page
+    assert f'value="{address}"' in page or not address
+    assert not SignUp.objects.exists()
+
+
+def test_an_edition_has_to_be_chosen(client: Client, edition: Edition) -> None:
+    answer = client.post("/be/subscribe/", {"email": "a@example.org", "edition": "fr"})
+    assert answer.status_code == 400
+    assert not SignUp.objects.exists()
+
+
+def test_a_broker_that_is_down_loses_no_sign_up(
+    client: Client,
+    edition: Edition,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: object,
+) -> None:
+    def refuse(*_ids: int) -> None:
+        raise OperationalError("nobody there")
+
+    monkeypatch.setattr(take_sign_up, "delay", refuse)
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+        assert sign_up(client, "new@example.org").status_code == 200
+    assert SignUp.objects.count() == 1
+
+
+def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
+    row = subscribing.sign_up("new@example.org", edition, "be", NOW)
+    subscriber_id = subscribing.process_sign_up(row.pk, NOW)
+    assert subscriber_id is not None
+    subscribing.send_confirmation(subscriber_id, NOW)
+    found = re.search(r"https?://[^/]+(/be/confirm/\S+)", mail.outbox[0].body)
+    assert found
+    path = found.group(1)
+    subscriber = Subscriber.objects.get(pk=subscriber_id)
+    for _ in range(2):
+        assert client.get(path).status_code == 200
+        assert client.head(path).status_code == 200
+        assert status(subscriber) == SubscriberStatus.PENDING
+    answer = client.post(path)
+    assert answer.status_code == 200
+    assert status(subscriber) == SubscriberStatus.ACTIVE
+
+
+def test_leaving_takes_a_post_and_one_click_is_enough(client: Client, reader: Subscriber) -> None:
+    path = letter_path(reader)
+    for _ in range(2):
+        assert client.get(path).status_code == 200
+        assert client.head(path).status_code == 200
+        assert status(reader) == SubscriberStatus.ACTIVE
+    # RFC 8058, 3.1: the mail provider posts this, without a cookie or a referrer.
+    answer = client.post(path, {"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200
+    assert status(reader) == SubscriberStatus.LEFT
+    # And again, from another letter or in doubt: kind, and still left.
+    assert client.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["confirm", "letter"])
+@pytest.mark.parametrize("token", ["short", "a" * 44, "a" * 46, "a" * 45, "ж" * 45])
+def test_a_cut_or_foreign_link_is_told_so_kindly(
+    client: Client, edition: Edition, kind: str, token: str
+) -> None:
+    path = f"/ru/{kind}/{token}/"
+    assert client.get(path).status_code == 404
+    assert client.post(path).status_code == 404
+
+
+def test_a_link_to_a_subscriber_who_is_gone_for_good_is_kind(
+    client: Client, reader: Subscriber
+) -> None:
+    path = letter_path(reader)
+    reader.delete()
+    assert client.get(path).status_code == 200
+    assert client.post(path).status_code == 200
+
+
+def test_an_old_confirmation_says_what_to_do(client: Client, reader: Subscriber) -> None:
+    token = links.make_token(Kind.CONFIRM, reader.pk, 1)
+    assert client.get(f"/en/confirm/{token}/").status_code == 410
+
+
+def test_no_form_sets_a_cookie_or_may_be_kept(client: Client, reader: Subscriber) -> None:
+    for path in ("/be/subscribe/", "/be/subscribe/done/", letter_path(reader)):
+        answer = client.get(path)
+        assert not answer.cookies
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "Cookie" not in answer.headers.get("Vary", "")
+    assert "no-store" in client.get(letter_path(reader)).headers["Cache-Control"]

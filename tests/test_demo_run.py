@@ -1,0 +1,134 @@
+"""`make run`'s command as a newcomer has it: real web, worker, beat and mail catcher."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LINE = re.compile(r"^Digest .+ sent: EN 7, BE/RU 5, failed 0$", re.MULTILINE)
+
+
+def free_ports(count: int = 3) -> int:
+    """The first of so many free ports in a row."""
+    for first in range(20000, 30000, count):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no free ports")
+
+
+class Demo:
+    """The command in a process of its own, and what it says."""
+
+    def __init__(self, var_dir: Path, port: int) -> None:
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(var_dir),
+            "VAR_DIR": str(var_dir),
+            "PORT": str(port),
+        }
+        self.popen = subprocess.Popen(
+            [sys.executable, "manage.py", "run_demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+
+    def until_ready(self) -> str:
+        assert self.popen.stdout is not None
+        for line in self.popen.stdout:
+            self.said += line
+            if "Ctrl-C stops everything" in line:
+                return self.said
+        raise AssertionError(f"It ended with {self.popen.wait()}:\n{self.said}")
+
+    def children(self) -> list[int]:
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.popen.pid)], capture_output=True, text=True
+        )
+        return [int(pid) for pid in listed.stdout.split()]
+
+    def stop(self) -> None:
+        os.kill(self.popen.pid, signal.SIGINT)
+        self.said += self.popen.communicate(timeout=60)[0]
+
+
+@pytest.fixture
+def port() -> int:
+    return free_ports()
+
+
+@pytest.fixture
+def demo(tmp_path: Path, port: int) -> Iterator[Demo]:
+    demo = Demo(tmp_path / "var", port)
+    yield demo
+    if demo.popen.poll() is None:
+        demo.stop()
+
+
+def counted(var_dir: Path, query: str) -> int:
+    connection = sqlite3.connect(var_dir / "newsroom.sqlite3")
+    try:
+        return int(connection.execute(query).fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_a_newcomer_sees_the_week_sent_and_ctrl_c_ends_everything(
+    demo: Demo, tmp_path: Path, port: int
+) -> None:
+    said = demo.until_ready()
+    assert LINE.search(said), said
+    assert len(list((tmp_path / "var/mail").rglob("*.*"))) >= 12
+    for page in ("", "en/", "be/", "ru/", "admin/login/"):
+        with urlopen(f"http://127.0.0.1:{port}/{page}") as answer:
+            assert answer.status == 200
+    with urlopen(f"http://127.0.0.1:{port + 1}/") as answer:
+        assert "example.org" in answer.read().decode()
+    children = demo.children()
+    assert len(children) == 4
+    demo.stop()
+    assert demo.popen.returncode == 0
+    assert "Stopped." in demo.said
+    for pid in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+    again = Demo(tmp_path / "var", port)
+    assert LINE.search(again.until_ready())
+    again.stop()
+    assert counted(tmp_path / "var", "select count(*) from newsletter_delivery") == 12
+    # Everybody has one letter still.
+    caught = [path for path in (tmp_path / "var/mail").rglob("*") if path.is_file()]
+    assert len(caught) == 12
+
+
+def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path, port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port + 1))
+        taken.listen()
+        demo = Demo(tmp_path / "var", port)
+        said, _ = demo.popen.communicate(timeout=60)
+    assert demo.popen.returncode == 1
+    assert f"Port {port + 1} (the caught letters) is taken" in said
+    assert "PORT=" in said
+    assert "Traceback" not in said
