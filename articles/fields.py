@@ -41,6 +41,8 @@ class WeekField(DateColumn):
     """A Week, stored as its Monday."""
 
     _pyi_lookup_exact_type: Any
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     description = _("Week")
 
@@ -73,7 +75,7 @@ class WeekField(DateColumn):
         return Field.formfield(self, **{"form_class": WeekFormField, **kwargs})
 
 
-class BodyField(RichTextField):  # type: ignore[misc]  # untyped upstream
+class BodyField(RichTextField):
     """HTML from the editor. Whatever is saved has gone through the one sanitiser."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.http import Http404
@@ -78,8 +79,9 @@ def languages_of(articles: ArticleQuerySet) -> list[str]:
 
 def newest_week(language: str) -> Week | None:
     """The newest in which there is something to read in this language."""
-    newest = Article.objects.in_language(language).filter(week__isnull=False).order_by("-week")
-    return newest.values_list("week", flat=True).first()
+    weeks = Article.objects.in_language(language).filter(week__isnull=False)
+    newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
+    return newest
 
 
 def latest(language: str, *, before: Week) -> list[Item]:
@@ -113,7 +115,7 @@ def page_of_weeks(language: str, number: int) -> Page[Week]:
     return _page(Paginator(weeks, ON_A_PAGE), number)
 
 
-def _page(paginator: Paginator, number: int) -> Page:
+def _page(paginator: Paginator[Any], number: int) -> Page[Any]:
     try:
         return paginator.page(number)
     except EmptyPage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -38,12 +40,12 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     found = get_object_or_404(Article.objects.with_everything(), pk=pk)
     public = found.public_languages
     if found.withdrawn_at is not None or not public:
-        if found.withdrawn_at is None and not _was_public(found):
+        if found.first_published_at() is None:
             raise Http404
-        context = {"alternates": pages.alternates("article", language, pk)}
-        return render(request, "articles/gone.html", context, status=410)
+        gone = {"alternates": pages.alternates("article", language, pk)}
+        return render(request, "articles/gone.html", gone, status=410)
     text = found.text_in(language)
-    context = {
+    context: dict[str, Any] = {
         "article": found,
         "text": text,
         "alternates": _of_article(found, language, public),
@@ -61,10 +63,6 @@ def _alternates(
 ) -> list[pages.Alternate]:
     """Only where a list has something to show is it a page in that language."""
     return pages.alternates(view, language, *args, public=pages.languages_of(shown))
-
-
-def _was_public(article: Article) -> bool:
-    return any(row.published_at for row in article.article_languages.all())
 
 
 def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
@@ -116,7 +114,7 @@ def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
 @require_safe
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
     """Pictures; in production a web server may answer in our place."""
-    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response.headers["Cache-Control"] = f"public, max-age={MEDIA_AGE}"
     return response
 

@@ -40,9 +40,11 @@ class SignUpForm(forms.Form):
         kwargs["auto_id"] = f"{prefix_ids}-%s"
         super().__init__(*args, **kwargs)
         editions = Edition.objects.all()
-        self.fields["edition"].queryset = editions  # type: ignore[attr-defined]
+        choice = self.fields["edition"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = editions
         fitting = [edition for edition in editions if language in edition.languages]
-        self.fields["edition"].initial = fitting[0].code if fitting else None
+        choice.initial = fitting[0].code if fitting else None
 
     def clean_email(self) -> str:
         try:

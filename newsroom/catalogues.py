@@ -128,7 +128,7 @@ def check() -> int:
     return wrong
 
 
-def _is_whole(translation: str | tuple[str, ...] | list[str]) -> bool:
+def _is_whole(translation: str | tuple[str, ...] | list[str] | None) -> bool:
     return all(translation) if isinstance(translation, tuple | list) else bool(translation)
 
 

@@ -16,7 +16,7 @@ app.autodiscover_tasks()
 @app.on_after_configure.connect
 def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
     """The filesystem broker wants its folders there before the first message."""
-    if sender.conf.broker_url == "filesystem://":
+    if sender.conf.broker_url.startswith("filesystem:"):
         folders = sender.conf.broker_transport_options
         for name in ("data_folder_in", "data_folder_out", "control_folder"):
             Path(folders[name]).mkdir(mode=0o700, parents=True, exist_ok=True)

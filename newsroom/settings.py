@@ -124,9 +124,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery --------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://localhost")
 BROKER_DIR = VAR_DIR / "broker"
-if CELERY_BROKER_URL == "filesystem://":
+if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR),
         "data_folder_out": str(BROKER_DIR),
@@ -254,22 +254,25 @@ LOGGING = {
 
 # --- The editor and the admin's look -------------------------------------------------
 
+EDITOR = {
+    "toolbar": html.toolbar(),
+    "format_tags": "p;h2;h3",
+    "height": 420,
+    "width": "100%",
+    "contentsCss": "/static/editor.css",
+    "entities": False,
+    "disableNativeSpellChecker": False,
+    "versionCheck": False,
+    "removePlugins": (
+        "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
+        "sourcearea,elementspath,flash,image,specialchar"
+    ),
+    "allowedContent": f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}; a[!href]",
+}
+# One for each language, so that the browser checks the spelling of the field's own.
 CKEDITOR_CONFIGS = {
-    "default": {
-        "toolbar": html.toolbar(),
-        "format_tags": "p;h2;h3",
-        "height": 420,
-        "width": "100%",
-        "entities": False,
-        "disableNativeSpellChecker": False,
-        "versionCheck": False,
-        "removePlugins": (
-            "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
-            "sourcearea,elementspath,flash,image,specialchar"
-        ),
-        "forcePasteAsPlainText": False,
-        "allowedContent": "; ".join([f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}", "a[!href]"]),
-    }
+    "default": EDITOR,
+    **{f"body_{code}": {**EDITOR, "contentsLanguage": code} for code, _name in LANGUAGES},
 }
 # CKEditor 4 is what the newsroom asked for although its upstream has ended: it stays behind
 # one field and this one configuration, with the plugins that have known holes removed, and
@@ -282,4 +285,20 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "STYLES": ["/static/admin.css"],
+    # The accent of the site and of the letters.
+    "COLORS": {
+        "primary": {
+            "50": "#fbf1ee",
+            "100": "#f6dfd9",
+            "200": "#edc0b5",
+            "300": "#e09a89",
+            "400": "#cf6f5a",
+            "500": "#b14a35",
+            "600": "#8a2b1c",
+            "700": "#762416",
+            "800": "#611e13",
+            "900": "#4c180f",
+            "950": "#300e08",
+        }
+    },
 }

@@ -196,8 +196,8 @@ class Article(models.Model):
     # --- States --------------------------------------------------------------------
 
     def first_published_at(self) -> dt.datetime | None:
-        """When the first of its public languages came out."""
-        dates = [row.published_at for row in self.article_languages.all() if row.is_public]
+        """When the first of its languages came out, withdrawn or not; None for a draft."""
+        dates = [row.published_at for row in self.article_languages.all()]
         return min((date for date in dates if date), default=None)
 
     def mark_withdrawn(self, now: dt.datetime) -> bool:

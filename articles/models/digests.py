@@ -52,7 +52,7 @@ class Digest(models.Model):
         permissions = [("approve_digest", _("Can approve and send"))]
 
     def __str__(self) -> str:
-        return self.week.label(get_language() or languages.default())
+        return str(self.week.label(get_language() or languages.default()))
 
     def get_absolute_url(self) -> str:
         return reverse("week", args=[get_language() or languages.default(), self.week])

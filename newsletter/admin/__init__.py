@@ -1,6 +1,7 @@
-"""The newsletter in the admin: editions, and the mailings of a digest."""
+"""The newsletter in the admin: editions, digests with their letters, mailings."""
 
+from newsletter.admin.digests import DigestAdmin
 from newsletter.admin.editions import EditionAdmin
 from newsletter.admin.mailings import MailingAdmin
 
-__all__ = ["EditionAdmin", "MailingAdmin"]
+__all__ = ["DigestAdmin", "EditionAdmin", "MailingAdmin"]

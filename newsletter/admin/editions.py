@@ -10,7 +10,7 @@ from newsletter.models import Edition
 
 
 @admin.register(Edition)
-class EditionAdmin(ModelAdmin):  # type: ignore[misc]  # untyped upstream
+class EditionAdmin(ModelAdmin):
     """What subscribers may choose, and when it goes."""
 
     list_display = ("name", "code", "weekday", "hour", "time_zone", "sender_address")

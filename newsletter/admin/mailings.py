@@ -10,10 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
+from articles.admin.verbs import Verb, VerbsAdmin
 from newsletter import mailing as mailings
-from newsletter.admin.verbs import Verb, VerbsMixin
 from newsletter.models import Mailing, MailingStatus, MailingStuck
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsletter.tasks import enqueue_lanes
@@ -29,17 +28,20 @@ def send_now(_request: HttpRequest, mailing: Mailing) -> str:
 
 
 def pause(_request: HttpRequest, mailing: Mailing) -> str:
+    """Stops before the next letter."""
     mailing.pause(__("Paused by hand."))
     return __("Paused. Letters that were already handed over arrive; no other leaves.")
 
 
 def resume(_request: HttpRequest, mailing: Mailing) -> str:
+    """Goes on where it stopped."""
     mailing.resume()
     enqueue_lanes(mailing)
     return __("The sending goes on.")
 
 
 def cancel(_request: HttpRequest, mailing: Mailing) -> str:
+    """For good."""
     mailings.cancel(mailing, timezone.now())
     return __("Cancelled. Letters that were already handed over arrive; no other leaves.")
 
@@ -49,7 +51,7 @@ def _in(*statuses: MailingStatus) -> Any:
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbsMixin, ModelAdmin):  # type: ignore[misc]  # untyped upstream
+class MailingAdmin(VerbsAdmin):
     """One digest in one edition, and what becomes of its letters."""
 
     list_display = ("digest", "edition", "status", "due_at", "launched_at", "ended_at")
@@ -77,9 +79,7 @@ class MailingAdmin(VerbsMixin, ModelAdmin):  # type: ignore[misc]  # untyped ups
             "primary",
             _("The letters leave at once, without waiting for the edition’s hour."),
         ),
-        Verb(
-            "pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING), (MailingStuck,)
-        ),
+        Verb("pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING), (MailingStuck,)),
         Verb(
             "resume",
             _("Resume"),

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
 
 Act = Callable[[HttpRequest, Any], str]
 """Does it and returns what to tell; raises one of the verb's own exceptions to say why not."""
@@ -30,23 +31,25 @@ class Verb:
     """How Unfold draws it: default, primary or danger."""
     question: Any = ""
     """What to ask before; empty where pressing it by mistake costs nothing."""
+    group: Any = ""
+    """Verbs of one group stand together behind one word, and share their question."""
 
 
-class VerbsMixin:
-    """Puts a row's verbs above its form."""
+class VerbsAdmin(ModelAdmin):
+    """Unfold's ModelAdmin with a row's verbs above its form."""
 
     verbs: tuple[Verb, ...] = ()
-    change_form_outer_before_template = "admin/newsletter/verbs.html"
+    change_form_outer_before_template = "admin/articles/verbs.html"
 
     def get_urls(self) -> list[URLPattern]:
-        opts = self.model._meta  # type: ignore[attr-defined]
-        site = self.admin_site  # type: ignore[attr-defined]
+        opts = self.model._meta
+        site = self.admin_site
         acting = path(
             "<path:object_id>/do/<slug:verb>/",
             site.admin_view(self.do),
             name=f"{opts.app_label}_{opts.model_name}_do",
         )
-        return [acting, *super().get_urls()]  # type: ignore[misc]
+        return [acting, *super().get_urls()]
 
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         """Does one verb and goes back to the row."""
@@ -55,7 +58,7 @@ class VerbsMixin:
         chosen = next((one for one in self.verbs if one.name == verb), None)
         if chosen is None or not _may(request, chosen):
             raise PermissionDenied
-        model = self.model  # type: ignore[attr-defined]
+        model = self.model
         row = get_object_or_404(model, pk=object_id)
         try:
             messages.success(request, chosen.act(request, row))
@@ -66,22 +69,22 @@ class VerbsMixin:
             reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[object_id])
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        row = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        opts = self.model._meta  # type: ignore[attr-defined]
-        buttons = [
-            (verb, reverse(f"admin:{opts.app_label}_{opts.model_name}_do", args=[row.pk, verb.name]))
+        row = kwargs.get("obj")
+        opts = self.model._meta
+        context["verbs"] = [
+            (
+                verb,
+                reverse(f"admin:{opts.app_label}_{opts.model_name}_do", args=[row.pk, verb.name]),
+            )
             for verb in self.verbs
             if row is not None and verb.shows(row) and _may(request, verb)
         ]
-        context = {"verbs": buttons, **self.facts(row), **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)  # type: ignore[misc, no-any-return]
+        context.update(self.facts(row))
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
 
     def facts(self, row: Any) -> dict[str, Any]:
         """What the page says of the row beside its form."""
@@ -89,4 +92,4 @@ class VerbsMixin:
 
 
 def _may(request: HttpRequest, verb: Verb) -> bool:
-    return bool(request.user.has_perm(verb.permission))  # type: ignore[union-attr]
+    return bool(request.user.has_perm(verb.permission))

@@ -1,0 +1,16 @@
+"""The desk: where the newsroom writes."""
+
+from articles.admin.articles import ArticleAdmin
+from articles.admin.digests import DigestAdmin
+from articles.admin.masthead import AuthorAdmin, MastheadAdmin, TopicAdmin
+from articles.admin.users import GroupAdmin, UserAdmin
+
+__all__ = [
+    "ArticleAdmin",
+    "AuthorAdmin",
+    "DigestAdmin",
+    "GroupAdmin",
+    "MastheadAdmin",
+    "TopicAdmin",
+    "UserAdmin",
+]

@@ -1,0 +1,113 @@
+"""The week's digest: gathered, reordered, introduced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from modeltranslation.admin import TranslationAdmin
+from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminDateWidget
+
+from articles.admin.languages import language_tabs, mark_language
+from articles.admin.verbs import Verb, VerbsAdmin
+from articles.gathering import DigestApproved, EmptyWeek, gather
+from articles.models import Article, Digest, DigestEntry
+
+
+def gather_again(_request: HttpRequest, digest: Digest) -> str:
+    """What came out since it was gathered."""
+    before = digest.entries.count()
+    added = gather(digest.week).entries.count() - before
+    return __("Articles added: %(count)s.") % {"count": added}
+
+
+class NewDigestForm(forms.ModelForm):
+    """Only a week: the articles come by themselves."""
+
+    def clean_week(self) -> Any:
+        week = self.cleaned_data["week"]
+        if not Article.objects.public().of_week(week).exists():
+            raise forms.ValidationError(
+                _("No article of that week is published. Publish one first.")
+            )
+        return week
+
+
+class EntryInline(TabularInline):
+    """In the order of the letter; drag to change it."""
+
+    model = DigestEntry
+    fields = ("article", "position")
+    ordering_field = "position"
+    hide_ordering_field = True
+    extra = 0
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        digest_id = (request.resolver_match.kwargs if request.resolver_match else {}).get(
+            "object_id"
+        )
+        digest = Digest.objects.filter(pk=digest_id).first() if digest_id else None
+        if db_field.name == "article" and digest is not None:
+            kwargs["queryset"] = Article.objects.public().of_week(digest.week).with_everything()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+@admin.register(Digest)
+class DigestAdmin(VerbsAdmin, TranslationAdmin):
+    """An approved one is frozen; it has to be opened again before it is changed."""
+
+    list_display = ("__str__", "status", "approved_at")
+    list_filter = ("status",)
+    inlines = (EntryInline,)
+    fieldsets = language_tabs("introduction")
+    verbs: tuple[Verb, ...] = (
+        Verb(
+            "gather",
+            _("Add what was published meanwhile"),
+            gather_again,
+            "articles.change_digest",
+            lambda digest: not digest.is_approved,
+            (EmptyWeek, DigestApproved),
+        ),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["week"]})]
+        return super().get_fieldsets(request, obj)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj is not None else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = NewDigestForm
+        form = super().get_form(request, obj, **kwargs)
+        mark_language(form.base_fields)
+        return form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "week":
+            return db_field.formfield(widget=UnfoldAdminDateWidget())
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Digest, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        gathered = gather(obj.week)
+        obj.pk, obj._state.adding = gathered.pk, False
+        obj.refresh_from_db()
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        frozen = obj is not None and obj.is_approved
+        return not frozen and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        frozen = obj is not None and (obj.is_approved or obj.mailings.exists())
+        return not frozen and super().has_delete_permission(request, obj)

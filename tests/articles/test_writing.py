@@ -1,0 +1,192 @@
+"""Saving, publishing, withdrawing, gathering."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from articles import publishing
+from articles.gathering import DigestApproved, EmptyWeek, gather
+from articles.models import Article, CannotPublish
+from articles.signals import article_corrected, article_withdrawn
+from articles.writing import save_article
+from newsroom.weeks import Week
+from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+
+
+def states(article: Article) -> dict[str, str]:
+    return dict(article.article_languages.values_list("language", "status"))
+
+
+def save(article: Article) -> list[str]:
+    return save_article(article, by=make_user(), now=NOW)
+
+
+def test_any_one_language_is_enough_and_another_may_follow() -> None:
+    article = make_article(written_in=("ru",), published_in=())
+    assert states(article) == {"ru": "draft"}
+    article.title_be = "Бюджэт"
+    assert save(article) == ["be"]
+    assert states(article) == {"ru": "draft", "be": "draft"}
+
+
+def test_a_later_language_remembers_what_it_was_translated_from() -> None:
+    article = make_article(written_in=("ru",), published_in=())
+    article.title_be = "Бюджэт"
+    save(article)
+    be, ru = (article.article_languages.get(language=code) for code in ("be", "ru"))
+    assert (ru.source_language, ru.translator) == ("", None)
+    assert (be.source_language, be.source_fingerprint) == ("ru", ru.fingerprint)
+    assert be.translator == make_user()
+
+
+def test_a_draft_that_was_emptied_is_missing_again() -> None:
+    article = make_article(written_in=("en", "be"), published_in=())
+    article.title_be = article.lead_be = ""
+    article.body_be = "<p>&nbsp;</p>"
+    save(article)
+    assert states(article) == {"en": "draft"}
+
+
+def test_only_a_change_of_text_counts_as_one() -> None:
+    article = make_article()
+    revision = article.article_languages.get(language="en").revision
+    article.body_en = "<p>The <em>budget</em>  grows.</p>"
+    assert save(article) == []
+    article.body_en = "<p>The budget shrinks.</p>"
+    assert save(article) == ["en"]
+    assert article.article_languages.get(language="en").revision == revision + 1
+
+
+def test_a_corrected_public_text_is_told_and_a_draft_is_not() -> None:
+    heard: list[list[str]] = []
+
+    def hear(languages: list[str], **_kwargs: object) -> None:
+        heard.append(languages)
+
+    article_corrected.connect(hear, weak=False, dispatch_uid="test")
+    try:
+        article = make_article(published_in=("en",))
+        article.title_be = "Новы"
+        save(article)
+        article.title_en = "New"
+        save(article)
+    finally:
+        article_corrected.disconnect(dispatch_uid="test")
+    assert heard == [["en"]]
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ({"title_en": ""}, "title in English"),
+        ({"body_en": ""}, "body in English"),
+        ({"topic": None}, "no topic"),
+        ({"week": None}, "no week"),
+    ],
+)
+def test_what_is_not_whole_is_not_published(missing: dict[str, object], reason: str) -> None:
+    article = make_article(published_in=())
+    for name, value in missing.items():
+        setattr(article, name, value)
+    save(article)
+    with pytest.raises(CannotPublish, match=reason):
+        publishing.publish(article, "en", NOW)
+    assert not Article.objects.public().exists()
+
+
+def test_a_language_that_was_never_written_is_not_published() -> None:
+    article = make_article(written_in=("en",), published_in=())
+    with pytest.raises(CannotPublish, match="title in Беларуская"):
+        publishing.publish(article, "be", NOW)
+
+
+def test_publishing_twice_keeps_the_first_date() -> None:
+    article = make_article(published_in=())
+    assert publishing.publish(article, "en", NOW)
+    assert not publishing.publish(article, "en", NOW + dt.timedelta(days=1))
+    publishing.withdraw_language(article, "en", NOW + dt.timedelta(days=2))
+    assert publishing.publish(article, "en", NOW + dt.timedelta(days=3))
+    assert article.article_languages.get(language="en").published_at == NOW
+
+
+def test_withdrawing_one_language_leaves_the_others() -> None:
+    article = make_article()
+    assert publishing.withdraw_language(article, "ru", NOW)
+    assert not publishing.withdraw_language(article, "ru", NOW)
+    assert not Article.objects.in_language("ru").exists()
+    assert Article.objects.in_language("be").exists()
+
+
+def test_withdrawing_all_of_it_is_told_once() -> None:
+    heard: list[list[str]] = []
+
+    def hear(languages: list[str], **_kwargs: object) -> None:
+        heard.append(languages)
+
+    article_withdrawn.connect(hear, weak=False, dispatch_uid="test")
+    try:
+        article = make_article()
+        assert publishing.withdraw(article, NOW)
+        assert not publishing.withdraw(article, NOW)
+    finally:
+        article_withdrawn.disconnect(dispatch_uid="test")
+    assert heard == [["en", "be", "ru"]]
+    assert not Article.objects.public().exists()
+    article.article_languages.get(language="be").withdraw()
+    with pytest.raises(CannotPublish, match="withdrawn"):
+        publishing.publish(article, "be", NOW)
+
+
+def test_one_verdict_per_topic_and_week_among_articles_not_withdrawn() -> None:
+    first = make_article(verdict="improved")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_article(verdict="worsened")
+    make_article(verdict="")
+    make_article(verdict="")
+    publishing.withdraw(first, NOW)
+    make_article(verdict="worsened")
+
+
+# --- Gathering -----------------------------------------------------------------------
+
+
+def test_a_digest_gathers_the_weeks_published_articles_in_the_order_of_topics() -> None:
+    second = make_article(topic=make_topic(code="west", position=2))
+    first = make_article(topic=make_topic(code="elite", position=1))
+    make_article(topic=make_topic(code="society", position=3), published_in=())
+    make_article(week=WEEK.previous())
+    assert gather(WEEK).ordered_articles() == [first, second]
+
+
+def test_gathering_again_adds_at_the_end_and_keeps_an_editors_order() -> None:
+    make_article(topic=make_topic(code="west", position=2))
+    digest = gather(WEEK)
+    late = make_article(topic=make_topic(code="elite", position=1))
+    assert gather(WEEK) == digest
+    assert digest.ordered_articles()[-1] == late
+    assert digest.entries.count() == 2
+
+
+def test_an_empty_week_makes_no_digest() -> None:
+    with pytest.raises(EmptyWeek, match="16–22 November 2026"):
+        gather(WEEK)
+
+
+def test_an_approved_digest_is_not_gathered_again() -> None:
+    make_article()
+    gather(WEEK).mark_approved(make_user(), NOW)
+    with pytest.raises(DigestApproved, match="Open it again"):
+        gather(WEEK)
+
+
+def test_a_week_column_takes_only_mondays() -> None:
+    article = make_article()
+    article.refresh_from_db()
+    assert article.week == WEEK
+    assert isinstance(article.week, Week)
