@@ -60,7 +60,6 @@ def main() -> None:
     with Catcher(VAR_DIR / "mail") as catcher:
         seconds = send(catcher)
         problems = check(catcher, wanted)
-    print(f"letters arrived       {len(wanted)} of {len(wanted)}" if not problems else "")
     print(f"seconds               {seconds:.1f}")
     print(f"letters per second    {len(wanted) / seconds:.0f}")
     for problem in problems:

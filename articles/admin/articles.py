@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as __
@@ -121,7 +121,6 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     """An analyst starts in any one language, adds another, publishes a language."""
 
     form = ArticleForm
-    compressed_fields = True
     list_display = ("titled", "topic", "week_label", "verdict", "states")
     list_filter = ("topic", LanguageStatusFilter, "verdict", "authors")
     list_per_page = 50
@@ -132,9 +131,12 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             None,
             {
                 "fields": [
-                    ("topic", "week", "verdict"),
+                    "topic",
+                    "week",
+                    "verdict",
                     "authors",
-                    ("cover", "cover_credit"),
+                    "cover",
+                    "cover_credit",
                 ]
             },
         ),
@@ -192,7 +194,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
                 status = "withdrawn"
             words = row.get_status_display() if row else __("Missing")
             chips.append((status, f"{languages.own_name(code)}: {words}", code.upper()))
-        return format_html_join(" ", '<span class="chip {}" title="{}">{}</span>', chips)
+        joined = format_html_join(" ", '<span class="chip {}" title="{}">{}</span>', chips)
+        return format_html('<span class="chips">{}</span>', joined)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Article], search_term: str
@@ -216,6 +219,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         code = getattr(db_field, "language", "")
         if field is not None and db_field.name.startswith("body_"):
             field.widget = CKEditorWidget(config_name=f"body_{code}")
+        if field is not None and db_field.name.startswith("lead_"):
+            field.widget.attrs["rows"] = 3
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -267,6 +272,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
                 (languages.own_name(code), row.path_in(code)) for code in public if row is not None
             ],
             "facts_template": "admin/articles/public.html",
+            # The save bar is for publishing; the list has a button for another article.
+            "show_save_and_add_another": False,
         }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

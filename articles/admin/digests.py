@@ -45,6 +45,7 @@ class EntryInline(TabularInline):
     fields = ("article", "position")
     ordering_field = "position"
     hide_ordering_field = True
+    hide_title = True
     extra = 0
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
