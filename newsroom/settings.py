@@ -201,7 +201,8 @@ MODELTRANSLATION_CUSTOM_FIELDS = ("BodyField",)
 # --- Files ---------------------------------------------------------------------------
 
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
+# Where collectstatic puts them; without it they are served from where they lie.
+STATIC_ROOT = env.path_or_none("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else None)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", VAR_DIR / "media")
