@@ -13,7 +13,7 @@ help:  ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's letter (PORT=8000)
-	@exec python -m newsroom.running --port $(PORT)
+	@PORT=$(PORT) exec python manage.py run_demo
 
 test: .venv/.dev $(CATALOGUES)  ## Runs all tests
 	@python -m pytest $(ARGS)
