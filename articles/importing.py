@@ -84,10 +84,13 @@ def _read(line: str) -> dict[str, Any]:
         data = json.loads(line)
     except json.JSONDecodeError as error:
         raise BadLine(f"This is not JSON: {error.msg} at character {error.pos + 1}.") from None
+    except (ValueError, RecursionError) as error:  # A number too long, brackets too deep.
+        raise BadLine(f"This is not JSON that can be read: {error}.") from None
     if not isinstance(data, dict):
         raise BadLine("A line has to be an object: {…}.")
     if not isinstance(data.get("id"), str) or not data["id"].strip():
         raise BadLine("The id is missing: a text that is this line's own.")
+    _check_storable(data["id"], "The id")
     if len(data["id"]) > _most("imported_as"):
         raise BadLine(f"The id is longer than {_most('imported_as')} characters.")
     return data
@@ -122,7 +125,7 @@ def _topic(data: dict[str, Any], topics: dict[str, Topic]) -> Topic | None:
     code = data.get("topic")
     if code is None:
         return None
-    if code not in topics:
+    if not isinstance(code, str) or code not in topics:
         raise BadLine(f"There is no topic {code!r}. There are: {', '.join(topics) or 'none yet'}.")
     return topics[code]
 
@@ -131,15 +134,19 @@ def _week(data: dict[str, Any]) -> Week | None:
     text = data.get("week")
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise BadLine(f'The week {text!r} is not a date in quotes. Write: "2026-11-16".')
     try:
-        return Week.parse(str(text))
+        return Week.parse(text)
     except NotAWeek as error:
         raise BadLine(str(error)) from None
 
 
 def _verdict(data: dict[str, Any]) -> str:
-    verdict = data.get("verdict") or ""
-    if verdict and verdict not in Verdict.values:
+    verdict = data.get("verdict")
+    if verdict is None or verdict == "":
+        return ""
+    if verdict not in Verdict.values:
         raise BadLine(f"The verdict is {verdict!r}. It has to be {', '.join(Verdict.values)}.")
     return str(verdict)
 
@@ -147,6 +154,7 @@ def _verdict(data: dict[str, Any]) -> str:
 def _put_text(article: Article, code: str, sentences: Any) -> None:
     if not isinstance(sentences, list) or not all(isinstance(one, str) for one in sentences):
         raise BadLine(f"The text in {code} has to be a list of sentences.")
+    _check_storable("".join(sentences), f"The text in {code}")
     title, lead, *rest = [*(one.strip() for one in sentences), "", ""][: max(len(sentences), 2)]
     if not title:
         raise BadLine(f"The text in {code} has no title: its first sentence is empty.")
@@ -157,6 +165,12 @@ def _put_text(article: Article, code: str, sentences: Any) -> None:
     setattr(article, f"lead_{code}", lead)
     body = "".join(f"<p>{escape(paragraph, quote=False)}</p>" for paragraph in paragraphs)
     setattr(article, f"body_{code}", body)
+
+
+def _check_storable(text: str, what: str) -> None:
+    """A NUL and half of a surrogate pair are good JSON, but no database takes both of them."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadLine(f"{what} has a character that cannot be stored.")
 
 
 def _by(count: int, sentences: list[str]) -> list[list[str]]:

@@ -22,9 +22,9 @@ from articles import publishing
 from articles.admin.languages import language_tabs, mark_language
 from articles.admin.verbs import Verb, VerbsAdmin
 from articles.models import Article, CannotPublish
-from articles.models.languages import UNPUBLISHED
+from articles.models.languages import UNPUBLISHED, Status
 from articles.writing import save_article
-from newsroom import languages
+from newsroom import html, languages
 
 MAY_PUBLISH = "articles.publish_article"
 PUBLISH = "_publish"
@@ -56,7 +56,10 @@ class ArticleForm(forms.ModelForm):
         for code in self.instance.public_languages if self.instance.pk else ():
             for field in ("title", "body"):
                 name = f"{field}_{code}"
-                if name in cleaned and not cleaned[name]:
+                text = cleaned.get(name) or ""
+                # An emptied editor sends <p>&nbsp;</p>; what counts is what would be saved.
+                left = html.clean(text) if field == "body" else text
+                if name in cleaned and not left:
                     self.add_error(
                         name,
                         _("This language is public. Withdraw it before you empty it."),
@@ -190,9 +193,9 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         for code in languages.codes():
             row = rows.get(code)
             status = row.status if row else "missing"
-            if article.withdrawn_at is not None:
-                status = "withdrawn"
             words = row.get_status_display() if row else __("Missing")
+            if row and article.withdrawn_at is not None:
+                status, words = Status.WITHDRAWN, Status.WITHDRAWN.label
             chips.append((status, f"{languages.own_name(code)}: {words}", code.upper()))
         joined = format_html_join(" ", '<span class="chip {}" title="{}">{}</span>', chips)
         return format_html('<span class="chips">{}</span>', joined)
@@ -264,9 +267,12 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     def facts(self, row: Any) -> dict[str, Any]:
         """The buttons that publish stand in the save bar, since they save too."""
         public = row.public_languages if row is not None else []
+        gone = row is not None and row.withdrawn_at is not None
         return {
             "publishable": [
-                (code, languages.own_name(code)) for code in languages.codes() if code not in public
+                (code, languages.own_name(code))
+                for code in languages.codes()
+                if code not in public and not gone
             ],
             "public": [
                 (languages.own_name(code), row.path_in(code)) for code in public if row is not None

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
@@ -54,7 +55,11 @@ class EntryInline(TabularInline):
         )
         digest = Digest.objects.filter(pk=digest_id).first() if digest_id else None
         if db_field.name == "article" and digest is not None:
-            kwargs["queryset"] = Article.objects.public().of_week(digest.week).with_everything()
+            of_week = Article.objects.public().of_week(digest.week)
+            # One that was withdrawn meanwhile stays a valid choice, or nothing could be saved
+            # before it was removed; the digest's page and letter leave it out.
+            chosen = Q(pk__in=of_week) | Q(pk__in=digest.entries.values("article"))
+            kwargs["queryset"] = Article.objects.filter(chosen).with_everything()
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 

@@ -40,6 +40,8 @@ class VerbsAdmin(ModelAdmin):
 
     verbs: tuple[Verb, ...] = ()
     change_form_outer_before_template = "admin/articles/verbs.html"
+    # The verbs are forms of their own: pressing one would throw away what was just typed.
+    warn_unsaved_form = True
 
     def get_urls(self) -> list[URLPattern]:
         opts = self.model._meta
