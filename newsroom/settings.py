@@ -220,6 +220,7 @@ STORAGES = {
 
 # --- Doors and headers ---------------------------------------------------------------
 
+LOGIN_REDIRECT_URL = "/admin/"
 SECURE_REFERRER_POLICY = "no-referrer"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True

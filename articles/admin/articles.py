@@ -27,6 +27,7 @@ from articles.writing import save_article
 from newsroom import html, languages
 
 MAY_PUBLISH = "articles.publish_article"
+TEXTS = ("title", "lead", "body")
 PUBLISH = "_publish"
 """The name of the save bar's buttons that publish; each one's value is a language."""
 
@@ -36,7 +37,10 @@ class ArticleForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if not any(cleaned.get(f"title_{code}") for code in languages.codes()):
+        names = [f"title_{code}" for code in languages.codes()]
+        # What this user may not change is not in the form, but it is there.
+        kept = [getattr(self.instance, name) for name in names if name not in self.fields]
+        if not any([*kept, *(cleaned.get(name) for name in names)]):
             raise forms.ValidationError(
                 _("The article has no title. Write one in any one language.")
             )
@@ -143,7 +147,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
                 ]
             },
         ),
-        *language_tabs("title", "lead", "body"),
+        *language_tabs(*TEXTS),
     ]
     verbs = (
         *(
@@ -230,6 +234,14 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         form = super().get_form(request, obj, **kwargs)
         mark_language(form.base_fields)
         return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A public text is changed only by who may publish."""
+        fixed = super().get_readonly_fields(request, obj)
+        if obj is None or request.user.has_perm(MAY_PUBLISH):
+            return fixed
+        public = [f"{name}_{code}" for code in obj.public_languages for name in TEXTS]
+        return (*fixed, *public)
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         if not change:

@@ -115,5 +115,5 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
         return not frozen and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        frozen = obj is not None and (obj.is_approved or obj.mailings.exists())
+        frozen = obj is not None and obj.is_approved
         return not frozen and super().has_delete_permission(request, obj)

@@ -64,6 +64,11 @@ class DigestAdmin(ArticlesDigestAdmin):
         ),
     )
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What became a letter stays on record."""
+        mailed = obj is not None and obj.mailings.exists()
+        return not mailed and super().has_delete_permission(request, obj)
+
     def facts(self, row: Any) -> dict[str, Any]:
         if row is None:
             return {}

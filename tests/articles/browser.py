@@ -1,0 +1,62 @@
+"""What a browser sends to the desk, and what its user reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from articles.models import Article
+from newsroom import languages
+
+PUBLISHING = "articles.publish_article"
+LIST, ADD = "/admin/articles/article/", "/admin/articles/article/add/"
+
+
+def an_analyst(*, may: tuple[str, ...] = ("add_article", "change_article")) -> Client:
+    """A member of staff with these permissions only."""
+    user = User.objects.create_user("analyst", password="pass", is_staff=True)
+    names = (*may, "view_article", "view_author", "view_topic")
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def typed(**texts: Any) -> dict[str, Any]:
+    """What the article's form posts: every text empty, unless said otherwise."""
+    empty = {
+        f"{field}_{code}": "" for code in languages.codes() for field in ("title", "lead", "body")
+    }
+    return {**empty, "topic": "", "week": "", "verdict": "", "cover_credit": "", **texts}
+
+
+def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
+    """The form as the page of that article shows it, with these changes."""
+    texts: dict[str, Any] = {}
+    for code in languages.codes():
+        text = article.text_in(code)
+        texts |= {
+            f"title_{code}": text.title,
+            f"lead_{code}": text.lead,
+            f"body_{code}": text.body,
+        }
+    shared = {
+        "topic": article.topic_id or "",
+        "week": str(article.week or ""),
+        "verdict": article.verdict,
+        "authors": list(article.authors.values_list("pk", flat=True)),
+    }
+    return typed(**{**texts, **shared, **changes})
+
+
+def page_of(row: Any) -> str:
+    return reverse(f"admin:articles_{row._meta.model_name}_change", args=[row.pk])
+
+
+def said(response: Any) -> str:
+    """The page's text with its markup taken out."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
