@@ -43,7 +43,7 @@ class Item:
 
 def items(articles: list[Article], language: str) -> list[Item]:
     """Every article that has any public language, each in the nearest to the page's."""
-    preferences = [language, *languages.codes()]
+    preferences = languages.nearest_first(language)
     found = ((article, article.public_text(preferences)) for article in articles)
     return [Item(article, text, language) for article, text in found if text is not None]
 

@@ -21,6 +21,12 @@ def is_language(code: str) -> bool:
     return code in codes()
 
 
+def nearest_first(code: str) -> list[str]:
+    """All languages, beginning with this one and then with what its readers read best."""
+    order = [code, *settings.NEAREST_LANGUAGES.get(code, []), *codes()]
+    return list(dict.fromkeys(order))
+
+
 def own_name(code: str) -> str:
     """A language's name in itself: "Беларуская"."""
     return str(dict(settings.LANGUAGES)[code])

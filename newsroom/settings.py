@@ -185,6 +185,8 @@ PROVIDERS = {
 
 LANGUAGES = [("en", "English"), ("be", "Беларуская"), ("ru", "Русский")]
 LANGUAGE_CODE = "en"
+# What a reader of a language is offered first where a text is missing in it.
+NEAREST_LANGUAGES = {"be": ["ru"], "ru": ["be"]}
 # CLDR locales where a language's plain one is not what the newsroom wants: day before month.
 FORMAT_LOCALES = {"en": "en-GB"}
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -109,6 +109,13 @@ def test_a_list_names_the_language_of_what_is_in_another(client: Client) -> None
     )
 
 
+def test_what_is_missing_is_offered_in_the_nearest_language(client: Client) -> None:
+    article = make_article(written_in=("en", "ru"))
+    text = page(client, f"/be/weeks/{WEEK}/")
+    assert article.title_ru in text
+    assert article.title_en not in text
+
+
 def test_topics_and_weeks_list_only_what_is_in_the_language(client: Client) -> None:
     make_article(published_in=("ru",), title="Адзін")
     make_article(week=WEEK.previous(), published_in=("be",), title="Другі")
