@@ -23,7 +23,7 @@ lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	ruff format --check .
 	mypy
 	lint-imports
-	python manage.py makemigrations --check --dry-run
+	DATABASE_URL=sqlite:///:memory: python manage.py makemigrations --check --dry-run
 	python manage.py check
 	python -m newsroom.catalogues check
 

@@ -6,6 +6,8 @@ and for the other forms the token in the path is the authority.
 
 from __future__ import annotations
 
+import logging
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -19,6 +21,9 @@ from newsletter.forms import SignUpForm
 from newsletter.subscribing import StaleLink
 from newsletter.tasks import enqueue, take_sign_up
 from newsroom.links import BadToken
+from newsroom.sealing import KeyMissing
+
+logger = logging.getLogger(__name__)
 
 
 @csrf_exempt
@@ -26,12 +31,19 @@ from newsroom.links import BadToken
 def subscribe(request: HttpRequest, language: str) -> HttpResponse:
     """The same answer for every address: this process does not know who is on the list."""
     form = SignUpForm(request.POST or None, language=language, prefix_ids="subscribe")
+    status = 400 if request.method == "POST" else 200
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
-        row = subscribing.sign_up(chosen["email"], chosen["edition"], language, timezone.now())
-        enqueue(take_sign_up, row.pk)
-        return redirect("subscribed", language)
-    status = 400 if request.method == "POST" else 200
+        try:
+            row = subscribing.sign_up(chosen["email"], chosen["edition"], language, timezone.now())
+        except KeyMissing as error:
+            # Better no sign-up than one that is not sealed. What was typed stays in the form.
+            logger.error("Nobody can sign up: %s", error)
+            form.add_error(None, _("Signing up is not possible right now. Please try again later."))
+            status = 503
+        else:
+            enqueue(take_sign_up, row.pk)
+            return redirect("subscribed", language)
     return render(request, "newsletter/subscribe.html", {"form": form}, status=status)
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from functools import partial
 from types import TracebackType
 
+from django.conf import settings
+
 from newsletter.sending.outcomes import Outcome, Reply, classify
 from newsroom.relays import Relay
 
@@ -114,12 +116,14 @@ class Connection:
 
 def _connect(relay: Relay, timeout: float) -> smtplib.SMTP:
     context = ssl.create_default_context()
+    # Without a name, smtplib asks the DNS for this machine's, and tells the relay.
+    ours = settings.BOUNCE_DOMAIN
     try:
         smtp: smtplib.SMTP
         if relay.scheme == "smtps":
-            smtp = smtplib.SMTP_SSL(relay.host, relay.port, timeout=timeout, context=context)
+            smtp = smtplib.SMTP_SSL(relay.host, relay.port, ours, timeout=timeout, context=context)
         else:
-            smtp = smtplib.SMTP(relay.host, relay.port, timeout=timeout)
+            smtp = smtplib.SMTP(relay.host, relay.port, ours, timeout=timeout)
         smtp.ehlo_or_helo_if_needed()
         if relay.scheme == "smtp+starttls":
             smtp.starttls(context=context)

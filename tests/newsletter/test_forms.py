@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
 from kombu.exceptions import OperationalError
+from pytest_django.fixtures import Settings
 
 from newsletter import subscribing
 from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
@@ -99,6 +101,17 @@ def test_a_broker_that_is_down_loses_no_sign_up(
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         assert sign_up(client, "new@example.org").status_code == 200
     assert SignUp.objects.count() == 1
+
+
+def test_without_a_key_to_seal_with_nobody_signs_up_and_nothing_is_lost(
+    client: Client, edition: Edition, settings: Settings, tmp_path: Path
+) -> None:
+    settings.INTAKE_KEY_FILE = tmp_path / "not there"
+    answer = client.post("/be/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
+    assert answer.status_code == 503
+    assert 'value="new@example.org"' in answer.content.decode()
+    assert "errorlist" in answer.content.decode()
+    assert not SignUp.objects.exists()
 
 
 def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
