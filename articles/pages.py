@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import EmptyPage, Page, Paginator
+from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
@@ -70,11 +71,16 @@ def week_page(week: Week, language: str) -> WeekPage | None:
     return WeekPage(week, introduction, shown) if shown else None
 
 
-def languages_of(articles: ArticleQuerySet) -> list[str]:
-    """In which there is something to read among these."""
+def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "article") -> list[str]:
+    """In which there is something to read among these, on that page of their list.
+
+    `listed` is what the list counts: articles, or their weeks.
+    """
     rows = ArticleLanguage.objects.public().filter(article__in=articles.not_withdrawn())
-    found = set(rows.values_list("language", flat=True).distinct())
-    return [code for code in languages.codes() if code in found]
+    counted = rows.values("language").annotate(entries=Count(listed, distinct=True)).order_by()
+    counts = dict(counted.values_list("language", "entries"))
+    before = (page - 1) * ON_A_PAGE
+    return [code for code in languages.codes() if counts.get(code, 0) > before]
 
 
 def newest_week(language: str) -> Week | None:
@@ -134,20 +140,17 @@ class Alternate:
 
 
 def alternates(
-    view: str, language: str, *args: object, public: list[str] | None = None
+    view: str, language: str, *args: object, public: list[str] | None = None, page: int = 1
 ) -> list[Alternate]:
     """For the switcher, which stays on the page: only the path's first segment changes.
 
     `public` names the languages in which the page has its text; all of them without it.
+    Where a list has no such `page`, its first one is offered, since a 404 helps nobody.
     """
-    codes = languages.codes()
-    return [
-        Alternate(
-            language=code,
-            name=languages.own_name(code),
-            path=reverse(view, args=[code, *args]),
-            is_current=code == language,
-            is_there=public is None or code in public,
-        )
-        for code in codes
-    ]
+    found = []
+    for code in languages.codes():
+        is_there = public is None or code in public
+        paged = [page] if is_there and page > 1 else []
+        path = reverse(view, args=[code, *args, *paged])
+        found.append(Alternate(code, languages.own_name(code), path, code == language, is_there))
+    return found

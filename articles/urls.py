@@ -42,7 +42,8 @@ register_converter(WeekConverter, "week")
 in_language = [
     path("", views.home, name="home"),
     path("<int:pk>/", views.article, name="article"),
-    path("<int:pk>/<slug:slug>/", views.article, name="article"),
+    # Whatever a mail program made of the slug: the id is the key.
+    path("<int:pk>/<str:slug>/", views.article, name="article"),
     path("topics/<slug:code>/", views.topic, name="topic"),
     path("topics/<slug:code>/<int:page>/", views.topic, name="topic"),
     path("weeks/", views.weeks, name="weeks"),

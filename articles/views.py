@@ -59,10 +59,16 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
 
 
 def _alternates(
-    view: str, language: str, shown: ArticleQuerySet, *args: object
+    view: str,
+    language: str,
+    shown: ArticleQuerySet,
+    *args: object,
+    page: int = 1,
+    listed: str = "article",
 ) -> list[pages.Alternate]:
     """Only where a list has something to show is it a page in that language."""
-    return pages.alternates(view, language, *args, public=pages.languages_of(shown))
+    public = pages.languages_of(shown, page=page, listed=listed)
+    return pages.alternates(view, language, *args, public=public, page=page)
 
 
 def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
@@ -81,11 +87,12 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
     """A topic's articles in this language."""
     found = get_object_or_404(Topic, code=code)
     listed = pages.page_of_topic(found, language, page)
+    shown = Article.objects.filter(topic=found)
     context = {
         "topic": found,
         "page": listed,
         "items": pages.items(list(listed), language),
-        "alternates": _alternates("topic", language, Article.objects.filter(topic=found), code),
+        "alternates": _alternates("topic", language, shown, code, page=page),
     }
     return render(request, "articles/topic.html", context)
 
@@ -104,10 +111,10 @@ def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
 @require_safe
 def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     """All digests, newest first."""
-    context = {
-        "page": pages.page_of_weeks(language, page),
-        "alternates": _alternates("weeks", language, Article.objects.all()),
-    }
+    listed = pages.page_of_weeks(language, page)
+    shown = Article.objects.filter(week__isnull=False)
+    alternates = _alternates("weeks", language, shown, page=page, listed="article__week")
+    context = {"page": listed, "alternates": alternates}
     return render(request, "articles/weeks.html", context)
 
 

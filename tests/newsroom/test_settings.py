@@ -1,6 +1,7 @@
 """Promise 6.9 for an administrator: nonsense in the environment ends with one clear line."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,11 @@ def test_production_names_what_is_missing(tmp_path: Path, missing: str) -> None:
 
 def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
     assert manage(tmp_path, PORT="", DEBUG="", SITE_URL="").returncode == 0
+
+
+def test_every_variable_that_is_read_is_in_the_administrators_table() -> None:
+    source = (ROOT / "newsroom" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    table = (ROOT / "docs" / "administration.md").read_text()
+    assert len(read) > 15
+    assert {name for name in read | {"DATABASE_URL"} if f"`{name}`" not in table} == set()

@@ -1,0 +1,166 @@
+"""What holds on every one of the readers' pages: links, headings, paging, bounded queries."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from articles.models import Article, Correction
+from articles.pages import ON_A_PAGE
+from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic
+
+pytestmark = pytest.mark.django_db
+LINK = re.compile(r'<a[^>]* href="(/[^"]*)"')
+HEADING = re.compile(r"<h([1-6])[ >]")
+
+
+@pytest.fixture(autouse=True)
+def editions() -> None:
+    make_edition(code="en")
+    make_edition(code="be-ru")
+
+
+def page(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return str(answer.content.decode())
+
+
+def head_links(text: str, rel: str) -> list[str]:
+    found = re.findall(rf'<link rel="{rel}"[^>]* href="([^"]*)"', text)
+    return [address.removeprefix("http://127.0.0.1:8000") for address in found]
+
+
+def weeks_of_articles(number: int, *, published_in: tuple[str, ...]) -> None:
+    week = WEEK
+    for _ in range(number):
+        make_article(week=week, published_in=published_in)
+        week = week.previous()
+
+
+def everything_linked_from(client: Client, start: str) -> dict[str, str]:
+    """Every page of ours that can be reached, by its path."""
+    seen: dict[str, str] = {}
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen[path] = page(client, path)
+            waiting += LINK.findall(seen[path])
+    return seen
+
+
+def a_small_newsroom() -> None:
+    make_article(verdict="worsened")
+    make_article(topic=make_topic(code="west", position=2), published_in=("ru",))
+    make_article(week=WEEK.previous(), published_in=("en",))
+
+
+def test_every_link_leads_somewhere_and_no_heading_skips_a_level(client: Client) -> None:
+    a_small_newsroom()
+    found = everything_linked_from(client, "/")
+    assert {f"/be/weeks/{WEEK}/", "/ru/topics/west/", "/be/subscribe/"} <= found.keys()
+    for path, text in found.items():
+        main = text.partition("<main")[2].partition("</main>")[0]
+        levels = [int(level) for level in HEADING.findall(main)]
+        assert levels[0] == 1, path
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+@pytest.mark.parametrize("lost", ["topic", "week"])
+def test_an_article_that_lost_its_topic_or_week_takes_no_page_down(
+    client: Client, lost: str
+) -> None:
+    """The desk lets an editor empty both after the article was published."""
+    make_article(week=WEEK.previous())
+    article = make_article(written_in=("be", "ru"))
+    Article.objects.filter(pk=article.pk).update(**{lost: None})
+    for start in ("/", article.path_in("be"), f"/en/{article.pk}/"):
+        everything_linked_from(client, start)
+
+
+@pytest.mark.parametrize("listing", ["/be/topics/elite/", "/be/weeks/"])
+def test_a_later_page_of_a_list_stands_for_itself(client: Client, listing: str) -> None:
+    weeks_of_articles(ON_A_PAGE + 1, published_in=("en", "be"))
+    make_article(published_in=("ru",))
+    text = page(client, f"{listing}2/")
+    assert head_links(text, "canonical") == [f"{listing}2/"]
+    english = f"{listing}2/".replace("/be/", "/en/")
+    assert head_links(text, "alternate") == [english, f"{listing}2/"]
+    assert f'rel="prev" href="{listing}"' in text
+    # Russian has one page only, and a link to its second would lead nowhere.
+    assert (
+        f'href="{listing.replace("/be/", "/ru/")}" lang="ru" hreflang="ru" class="absent"' in text
+    )
+
+
+def test_the_first_page_of_a_list_has_one_address(client: Client) -> None:
+    make_article()
+    assert head_links(page(client, "/be/topics/elite/1/"), "canonical") == ["/be/topics/elite/"]
+
+
+@pytest.mark.parametrize("slug", ["улада-і-грошы", "slug).", "slug%20", "a&amp;b"])
+def test_a_slug_that_a_mail_program_mangled_still_finds_the_article(
+    client: Client, slug: str
+) -> None:
+    article = make_article()
+    text = page(client, f"/be/{article.pk}/{slug}/")
+    assert head_links(text, "canonical") == [article.path_in("be")]
+
+
+def test_a_language_without_the_text_is_marked_in_words(client: Client) -> None:
+    article = make_article(written_in=("en", "ru"))
+    text = page(client, article.path_in("en"))
+    assert 'class="absent" title="missing in Беларуская">Беларуская</a>' in text
+    assert text.count('class="absent"') == 1
+
+
+def test_a_correction_is_dated_without_doubled_full_stops(client: Client) -> None:
+    """A Belarusian date ends in "г." by itself."""
+    article = make_article()
+    Correction.objects.create(
+        article=article, language="be", corrected_at=MONDAY_MORNING, note="Лічба выпраўлена."
+    )
+    text = page(client, article.path_in("be"))
+    assert "Лічба выпраўлена." in text
+    assert ".." not in text
+
+
+def test_a_page_of_a_newsroom_without_a_digest_title_is_named_by_its_week(client: Client) -> None:
+    make_article()
+    assert f"<title>{WEEK.short_label('be')}</title>" in page(client, "/be/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/be/",
+        "/be/topics/elite/",
+        "/be/weeks/",
+        f"/be/weeks/{WEEK}/",
+        "/be/{first}/",
+        "/ru/{only_be}/",
+        "/be/none/",
+    ],
+)
+def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client, path: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            client.get(path.format(first=first.pk, only_be=only_be.pk))
+        return len(captured)
+
+    first, only_be = make_article(), make_article(published_in=("be",))
+    for weeks in (1, 2):
+        make_article(week=WEEK.previous(weeks))
+    few = queries()
+    for number in range(5):
+        make_article()
+        make_article(topic=make_topic(code=f"t{number}"))
+        make_article(week=WEEK.previous(number + 1))
+    assert queries() == few
