@@ -57,6 +57,13 @@ class ArticleForm(forms.ModelForm):
                 self._update_errors(error)  # type: ignore[attr-defined]
 
     def _keep_public_texts(self, cleaned: dict[str, Any]) -> None:
+        for name in (
+            ("topic", "week") if self.instance.pk and self.instance.public_languages else ()
+        ):
+            if name in cleaned and not cleaned[name]:
+                self.add_error(
+                    name, _("The article is public. Choose another, but leave none out.")
+                )
         for code in self.instance.public_languages if self.instance.pk else ():
             for field in ("title", "body"):
                 name = f"{field}_{code}"

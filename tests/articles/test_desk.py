@@ -90,6 +90,15 @@ def test_a_public_language_is_not_emptied_before_it_is_withdrawn(
     assert article.body_be == "<p>Бюджэт расце.</p>"
 
 
+@pytest.mark.parametrize("name", ["topic", "week"])
+def test_a_public_article_keeps_its_topic_and_week(desk: Client, name: str) -> None:
+    article = make_article()
+    answer = desk.post(page_of(article), as_saved(article, **{name: ""}))
+    assert "Choose another, but leave none out" in said(answer)
+    article.refresh_from_db()
+    assert getattr(article, name)
+
+
 def test_a_draft_may_be_emptied(desk: Client) -> None:
     article = make_article(published_in=("en",))
     desk.post(page_of(article), as_saved(article, title_ru="", lead_ru="", body_ru=""))
