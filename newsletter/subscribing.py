@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPRecipientsRefused
 
 from django.db import IntegrityError, transaction
 
@@ -34,6 +34,7 @@ WORDING = 1
 """Version of the sentence beside the form that a reader agrees to."""
 ONE_CONFIRMATION_IN = dt.timedelta(days=1)
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
+GIVE_UP_ASKING_AFTER = dt.timedelta(days=2)
 CONFIRMATION_LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves a confirmation alone that one has begun to send."""
 
@@ -135,15 +136,27 @@ def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
         logger.error("Subscriber %s cannot be opened with our keys.", subscriber_id)
         return False
     except (OSError, SMTPException) as error:
+        hopeless = _is_hopeless(error) or now - subscriber.signed_up_at >= GIVE_UP_ASKING_AFTER
+        if hopeless:
+            Subscriber.objects.filter(pk=subscriber_id).update(confirmation_due_at=None)
         # Its text may quote the address; its class does not.
         logger.warning(
-            "A confirmation was not taken (%s); it is tried again.", type(error).__name__
+            "A confirmation was not taken (%s); %s.",
+            type(error).__name__,
+            "it is given up" if hopeless else "it is tried again",
         )
         return False
     Subscriber.objects.filter(pk=subscriber_id, status=SubscriberStatus.PENDING).update(
         confirmation_due_at=None, confirmation_sent_at=now
     )
     return True
+
+
+def _is_hopeless(error: Exception) -> bool:
+    """The relay said for good that there is no such mailbox."""
+    return isinstance(error, SMTPRecipientsRefused) and all(
+        code >= 500 for code, _text in error.recipients.values()
+    )
 
 
 def find_confirmation(token: str) -> Subscriber:

@@ -21,8 +21,10 @@ from newsletter.models import (
 from newsletter.subscribing import StaleLink
 from newsroom import links, sealing
 from newsroom.links import BadToken, Kind
+from newsroom.mailcatcher.catcher import Catcher
 from newsroom.sealing import KeyMissing
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from tests.newsletter.relays import Moody, after
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -135,6 +137,27 @@ def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(
     later = NOW + subscribing.CONFIRMATION_LEASE
     assert subscribing.send_confirmation(subscriber_id, later)
     assert not subscribing.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
+
+
+def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Catcher) -> None:
+    Moody.moods["RCPT"] = after(0, "550 5.1.1 unknown")
+    row = subscribing.sign_up(READER, edition, "be", NOW)
+    subscriber_id = subscribing.process_sign_up(row.pk, NOW)
+    assert subscriber_id is not None
+    assert not subscribing.send_confirmation(subscriber_id, NOW)
+    assert not Subscriber.objects.awaiting_confirmation_mail().exists()
+
+
+def test_a_relay_that_is_away_for_two_days_is_not_asked_for_ever(
+    edition: Edition, relay: Catcher
+) -> None:
+    Moody.moods["RCPT"] = after(0, "451 4.7.1 later")
+    row = subscribing.sign_up(READER, edition, "be", NOW)
+    subscriber_id = subscribing.process_sign_up(row.pk, NOW)
+    assert subscriber_id is not None
+    for days, waits in ((0, True), (1, True), (2, False)):
+        assert not subscribing.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
+        assert Subscriber.objects.awaiting_confirmation_mail().exists() is waits
 
 
 def test_leaving_erases_the_address_and_keeps_only_its_hash(edition: Edition) -> None:
