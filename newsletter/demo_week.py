@@ -1,4 +1,4 @@
-"""The demo's letter: the newest digest, approved and launched once."""
+"""The demo's letter: the newest digest, approved and launched once in the demo's life."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from typing import Any
 from articles.models import Digest
 from newsletter import mailing as mailings
 from newsletter.models import Mailing
-from newsletter.models.mailings import ENDED, NOT_BEGUN
 
 
-def newest_digest() -> Digest | None:
-    """The one that the demo is about."""
-    return Digest.objects.order_by("-week").first()
-
-
-def launch(digest: Digest, by: Any, now: dt.datetime) -> list[Mailing]:
-    """Approves and launches what has not been yet; nothing goes twice."""
-    if not digest.is_approved:
-        mailings.approve(digest, by, now)
-    waiting = list(digest.mailings.filter(status__in=NOT_BEGUN).select_related("edition"))
-    for mailing in waiting:
+def launch_once(by: Any, now: dt.datetime) -> bool:
+    """Sends the newest digest, unless this demo has ever had a mailing; whoever plays with it
+    afterwards decides alone what goes out."""
+    digest = Digest.objects.order_by("-week").first()
+    if digest is None or Mailing.objects.exists():
+        return False
+    for mailing in mailings.approve(digest, by, now):
         mailings.launch(mailing, now)
-    return waiting
+    return True
 
 
-def is_over(digest: Digest) -> bool:
-    """Whether every mailing of the digest has ended."""
-    return not digest.mailings.exclude(status__in=ENDED).exists()
+def under_way() -> list[Mailing]:
+    """What a worker has to finish, from this run or from one that was interrupted."""
+    return list(Mailing.objects.sending())
+
+
+def last_report() -> str:
+    """The newest digest that was launched."""
+    launched = Digest.objects.filter(mailings__launched_at__isnull=False)
+    digest = launched.order_by("-week").first()
+    return mailings.report(digest) if digest else "No digest has been sent yet."

@@ -15,7 +15,6 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.utils import timezone
 
 from newsletter import demo_week
-from newsletter import mailing as mailings
 from newsletter.tasks import enqueue_lanes
 from newsroom import supervising
 from newsroom.supervising import CannotRun, Process, Stopped
@@ -113,17 +112,13 @@ class Command(BaseCommand):
 
     def send_last_week(self, processes: list[Process]) -> str:
         """Sends the newest digest once and returns its report; later runs only report."""
-        digest = demo_week.newest_digest()
-        if digest is None:
-            raise CannotRun("There is no digest. Start afresh with `make clean`.")
         editor = get_user_model()._default_manager.get(username=STAFF)
-        launched = demo_week.launch(digest, editor, timezone.now())
-        if launched:
+        if demo_week.launch_once(editor, timezone.now()):
             self.say("Sending the last full week's digest through worker and relay")
-        for mailing in launched:
+        for mailing in demo_week.under_way():
             enqueue_lanes(mailing)
         deadline = time.monotonic() + SENT_WITHIN
-        while not demo_week.is_over(digest):
+        while demo_week.under_way():
             supervising.check_all(processes)
             if time.monotonic() > deadline:
                 raise CannotRun(
@@ -131,7 +126,7 @@ class Command(BaseCommand):
                     f"{settings.VAR_DIR / 'log' / 'worker.log'}."
                 )
             time.sleep(0.1)
-        return mailings.report(digest)
+        return demo_week.last_report()
 
     def guide(self, password: str, line: str) -> None:
         """Where to look."""
