@@ -27,6 +27,12 @@ def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """The real hasher is slow on purpose; no test is about it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def without_worker_key(settings: Settings) -> None:
     """As in the web process."""
