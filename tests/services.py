@@ -1,0 +1,218 @@
+"""Private servers for the tests that need the real thing, on free ports, gone afterwards.
+
+A test whose program is not installed is skipped with a reason that says how to get it; where
+REQUIRE_SERVICES is set, as in CI, it fails instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+DEBIAN_PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
+
+
+class Missing(Exception):
+    """A program that is not installed, and how to get it."""
+
+
+def program(name: str) -> str:
+    """The program's path. Debian keeps PostgreSQL's own outside of PATH.
+
+    Raises Missing.
+    """
+    places = [
+        os.environ.get("PATH", ""),
+        *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"))),
+    ]
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        package = DEBIAN_PACKAGES.get(name, name)
+        raise Missing(f"{name} is not installed: make services (Debian's package {package})")
+    return found
+
+
+def skip_or_fail(missing: Missing) -> None:
+    """Skips the test; in CI a missing service is a failure."""
+    if os.environ.get("REQUIRE_SERVICES"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
+
+
+def free_port() -> int:
+    """One that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Asks until it is ready; raises TimeoutError naming what was not."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} was not ready within {seconds} seconds")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+class Server:
+    """A server in a process and a folder of its own, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def user(self) -> str | None:
+        """Whom it runs as, where that is not us."""
+        return None
+
+    def start(self) -> None:
+        """Returns once it takes connections."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(),
+                cwd=self.folder,
+                user=self.user(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_for(lambda: listens(self.port), type(self).__name__)
+
+    def end(self, how: signal.Signals) -> None:
+        """Ends it and waits until it is gone."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(30)
+        self.process = None
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+
+class Redis(Server):
+    """Keeps everything that it is told, so that a killed one knows it again."""
+
+    def command(self) -> list[str]:
+        options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync always"
+        return [program("redis-server"), *options.split(), "--dir", str(self.folder)]
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class PostgreSQL(Server):
+    """A new cluster with one superuser and no password, which only this machine can reach."""
+
+    def user(self) -> str | None:
+        """It refuses to run as root."""
+        if os.geteuid() != 0:
+            return None
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        return "postgres" if "postgres" in names else "nobody"
+
+    def initialise(self) -> None:
+        data = self.folder / "data"
+        data.mkdir(mode=0o700)
+        user = self.user()
+        if user is not None:
+            self.folder.chmod(0o755)
+            shutil.chown(data, user)
+        subprocess.run(
+            [program("initdb"), "-D", data, "-U", "newsroom", "-A", "trust", "-E", "UTF8"]
+            + ["--locale", "C.UTF-8", "--no-sync"],
+            cwd="/",
+            user=user,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def command(self) -> list[str]:
+        # Durable across a killed server, which is what tests kill; not across a lost disk.
+        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options += " -c unix_socket_directories= -c max_connections=60"
+        return [program("postgres"), "-D", str(self.folder / "data"), *options.split()]
+
+    def kill(self) -> None:
+        """Its children die with it, but not at once."""
+        super().kill()
+        wait_for(lambda: not listens(self.port), "the end of PostgreSQL")
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgres://newsroom@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str) -> str:
+        """A new database and its address."""
+        subprocess.run(
+            [
+                program("createdb"),
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                "-U",
+                "newsroom",
+                database,
+            ],
+            check=True,
+        )
+        return self.url(database)
+
+
+@contextlib.contextmanager
+def folder_for(name: str) -> Iterator[Path]:
+    """A folder that another user can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(
+        prefix=f"newsroom-{name}-", ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made)
+
+
+@contextlib.contextmanager
+def running_redis() -> Iterator[Redis]:
+    """Raises Missing."""
+    program("redis-server")
+    with folder_for("redis") as folder:
+        redis = Redis(folder)
+        redis.start()
+        try:
+            yield redis
+        finally:
+            redis.end(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """Raises Missing."""
+    program("postgres")
+    with folder_for("postgresql") as folder:
+        postgresql = PostgreSQL(folder)
+        postgresql.initialise()
+        postgresql.start()
+        try:
+            yield postgresql
+        finally:
+            postgresql.end(signal.SIGINT)
