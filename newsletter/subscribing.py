@@ -21,6 +21,7 @@ from newsletter.models import (
     Suppression,
     VariantKind,
 )
+from newsletter.models.subscribers import ONE_CONFIRMATION_IN
 from newsroom import links, sealing
 from newsroom.links import Kind
 from newsroom.sealing import SealBroken, WorkerKeys
@@ -32,7 +33,6 @@ PADDED_BYTES = 256
 """Every sealed sign-up is as long as every other, so that its length tells nothing."""
 WORDING = 1
 """Version of the sentence beside the form that a reader agrees to."""
-ONE_CONFIRMATION_IN = dt.timedelta(days=1)
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 GIVE_UP_ASKING_AFTER = dt.timedelta(days=2)
 CONFIRMATION_LEASE = dt.timedelta(minutes=5)
@@ -124,9 +124,7 @@ def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
     Raises KeyMissing.
     """
     keys = sealing.worker_keys()
-    due = Subscriber.objects.awaiting_confirmation_mail().filter(
-        pk=subscriber_id, confirmation_due_at__lte=now
-    )
+    due = Subscriber.objects.awaiting_confirmation_mail(now).filter(pk=subscriber_id)
     if not due.update(confirmation_due_at=now + CONFIRMATION_LEASE):
         return False
     subscriber = Subscriber.objects.select_related("edition").get(pk=subscriber_id)
