@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -36,9 +37,11 @@ def subscribe(request: HttpRequest, language: str) -> HttpResponse:
         chosen = form.cleaned_data
         try:
             row = subscribing.sign_up(chosen["email"], chosen["edition"], language, timezone.now())
-        except KeyMissing as error:
+        except (KeyMissing, OperationalError) as error:
             # Better no sign-up than one that is not sealed. What was typed stays in the form.
-            logger.error("Nobody can sign up: %s", error)
+            # A database's own words may quote the row, and are left out.
+            why = error if isinstance(error, KeyMissing) else type(error).__name__
+            logger.error("Nobody can sign up: %s", why)
             form.add_error(None, _("Signing up is not possible right now. Please try again later."))
             status = 503
         else:

@@ -1,0 +1,28 @@
+"""What is answered when something broke: plain pages that ask nothing of the database."""
+
+from __future__ import annotations
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+RETRY_AFTER = 60
+"""Seconds after which a browser or a mirror may ask again."""
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 where the database is away or its disk is full: that passes by itself.
+
+    Django calls it while the exception is still being handled.
+    """
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return unavailable()
+    return HttpResponse(loader.render_to_string("500.html"), status=500)
+
+
+def unavailable() -> HttpResponse:
+    """In all languages at once, for the path may name none."""
+    page = loader.render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER)})
