@@ -30,4 +30,4 @@ def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
 def log_as_django_does(**_kwargs: Any) -> None:
     """One configuration for all processes; what is printed goes through it too, masked."""
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-    app.log.redirect_stdouts(logging.WARNING)
+    app.log.redirect_stdouts_to_logger(logging.getLogger("printed"), logging.WARNING)
