@@ -256,6 +256,9 @@ LOGGING = {
     "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
 }
 
+# For DEBUG's pages, and for mails to ADMINS should anybody turn them on.
+DEFAULT_EXCEPTION_REPORTER = "newsroom.reporting.MaskedReporter"
+
 # --- The editor and the admin's look -------------------------------------------------
 
 EDITOR = {
