@@ -6,6 +6,7 @@ from django.urls import include, path
 # First, because it registers the kinds of segment that the others use.
 readers = include("articles.urls")
 handler404 = "articles.views.page_not_found"
+handler500 = "newsroom.health.server_error"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
