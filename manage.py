@@ -19,7 +19,8 @@ def main() -> None:
     except OperationalError as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(f"The database (DATABASE_URL) does not answer as it should: {error}".rstrip())
+        what = " ".join(str(error).split())
+        sys.exit(f"The database (DATABASE_URL) does not answer as it should: {what}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from newsroom.sealing import KeyMissing
 NOWHERE = frozenset({"localhost", "local", "internal", "lan", "test", "invalid", "example"})
 """Last labels of names that mean something on one machine or in one network only, or nothing."""
 SOURCE_LANGUAGE = "en"
+MANIFEST = "staticfiles.json"
 ONE_PROCESS_CACHES = ("locmem", "dummy")
 
 
@@ -203,6 +204,12 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
             "The broker is a folder of files, whose tasks a killed worker loses.",
             hint="Set BROKER_URL to a Redis, such as redis://host:6379/0.",
             id="newsroom.E041",
+        )
+    if not settings.STATIC_ROOT or not (settings.STATIC_ROOT / MANIFEST).exists():
+        yield Error(
+            f"The site's style sheets are not collected in {settings.STATIC_ROOT}.",
+            hint="Run `manage.py collectstatic --no-input` before you start the site.",
+            id="newsroom.E043",
         )
     if any(kind in settings.CACHES["default"]["BACKEND"] for kind in ONE_PROCESS_CACHES):
         yield Error(

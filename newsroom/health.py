@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from newsroom import heartbeats
+from newsroom import heartbeats, starting
 
 PATH = "/healthz"
 RETRY_AFTER = 60
@@ -98,4 +98,6 @@ def main(arguments: list[str]) -> str | None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
-    sys.exit(main(sys.argv[1:]))
+    with starting.or_say_why():
+        problem = main(sys.argv[1:])
+    sys.exit(problem)
