@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from django.db import OperationalError
 from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
