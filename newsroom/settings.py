@@ -153,7 +153,11 @@ else:
         # What a killed worker had fetched is handed out again soon. A task that comes twice
         # finds nothing to do, since the database decides.
         "visibility_timeout": 300,
-        # A Redis that is silent must not hold up who signs up.
+        # A Redis that is away or silent must not hold up who signs up.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
         "socket_connect_timeout": 5,
         "socket_timeout": 10,
         "socket_keepalive": True,

@@ -13,6 +13,9 @@ from newsroom.locking import only_one
 class Command(migrate.Command):
     """A second one waits, and then finds nothing to do."""
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # What is wrong with the settings is said before the database is asked for anything.
+        if not options["skip_checks"]:
+            self.check()
         with only_one(connections[options["database"]], "migrate"):
-            super().handle(*args, **options)
+            return super().execute(*args, **options)
