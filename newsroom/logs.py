@@ -26,10 +26,11 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from newsroom.links import TOKEN_LENGTH
-
-# Longer runs too: a mail program may have put something behind a token that is still whole.
-TOKEN = re.compile(rf"[a-z2-7]{{{TOKEN_LENGTH},}}", re.IGNORECASE)
+# Longer than a token, since a mail program may put something behind it, and shorter: of one that
+# was cut the rest can be guessed. Thirteen characters less than a whole one are 64 bits.
+TOKEN = re.compile(r"[a-z2-7]{32,}", re.IGNORECASE)
+# Mail programs break links too, so that the pieces stand on one line: no piece of these paths.
+PATH_WITH_TOKEN = re.compile(r"((?:/|%2F)(?:letter|confirm)(?:/|%2F))[^\n]+", re.IGNORECASE)
 # RFC 5322's atoms in any script, also percent-encoded or escaped; without the / ? & that stand
 # before an address in a path. Looks behind, so that a long run of letters is read only once.
 ATOM = r"\w.!#$%'*+=^`{|}~\\-"
@@ -42,6 +43,7 @@ OF_THIS_MACHINE = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104
 
 def mask(text: str) -> str:
     """The text without tokens, e-mail addresses and IP addresses."""
+    text = PATH_WITH_TOKEN.sub(r"\1[token]", text)
     text = TOKEN.sub("[token]", text)
     text = ADDRESS.sub(r"\1[address]", text)
     text = MAYBE_IPV6.sub(_masked_ipv6, text)

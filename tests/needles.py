@@ -17,6 +17,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote
 
+from django.conf import settings
+
+RESERVED_DOMAINS = ("example.org", "example.com", "example.net")
 HASHES = ("md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s")
 EMPTINESS = re.compile(rb"\0{64,}")
 
@@ -46,8 +49,8 @@ def of_address(typed: str) -> list[Needle]:
     needles = []
     for text in (*spellings, local):
         needles += of_text(text)
-    if ascii_domain != domain.lower():
-        # A private domain names somebody by itself; a provider's does not.
+    if domain.lower() not in {*settings.PROVIDERS, *RESERVED_DOMAINS}:
+        # A private domain names somebody by itself.
         needles += of_text(domain) + of_text(ascii_domain)
     for text in spellings:
         for form in {text, text.lower(), text.upper()}:
@@ -67,9 +70,12 @@ def of_ip(text: str) -> list[Needle]:
 
 
 def of_token(token: str) -> list[Needle]:
-    """A token out of a letter, and the bytes it is made of."""
+    """Either half of a token out of a letter, since a link may be broken; and its bytes."""
     sealed = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
-    return [*of_text(token), Needle(f"{token} decoded", sealed)]
+    needles = [Needle(f"{token} decoded", half) for half in (sealed[:14], sealed[14:])]
+    for half in (token[:22], token[-22:]):
+        needles += of_text(half)
+    return needles
 
 
 def of_text(text: str) -> list[Needle]:

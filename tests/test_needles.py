@@ -61,8 +61,9 @@ def test_an_ip_address_is_found_in_its_notations(address: str, said: str) -> Non
     assert search([Straw("here", said.encode())], of_ip(address))
 
 
-def test_a_token_is_found_in_any_case() -> None:
-    assert search([Straw("log", f"/en/letter/{TOKEN.upper()}/".encode())], of_token(TOKEN))
+@pytest.mark.parametrize("said", [TOKEN, TOKEN.upper(), TOKEN[:-3], f"{TOKEN[:22]} {TOKEN[22:]}"])
+def test_a_token_is_found_in_any_case_and_broken(said: str) -> None:
+    assert search([Straw("log", f"/en/letter/{said}/".encode())], of_token(TOKEN))
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
