@@ -8,6 +8,7 @@ RUN /venv/bin/pip install --quiet --require-hashes --only-binary :all: --require
 ENV PATH=/venv/bin:$PATH
 COPY manage.py ./
 COPY newsroom newsroom
+COPY staff staff
 COPY articles articles
 COPY newsletter newsletter
 COPY templates templates

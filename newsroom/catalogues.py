@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ("newsroom", "articles", "newsletter")
+APPS = ("newsroom", "staff", "articles", "newsletter")
 SOURCE_LANGUAGE = "en"
 PLURAL = (1, 2)
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {

@@ -1,0 +1,78 @@
+"""Staff and groups in the admin, and the admin's own way in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from staff import second_factor
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+# allauth's own pages: they would show what is sealed, and mail addresses that nobody uses.
+admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
+
+# Django's forms for these know of no second factor and no limits.
+admin.site.login = secure_admin_login(admin.site.login)
+
+
+def _change_password(_request: HttpRequest, **_kwargs: Any) -> HttpResponseRedirect:
+    return redirect("account_change_password")
+
+
+admin.site.password_change = _change_password
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """Who may log in. A byline is an Author, not a user."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "first_name", "last_name", "is_active", "is_enrolled")
+    actions = ("take_away_second_factor",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return second_factor.with_second_factor(super().get_queryset(request))
+
+    @admin.display(description=_("Second factor"), boolean=True, ordering="is_enrolled")
+    def is_enrolled(self, user: Any) -> bool:
+        return bool(user.is_enrolled)
+
+    @admin.action(
+        description=_("Take away the second factor: it is lost, and they enrol anew"),
+        permissions=["change"],
+    )
+    def take_away_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        by = f"{request.user.get_username()} in the admin"
+        others = users.exclude(username=request.user.get_username())
+        taken = [user for user in others if second_factor.take_away(user, by)]
+        for user in taken:
+            self.log_change(request, user, "The second factor was taken away.")
+        text = ngettext(
+            "%(count)s user enrols anew at the next log-in.",
+            "%(count)s users enrol anew at the next log-in.",
+            len(taken),
+        )
+        self.message_user(request, text % {"count": len(taken)}, messages.SUCCESS)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    """Sets of permissions."""
