@@ -43,7 +43,7 @@ class CodeOrKeyView(AuthenticateView):
         }
 
 
-class OneStays(FormMixin[Form]):
+class OneStays(FormMixin):
     """Two factors removed at the same moment would each find the other still there."""
 
     request: HttpRequest
@@ -80,3 +80,7 @@ class RemoveKeyView(OneStays, RemoveWebAuthnView):
 
     def factor(self) -> Authenticator:
         return self.get_object()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # Unfold takes an `object` for a row with pages in the admin.
+        return {**super().get_context_data(**kwargs), "object": None, "key": self.factor().wrap()}
