@@ -31,6 +31,11 @@ def manage(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
         ("RELAY_URL", "smtp://:25", "smtp://host:25"),
         ("RELAY_TIMEOUT", "0", "from 1 to 600"),
         ("LANES", "-1", "from 1 to 64"),
+        ("ADMIN_HOSTS", "https://desk.example.org", "names without scheme, port and path"),
+        ("ADMIN_HOSTS", "desk.example.org:8443", "names without scheme, port and path"),
+        ("ADMIN_HOSTS", ",", "example.org"),
+        ("TRUSTED_PROXIES", "10.0.0.1", "from 0 to 9"),
+        ("REQUIRE_SECOND_FACTOR", "never", "Set it to 1 or 0"),
     ],
 )
 def test_a_nonsense_value_is_named_with_what_to_do(
