@@ -14,8 +14,8 @@ from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -64,7 +64,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         others = users.exclude(username=request.user.get_username())
         taken = [user for user in others if second_factor.take_away(user, by)]
         for user in taken:
-            self.log_change(request, user, "The second factor was taken away.")
+            self.log_change(request, user, gettext("The second factor was taken away."))
         text = ngettext(
             "%(count)s user enrols anew at the next log-in.",
             "%(count)s users enrol anew at the next log-in.",
