@@ -3,8 +3,9 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 COPY requirements.txt ./
-RUN python -m venv /venv
-RUN /venv/bin/pip install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
+# The image that runs needs no pip.
+RUN python -m venv --without-pip /venv
+RUN pip --python /venv/bin/python install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 ENV PATH=/venv/bin:$PATH
 COPY manage.py ./
 COPY newsroom newsroom
