@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from django.apps import apps
 
 from newsroom.celery import app as celery
@@ -90,6 +92,38 @@ def test_a_command_in_the_documents_works(
         return
     for words in command.parts:
         check(words)
+
+
+# --- Blocks that are no commands -----------------------------------------------------
+
+OTHER_BLOCKS: dict[str, Callable[[str], object]] = {
+    "text": lambda text: None,
+    "csv": lambda text: None,  # the import reads them
+    "nginx": lambda text: text.count("{") == text.count("}"),
+    "json": lambda text: [json.loads(line) for line in text.splitlines()],
+    "yaml": yaml.safe_load,
+    "python": ast.parse,
+    "ini": lambda text: [check(words) for words in started_by(text)],
+    "env": lambda text: [
+        is_in_the_source(name) for name in re.findall(r"^#? ?([A-Z_]+)=", text, re.MULTILINE)
+    ],
+}
+"""How each kind is checked: it raises, or says False."""
+
+
+def started_by(unit: str) -> list[list[str]]:
+    """The commands of a systemd unit."""
+    return [shlex.split(line) for line in re.findall(r"^Exec\w+=[-+!]*(.+)$", unit, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
+def test_a_block_is_what_it_says(one: Page) -> None:
+    for block in one.blocks:
+        if not block.holds_commands:
+            assert block.language in OTHER_BLOCKS, f"{block.language}, line {block.line}"
+            found = OTHER_BLOCKS[block.language](block.text)
+            assert found is not False, f"line {block.line}"
+            assert not isinstance(found, list) or False not in found, f"line {block.line}"
 
 
 # --- What stands in backticks --------------------------------------------------------
