@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.util
+import itertools
 import re
 import subprocess
 import sys
@@ -56,7 +57,7 @@ SUBSTITUTES = {
     "withdraw_article ID": "withdraw_article 1",
     "2026-11-16": str(LAST_WEEK.previous()),
     "createsuperuser": "createsuperuser --noinput --username another",
-    "makemigrations articles": "makemigrations articles --dry-run",
+    "makemigrations": "makemigrations --dry-run",
     "/media/key-backup/": "key-backup/",
 }
 """What a reader would put there, or what makes a command ask nobody and leave the code alone."""
@@ -75,6 +76,7 @@ ENVIRONMENT = {
 ONLY_PARSED = {
     "run_demo": "goes on until Ctrl-C; tests/test_demo_run.py runs it",
     "runserver": "goes on until Ctrl-C",
+    "makemessages": "writes into the code",
     "dbshell": "wants a person",
     "changepassword": "wants a person",
 }
@@ -95,6 +97,17 @@ SHELL = {
     "umask",
 }
 """Programs of any machine: a line of these, and of manage.py, is run in a folder of its own."""
+
+ELSEWHERE = re.compile(r"(?<![\w.])(/(?!dev/)|~|\.\./)")
+"""A line for a shell that names such a path is not run: it would touch this machine."""
+
+COMPOSE = {"build", "config", "down", "exec", "logs", "ps", "pull", "restart", "run"} | {
+    "start",
+    "stop",
+    "up",
+}
+WITH_VALUE = {"--profile", "-f", "--file", "--env-file", "-e", "--env", "-u", "--user", "--tail"}
+"""Options of docker compose that are followed by a value."""
 
 NEEDS_A_SERVER = {
     "apt-get": "changes the machine",
@@ -119,6 +132,9 @@ NEEDS_A_SERVER = {
     "gunzip": "precedes one of these",
     "cd": "names a folder of the server",
     ".": "activates a virtual environment",
+    "set": "sets up a shell of the server",
+    "openssl": "is on most machines and not on all",
+    "redis-cli": "needs the server's Redis",
 }
 """Programs that are not run at all, each with the reason."""
 
@@ -137,7 +153,9 @@ def check_make(words: list[str]) -> None:
 def check_python(words: list[str]) -> None:
     """A script or a module that is there."""
     rest = words[1:]
-    if rest[0] == "-m":
+    if rest[0] == "-c":
+        compile(rest[1], "a document", "exec")
+    elif rest[0] == "-m":
         assert importlib.util.find_spec(rest[1]), f"There is no module {rest[1]}."
     else:
         assert (ROOT / rest[0]).is_file(), f"There is no {rest[0]}."
@@ -156,21 +174,36 @@ def check_docker(words: list[str]) -> None:
     assert words[1] == "compose", f"Only `docker compose` is known here: {words}"
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     profiles = {name for service in services.values() for name in service.get("profiles", [])}
-    rest = words[2:]
-    while rest and rest[0].startswith("-"):
-        if rest[0] == "--profile":
-            assert rest[1] in profiles, f"There is no profile {rest[1]}."
-        rest = rest[2:] if rest[0] in {"--profile", "-f", "--file"} else rest[1:]
-    subcommand, *rest = rest
-    assert subcommand in {"build", "config", "down", "exec", "logs", "ps", "pull", "restart"} | {
-        "run",
-        "start",
-        "stop",
-        "up",
-    }
-    named = [word for word in rest if not word.startswith("-")]
+    for option, value in itertools.pairwise(words):
+        assert option != "--profile" or value in profiles, f"There is no profile {value}."
+    subcommand, *named = without_options(words[2:])
+    assert subcommand in COMPOSE, f"docker compose {subcommand} is not known here."
     for name in named[:1] if subcommand in {"exec", "run"} else named:
         assert name in services, f"There is no service {name}."
+    inside = in_container(words)
+    if inside:
+        check(inside)
+
+
+def without_options(words: list[str]) -> list[str]:
+    """Only the words that are neither an option of docker's nor its value."""
+    kept, skip = [], False
+    for word in words:
+        if not skip and not word.startswith("-"):
+            kept.append(word)
+        skip = not skip and word in WITH_VALUE
+    return kept
+
+
+def in_container(words: list[str]) -> list[str]:
+    """What `docker compose exec worker …` runs there; nothing for another command."""
+    if words[:2] != ["docker", "compose"]:
+        return []
+    subcommand, *named = without_options(words[2:])
+    if subcommand not in {"exec", "run"} or len(named) < 2:
+        return []
+    service = words.index(named[0], words.index(subcommand))
+    return words[service + 1 :]
 
 
 CHECKED: dict[str, Callable[[list[str]], None]] = {
@@ -189,12 +222,12 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
 def check(words: list[str]) -> None:
     """Looks up what is not run. Fails for a program that no table knows."""
     program = Path(words[0]).name
-    arguments = manage_arguments(in_container(words))
+    arguments = manage_arguments(words)
     if arguments is not None:
         parse(arguments)
-    if program in CHECKED and (arguments is None or program == "docker"):
+    elif program in CHECKED:
         CHECKED[program](words)
-    elif arguments is None:
+    else:
         known = program in SHELL or program in NEEDS_A_SERVER
         assert known, f"No table in tests/documented_commands.py has {program}."
 
@@ -213,27 +246,17 @@ def parse(arguments: list[str]) -> None:
         parser.parse_args(rest)
 
 
-def in_container(words: list[str]) -> list[str]:
-    """What `docker compose exec worker …` runs there; the words themselves otherwise."""
-    for number, word in enumerate(words):
-        if words[:2] == ["docker", "compose"] and word in {"python", "manage.py"}:
-            return words[number:]
-    return words
-
-
-def is_manage(words: list[str]) -> bool:
-    return manage_arguments(in_container(words)) is not None
-
-
 def step(command: Command) -> str | list[str] | None:
     """How the command is run: by manage.py, by a shell, or, with None, not at all."""
-    parts = command.parts
-    known = [words for words in parts if words and (words[0] in SHELL or is_manage(words))]
-    if known != parts:
-        return None
+    text = command.text
     for written, put in SUBSTITUTES.items():
-        command = Command(command.page, command.line, command.text.replace(written, put))
-    if len(parts) > 1 or not is_manage(parts[0]) or command.sets_variables:
-        return command.text
-    arguments = manage_arguments(in_container(command.parts[0])) or ["help"]
-    return None if arguments[0] in ONLY_PARSED else arguments
+        text = text.replace(written, put)
+    command = Command(command.page, command.line, text)
+    parts = [in_container(words) or words for words in command.parts]
+    is_manage = [manage_arguments(words) is not None for words in parts]
+    if is_manage == [True] and not command.sets_variables:
+        arguments = manage_arguments(parts[0]) or ["help"]
+        return None if arguments[0] in ONLY_PARSED else arguments
+    runs = all(manage or words[0] in SHELL for manage, words in zip(is_manage, parts, strict=True))
+    in_its_folder = parts == command.parts and not ELSEWHERE.search(text)
+    return text if runs and in_its_folder else None

@@ -22,6 +22,7 @@ import pytest
 import yaml
 from django.apps import apps
 
+from newsletter.sending.outcomes import MAILBOX_GONE
 from newsroom.celery import app as celery
 from tests.documented_commands import ENVIRONMENT, FILES, PREPARED, check, check_make, parse, step
 from tests.documents import ROOT, Command, Page, page, pages
@@ -92,6 +93,18 @@ def test_a_command_in_the_documents_works(
         return
     for words in command.parts:
         check(words)
+
+
+def test_a_command_of_another_kind_is_noticed_and_no_path_of_this_machine_touched() -> None:
+    for text in ("frobnicate --all", "make nothing", "python -m no.such", "docker rm everything"):
+        with pytest.raises((AssertionError, ModuleNotFoundError)):
+            check(Command("none", 1, text).parts[0])
+    for text in ("rm -r /var/lib/newsroom", "cp var/keys/links.key ~", "echo x > /etc/newsroom"):
+        assert step(Command("none", 1, text)) is None
+    assert step(Command("none", 1, "rm var/keys/intake.pub")) == "rm var/keys/intake.pub"
+    inside = "docker compose exec -T -e A=1 worker python manage.py tick"
+    assert step(Command("none", 1, inside)) == ["tick"]
+    assert step(Command("none", 1, "sudo -u worker python manage.py tick")) == ["tick"]
 
 
 # --- Blocks that are no commands -----------------------------------------------------
@@ -290,6 +303,13 @@ LOUD = re.compile(
 def test_a_page_praises_nothing_and_speaks_of_nobody_who_wrote_it(one: Page) -> None:
     said = NOT_SAID.sub("", one.prose)
     assert [found[0] for found in LOUD.finditer(said)] == []
+
+
+def test_the_codes_that_end_a_subscription_are_those_of_the_code() -> None:
+    [row] = [
+        line for line in page("docs/sending.md").text.splitlines() if "ends as bounced" in line
+    ]
+    assert set(re.findall(r"\d\.\d+\.\d+", row)) == MAILBOX_GONE
 
 
 def test_the_readme_lists_the_promises_that_are_tests() -> None:
