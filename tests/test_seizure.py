@@ -227,17 +227,20 @@ def fail_everywhere(built: House, relay: Catcher) -> None:
     query = f"?email={UNLUCKY}"
     rename = "ALTER TABLE {} RENAME TO {}"
     built.stores.query(rename.format("newsletter_signup", "away"))
-    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) == 500
+    # To SQLite a missing table is an operational fault, as a full disk is; to PostgreSQL not.
+    failing = {500, 503}
+    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) in failing
     built.stores.query(rename.format("away", "newsletter_signup"))
     built.stores.query(rename.format("newsletter_subscriber", "away"))
-    assert reader(built, UNLUCKY, "GET", path + query) == 500
-    assert reader(built, UNLUCKY, "POST", path + query) == 500
+    assert reader(built, UNLUCKY, "GET", path + query) in failing
+    assert reader(built, UNLUCKY, "POST", path + query) in failing
     # The worker opens the address before it misses the table.
     assert reader(built, UNLUCKY, "POST", "/en/subscribe/", form=form) == 302
     wait_for(lambda: "raised unexpected" in built.log("worker"), "the worker's exception", 60)
     built.stores.query(rename.format("away", "newsletter_subscriber"))
-    assert "Internal Server Error: /en/letter/[token]" in built.log("web")
-    assert "Internal Server Error: /en/subscribe/" in built.log("web")
+    for path in (r"/en/letter/\[token\]", "/en/subscribe/"):
+        failed = rf"(Internal Server Error|Service Unavailable): {path}"
+        assert re.search(failed, built.log("web"))
 
     built.stores.break_broker()
     assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) == 302
