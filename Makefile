@@ -36,6 +36,7 @@ lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	DATABASE_URL=sqlite:///:memory: python manage.py makemigrations --check --dry-run
 	python manage.py check
 	python -m newsroom.catalogues check
+	check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: .venv/.dev  ## Formats the code
 	ruff format .

@@ -1,11 +1,12 @@
 #!/usr/bin/env python
-"""Django's command line. A setting that is wrong ends it with one line, not a traceback."""
+"""Django's command line. What an administrator can mend ends it with one line, not a traceback."""
 
 import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 
 def main() -> None:
@@ -15,6 +16,11 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"Settings: {error}")
+    except OperationalError as error:
+        if "--traceback" in sys.argv:
+            raise
+        what = " ".join(str(error).split())
+        sys.exit(f"The database (DATABASE_URL) does not answer as it should: {what}")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return unavailable()
-    return HttpResponse(loader.render_to_string("500.html"), status=500)
+    return _page("500.html", 500)
 
 
 def unavailable() -> HttpResponse:
     """In all languages at once, for the path may name none."""
-    page = loader.render_to_string("503.html")
-    return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER)})
+    answer = _page("503.html", 503)
+    answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def _page(template: str, status: int) -> HttpResponse:
+    """Without the request, whose context would ask the database who is logged in."""
+    page = loader.render_to_string(template)
+    return HttpResponse(page, status=status, headers={"Cache-Control": "no-store"})

@@ -5,6 +5,7 @@ and keys that `make run` makes, all below `var/`. PRODUCTION=1 makes the dangero
 errors.
 """
 
+import datetime as dt
 from pathlib import Path
 
 import dj_database_url
@@ -21,7 +22,7 @@ DEBUG = env.flag("DEBUG", False)
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("DEBUG is on in production. Unset DEBUG or PRODUCTION.")
 
-VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
+VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
 
 # --- Addresses -----------------------------------------------------------------------
 
@@ -32,29 +33,28 @@ if PRODUCTION:
 # Links in letters and feeds come from here and never from a Host header.
 SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "http"), bare=True)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
 
 # --- Keys ----------------------------------------------------------------------------
 
 KEYS_DIR = VAR_DIR / "keys"
 # "none" in processes that must not be able to read the list: the web process and beat.
-WORKER_KEY_FILE = env.path_or_none(
+WORKER_KEY_FILE = env.file_or_none(
     "WORKER_KEY_FILE", None if PRODUCTION else KEYS_DIR / "worker.key"
 )
-INTAKE_KEY_FILE = env.path("INTAKE_KEY_FILE", KEYS_DIR / "intake.pub")
-LINKS_KEY_FILE = env.path("LINKS_KEY_FILE", KEYS_DIR / "links.key")
-SECRET_KEY = env.text("SECRET_KEY")
-if not SECRET_KEY:
-    if PRODUCTION:
-        raise ImproperlyConfigured(
-            "SECRET_KEY is not set. Set it to a long random text and keep it."
-        )
-    SECRET_KEY = "for a newcomer's machine; production refuses to start with it"  # noqa: S105
+INTAKE_KEY_FILE = env.file("INTAKE_KEY_FILE", KEYS_DIR / "intake.pub")
+LINKS_KEY_FILE = env.file("LINKS_KEY_FILE", KEYS_DIR / "links.key")
+SECRET_KEY = (
+    env.secret("SECRET_KEY")
+    if PRODUCTION
+    else env.text("SECRET_KEY", "for a newcomer's machine; production refuses to start with it")
+)
 
 # --- Applications --------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "newsroom",
     "modeltranslation",
     "unfold",
     "django.contrib.admin",
@@ -69,6 +69,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "newsroom.headers.Headers",
+    # Before all that looks at the host: whoever asks for our health may not know our name.
+    "newsroom.health.Healthz",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -107,10 +109,15 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Database ------------------------------------------------------------------------
 
+DATABASE_URL = env.service(
+    "DATABASE_URL",
+    f"sqlite:///{VAR_DIR / 'newsroom.sqlite3'}",
+    path="/.+",
+    examples=("postgres://user:password@host/name", "postgresql://host/name", "sqlite:///path"),
+)
+# A connection outlives its request, but not a restart of the database.
 DATABASES = {
-    "default": dj_database_url.config(
-        default=f"sqlite:///{VAR_DIR / 'newsroom.sqlite3'}", conn_max_age=60
-    )
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write: take the write lock at BEGIN and wait for it, rather than
@@ -122,11 +129,19 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     # In a file, so that a test may look on while another process works on it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+else:
+    # Seconds: a reader is told within them that the database is away.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery --------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://localhost")
+CELERY_BROKER_URL = env.service(
+    "BROKER_URL",
+    "filesystem://localhost",
+    path=r"(/\d{0,3})?",
+    examples=("redis://host:6379/0", "rediss://host:6379/0", "filesystem://localhost"),
+)
 BROKER_DIR = VAR_DIR / "broker"
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -135,14 +150,44 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.05,
     }
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # What a killed worker had fetched is handed out again soon. A task that comes twice
+        # finds nothing to do, since the database decides.
+        "visibility_timeout": 300,
+        # A Redis that is away or silent must not hold up who signs up.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+        "socket_connect_timeout": 5,
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CELERY_BROKER_URL,
+            "KEY_PREFIX": "cache",
+        }
+    }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "newsroom"
 # A broker that is down is said at once, not waited for: the tick makes up for a lost task.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Nothing to keep: the first tick comes at once, and the database knows what is due.
 CELERY_BEAT_SCHEDULER = "newsroom.beating:TickScheduler"
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "newsletter.tick", "schedule": 60.0}}
+CELERY_BEAT_SCHEDULE = {
+    "tick": {
+        "task": "newsletter.tick",
+        "schedule": 60.0,
+        "last_run_at": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
+    }
+}
 CELERY_TIMEZONE = "UTC"
 
 # --- Mail ----------------------------------------------------------------------------
@@ -157,7 +202,7 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = RELAY.user, RELAY.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == "smtps"
 EMAIL_TIMEOUT = RELAY_TIMEOUT
 # Where bounces come back to; the opaque return path is built at this domain.
-BOUNCE_DOMAIN = env.text("BOUNCE_DOMAIN", "localhost")
+BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
 # Which mailboxes belong together, so that limits can hold for a provider and no counter
@@ -195,7 +240,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 MODELTRANSLATION_LANGUAGES = tuple(code for code, _name in LANGUAGES)
 MODELTRANSLATION_DEFAULT_LANGUAGE = LANGUAGE_CODE
 # No text ever stands silently under another language's label.
@@ -206,10 +251,10 @@ MODELTRANSLATION_CUSTOM_FIELDS = ("BodyField",)
 
 STATIC_URL = "/static/"
 # Where collectstatic puts them; without it they are served from where they lie.
-STATIC_ROOT = env.path_or_none("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else None)
+STATIC_ROOT = env.folder_or_none("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else None)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
-MEDIA_ROOT = env.path("MEDIA_ROOT", VAR_DIR / "media")
+MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
 WHITENOISE_USE_FINDERS = not PRODUCTION
 # Our files are for our pages; its default invites every other site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
@@ -264,6 +309,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
 }
+
+# For DEBUG's pages, and for mails to ADMINS should anybody turn them on.
+DEFAULT_EXCEPTION_REPORTER = "newsroom.reporting.MaskedReporter"
 
 # --- The editor and the admin's look -------------------------------------------------
 

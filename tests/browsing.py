@@ -13,14 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.services import program
 
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
+CHROMIUM = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
 REPORTING = """
 document.addEventListener("securitypolicyviolation", (event) => window.refused(
   `${event.effectiveDirective} refused ${event.blockedURI} ${event.sample} ` +

@@ -221,6 +221,7 @@ def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
         house.prepare()
         house.python("from tests.factories import make_edition\nanswer = make_edition().pk")
         house.start("web", "worker")
+        wait_for(lambda: "ready." in house.log("worker"), "the worker")
         ballast = fill(small_disk)
         status, page = house.post("/be/subscribe/", email="maryia@example.org", edition="en")
         assert status == 503

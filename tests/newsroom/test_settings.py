@@ -54,7 +54,7 @@ def test_production_names_what_is_missing(tmp_path: Path, missing: str) -> None:
     whole = {
         "PRODUCTION": "1",
         "SITE_URL": "https://example.org",
-        "SECRET_KEY": "k" * 60,
+        "SECRET_KEY": "0123456789abcdef" * 4,
         "RELAY_URL": "smtp://relay.example.org",
     }
     del whole[missing]
