@@ -22,6 +22,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.refused(
   `${event.effectiveDirective} refused ${event.blockedURI} ${event.sample} ` +
   `(${event.sourceFile}:${event.lineNumber})`));
 """
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
 
 @contextlib.contextmanager
@@ -63,7 +64,8 @@ class Visitor:
 
     def go(self, path: str) -> Page:
         """Opens the page and waits until it has settled."""
-        self.page.goto(self.url + path, wait_until="networkidle")
+        self.page.goto(self.url + path, wait_until="load")
+        self.page.evaluate(SETTLED)
         return self.page
 
     def log_in(self, user: Any) -> None:
