@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html
@@ -67,9 +68,11 @@ INSTALLED_APPS = [
     "newsletter",
 ]
 MIDDLEWARE = [
+    "newsroom.headers.Headers",
     # Before all that looks at the host: whoever asks for our health may not know our name.
     "newsroom.health.Healthz",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -77,7 +80,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -254,6 +256,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# Our files are for our pages; its default invites every other site.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
@@ -268,11 +272,16 @@ STORAGES = {
 # --- Doors and headers ---------------------------------------------------------------
 
 LOGIN_REDIRECT_URL = "/admin/"
-SECURE_REFERRER_POLICY = "no-referrer"
+# The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# A link in a mail or a chat leads a logged-in editor into the admin; only its forms need more.
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+if PRODUCTION:
+    # A browser takes such a name over TLS only, so that nobody on the way can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
 if PRODUCTION:
@@ -311,10 +320,14 @@ EDITOR = {
     "format_tags": "p;h2;h3",
     "height": 420,
     "width": "100%",
-    "contentsCss": "/static/editor.css",
     "entities": False,
     "disableNativeSpellChecker": False,
     "versionCheck": False,
+    # The text in the page itself: a frame would need an inline script.
+    "extraPlugins": "divarea",
+    # A link is an address and no more; the upload's tab would hold a frame with a script.
+    "linkDefaultProtocol": "https://",
+    "removeDialogTabs": "link:target;link:upload;link:advanced",
     "removePlugins": (
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
         "sourcearea,elementspath,flash,image,specialchar"
@@ -336,21 +349,11 @@ UNFOLD = {
     "SITE_SYMBOL": "newspaper",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
-    "STYLES": ["/static/admin.css"],
-    # The accent of the site and of the letters.
-    "COLORS": {
-        "primary": {
-            "50": "#fbf1ee",
-            "100": "#f6dfd9",
-            "200": "#edc0b5",
-            "300": "#e09a89",
-            "400": "#cf6f5a",
-            "500": "#b14a35",
-            "600": "#8a2b1c",
-            "700": "#762416",
-            "800": "#611e13",
-            "900": "#4c180f",
-            "950": "#300e08",
-        }
-    },
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
+    ],
+    "STYLES": [lambda request: static("admin.css")],
+    "SCRIPTS": [lambda request: static("admin.js")],
+    # Unfold would write its colours into each page, inline; ours are in admin.css.
+    "COLORS": lambda request: {},
 }

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
+from tests.browsing import running_chromium
 from tests.newsletter.relays import Moody
+from tests.services import Missing, skip_or_fail
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,19 @@ def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
 def quick_passwords(settings: Settings) -> None:
     """The real hasher is slow on purpose; no test is about it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for a module's tests; its pages are for `tests.browsing.Visitor`."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop in this thread, in which Django refuses its database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        try:
+            with running_chromium() as browser:
+                yield browser
+        except Missing as missing:
+            skip_or_fail(missing)
 
 
 @pytest.fixture
