@@ -189,7 +189,8 @@ LANGUAGE_CODE = "en"
 NEAREST_LANGUAGES = {"be": ["ru"], "ru": ["be"]}
 # CLDR locales where a language's plain one is not what the newsroom wants: day before month.
 FORMAT_LOCALES = {"en": "en-GB"}
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Our own strings first, then what we say in place of the packages; see docs/languages.md.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
