@@ -15,7 +15,8 @@ STAFF_PATH = "/admin/"
 class LanguageFromPath:
     """Readers' pages: the path's first segment, else the default; nothing is negotiated.
 
-    The staff's pages follow the browser, since their paths name no language.
+    The staff's pages name no language in their paths. They speak the one that was picked in
+    the admin (a cookie that is sent to the admin only), else the browser's.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

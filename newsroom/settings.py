@@ -236,7 +236,8 @@ LANGUAGE_CODE = "en"
 NEAREST_LANGUAGES = {"be": ["ru"], "ru": ["be"]}
 # CLDR locales where a language's plain one is not what the newsroom wants: day before month.
 FORMAT_LOCALES = {"en": "en-GB"}
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Our own strings first, then what we say in place of the packages; see docs/languages.md.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
@@ -283,7 +284,11 @@ if PRODUCTION:
     # A browser takes such a name over TLS only, so that nobody on the way can plant one.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -349,6 +354,7 @@ UNFOLD = {
     "SITE_SYMBOL": "newspaper",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
+    "SHOW_LANGUAGES": True,
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
     ],

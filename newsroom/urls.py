@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 # First, because it registers the kinds of segment that the others use.
 readers = include("articles.urls")
@@ -9,6 +10,7 @@ handler404 = "articles.views.page_not_found"
 handler500 = "newsroom.failing.server_error"
 
 urlpatterns = [
+    path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("<language:language>/", include("newsletter.urls")),
     path("", readers),
