@@ -9,6 +9,7 @@ RUN pip --python /venv/bin/python install --quiet --require-hashes --only-binary
 ENV PATH=/venv/bin:$PATH
 COPY manage.py gunicorn.conf.py ./
 COPY newsroom newsroom
+COPY staff staff
 COPY articles articles
 COPY newsletter newsletter
 COPY templates templates

@@ -7,10 +7,12 @@ errors.
 
 import datetime as dt
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html
@@ -35,6 +37,8 @@ SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "ht
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+# The admin answers under these only; under any other name there is no such page.
+ADMIN_HOSTS = env.hosts("ADMIN_HOSTS", [str(urlsplit(SITE_URL).hostname)] if PRODUCTION else ["*"])
 
 # --- Keys ----------------------------------------------------------------------------
 
@@ -64,6 +68,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "ckeditor",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "staff",
     "articles",
     "newsletter",
 ]
@@ -74,12 +82,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "newsroom.middleware.AdminOnItsHosts",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "staff.middleware.SecondFactorFirst",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -93,6 +104,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "staff.looks.of_the_admin",
             ],
         },
     },
@@ -149,6 +161,13 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "data_folder_out": str(BROKER_DIR),
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.05,
+    }
+    # All processes have to count a client's attempts together.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+        }
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -272,7 +291,61 @@ STORAGES = {
 
 # --- Doors and headers ---------------------------------------------------------------
 
+# Off in the demo of `make run`, so that a newcomer gets in.
+REQUIRE_SECOND_FACTOR = env.flag("REQUIRE_SECOND_FACTOR", True)
+if PRODUCTION and not REQUIRE_SECOND_FACTOR:
+    raise ImproperlyConfigured(
+        "REQUIRE_SECOND_FACTOR is off in production. Unset it: who may publish or send needs one."
+    )
+# Who may do no more than this, write and look, gets by with a password. See docs/staff.md.
+WITHOUT_SECOND_FACTOR = frozenset(
+    {
+        "articles.add_article",
+        "articles.change_article",
+        "articles.delete_article",
+        "articles.view_article",
+        "articles.view_author",
+        "articles.view_digest",
+        "articles.view_masthead",
+        "articles.view_topic",
+        "newsletter.view_edition",
+        "newsletter.view_mailing",
+    }
+)
+AUTHENTICATION_BACKENDS = ["staff.backends.StaffBackend"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin/"
+SESSION_ENGINE = "staff.sessions"
+ACCOUNT_ADAPTER = "staff.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {
+    "login": "staff.forms.LoginForm",
+    "reauthenticate": "staff.forms.PasswordAgainForm",
+    "change_password": "staff.forms.ChangePasswordForm",
+}
+# Amount, time, and per what: `ip` is the client's daily hash, `key` what the adapter makes it.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "login_of_account": "60/h/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+}
+MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = str(urlsplit(SITE_URL).hostname)
+# Addresses of staff are not verified, for no mail goes to them.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "staff.forms.CodeForm",
+    "reauthenticate": "staff.forms.CodeAgainForm",
+    "activate_totp": "staff.forms.ActivateAppForm",
+    "add_webauthn": "staff.forms.AddKeyForm",
+}
+# How many proxies of ours stand before the site, each adding to X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=9)
 # The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -362,4 +435,11 @@ UNFOLD = {
     "SCRIPTS": [lambda request: static("admin.js")],
     # Unfold would write its colours into each page, inline; ours are in admin.css.
     "COLORS": lambda request: {},
+    "ENVIRONMENT": "staff.looks.warning",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+            {"title": _("Change password"), "link": reverse_lazy("account_change_password")},
+        ]
+    },
 }
