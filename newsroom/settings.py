@@ -343,6 +343,8 @@ MFA_FORMS = {
     "reauthenticate": "staff.forms.CodeAgainForm",
     "activate_totp": "staff.forms.ActivateAppForm",
     "add_webauthn": "staff.forms.AddKeyForm",
+    "authenticate_webauthn": "staff.forms.KeyForm",
+    "reauthenticate_webauthn": "staff.forms.KeyAgainForm",
 }
 # How many proxies of ours stand before the site, each adding to X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=9)

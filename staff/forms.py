@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES
@@ -92,3 +97,35 @@ class AddKeyForm(InTheAdminsLook, webauthn.AddWebAuthnForm):
     """A name for the key, so that one knows later which to remove."""
 
     labels: Words = {"name": _("What you call this key")}
+
+    def clean(self) -> dict[str, Any]:
+        with refusing_nonsense():
+            cleaned: dict[str, Any] = super().clean()
+        return cleaned
+
+
+class KeyForm(InTheAdminsLook, webauthn.AuthenticateWebAuthnForm):
+    """What a key answers, passed on by a script."""
+
+    def clean_credential(self) -> Authenticator:
+        with refusing_nonsense():
+            return super().clean_credential()
+
+
+class KeyAgainForm(InTheAdminsLook, webauthn.ReauthenticateWebAuthnForm):
+    """The same, of somebody who is in already."""
+
+    def clean_credential(self) -> Authenticator:
+        with refusing_nonsense():
+            return super().clean_credential()
+
+
+@contextlib.contextmanager
+def refusing_nonsense() -> Iterator[None]:
+    """fido2 stumbles over JSON that is no key's answer in as many ways as there is JSON."""
+    try:
+        yield
+    except ValidationError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise get_adapter().validation_error("incorrect_code") from error

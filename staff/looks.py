@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from newsroom.middleware import is_staff_page
+
 ACCOUNT_PATH = "/admin/account/"
 TITLES = {
     "account_login": _("Log in"),
@@ -32,7 +34,7 @@ TITLES = {
 
 def of_the_admin(request: HttpRequest) -> dict[str, Any]:
     """A context processor: allauth's views do not know that they are pages of the admin."""
-    if not request.path.startswith(ACCOUNT_PATH):
+    if not (request.path.startswith(ACCOUNT_PATH) and is_staff_page(request)):
         return {}
     asked = request.resolver_match.view_name if request.resolver_match else ""
     return {**admin.site.each_context(request), "title": TITLES.get(asked, "")}

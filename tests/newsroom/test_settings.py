@@ -105,6 +105,11 @@ def test_a_right_production_is_read(read: Read, tmp_path: Path) -> None:
         ("BOUNCE_DOMAIN", "198.51.100.7", "a domain alone"),
         ("BOUNCE_DOMAIN", "пошта.example", "a domain alone"),
         ("BOUNCE_DOMAIN", "-.org", "a domain alone"),
+        ("ADMIN_HOSTS", "https://desk.example.org", "names without scheme, port and path"),
+        ("ADMIN_HOSTS", "desk.example.org:8443", "names without scheme, port and path"),
+        ("ADMIN_HOSTS", ",", "example.org"),
+        ("TRUSTED_PROXIES", "10.0.0.1", "from 0 to 9"),
+        ("REQUIRE_SECOND_FACTOR", "never", "Set it to 1 or 0"),
     ],
 )
 def test_a_nonsense_value_is_named_with_what_to_do(
