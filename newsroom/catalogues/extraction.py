@@ -32,7 +32,8 @@ CALLS: dict[str, Places] = {
 }
 # What Django's `templatize` leaves of a template's tags.
 TEMPLATE_CALL = re.compile(
-    r"(?<!\w)(?:_|n?p?gettext)\((?:[^()'\"]|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|\([^()]*\))*\)", re.S
+    r"(?<!\w)(?:_|n?p?gettext)\((?:[^()'\"]|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|\([^()]*\))*\)",
+    re.S,
 )
 
 
