@@ -4,10 +4,12 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
+SERVICES := postgresql redis-server chromium fonts-noto-core
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format messages lock clean
+.PHONY: help run test services audit lint format messages lock clean
 
 help:  ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +17,19 @@ help:  ## Lists these targets
 run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's letter (PORT=8000)
 	@PORT=$(PORT) exec python manage.py run_demo
 
-test: .venv/.dev $(CATALOGUES)  ## Runs all tests
+test: .venv/.dev $(CATALOGUES)  ## Runs all tests, those with a database on SQLite and PostgreSQL
 	@python -m pytest $(ARGS)
+	@python -m tests.on_postgresql $(ARGS)
+
+services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chromium
+	@command -v apt-get >/dev/null \
+		|| { echo "This is not Debian. Install by hand: $(SERVICES)"; exit 1; }
+	@$(SUDO) apt-get update -qq
+	@$(SUDO) env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $(SERVICES) >/dev/null
+
+audit: .venv/.run $(CATALOGUES)  ## Grades the site with MDN's Observatory, which npm fetches
+	@python benchmarks/observatory.py
 
 lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	ruff check .
@@ -26,6 +39,7 @@ lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	DATABASE_URL=sqlite:///:memory: python manage.py makemigrations --check --dry-run
 	python manage.py check
 	python -m newsroom.catalogues check
+	check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: .venv/.dev  ## Formats the code
 	ruff format .

@@ -14,3 +14,4 @@ class NewsletterConfig(AppConfig):
     def ready(self) -> None:
         # By name: models cannot be imported before every app is ready.
         import_string("newsletter.hearing.connect")()
+        import_string("newsletter.checks.connect")()

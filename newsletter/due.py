@@ -32,9 +32,7 @@ def settle_and_launch(now: dt.datetime) -> Due:
     for mailing in Mailing.objects.sending():
         if not mailings.finish_if_done(mailing, now):
             lanes += free_slots(mailing, now)
-    confirmations = Subscriber.objects.awaiting_confirmation_mail().filter(
-        confirmation_due_at__lte=now
-    )
+    confirmations = Subscriber.objects.awaiting_confirmation_mail(now)
     return Due(
         lanes=lanes,
         sign_ups=list(SignUp.objects.values_list("pk", flat=True)[:AT_ONCE]),

@@ -21,6 +21,7 @@ from newsletter.models import (
     Suppression,
     VariantKind,
 )
+from newsletter.models.subscribers import ONE_CONFIRMATION_IN
 from newsroom import links, sealing
 from newsroom.links import Kind
 from newsroom.sealing import SealBroken, WorkerKeys
@@ -32,7 +33,6 @@ PADDED_BYTES = 256
 """Every sealed sign-up is as long as every other, so that its length tells nothing."""
 WORDING = 1
 """Version of the sentence beside the form that a reader agrees to."""
-ONE_CONFIRMATION_IN = dt.timedelta(days=1)
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 GIVE_UP_ASKING_AFTER = dt.timedelta(days=2)
 CONFIRMATION_LEASE = dt.timedelta(minutes=5)
@@ -91,12 +91,17 @@ def _welcome(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> S
     if known is not None and known.status == SubscriberStatus.ACTIVE:
         return None
     asked = known.confirmation_sent_at if known else None
-    if known is not None and not known.is_gone and asked and asked > now - ONE_CONFIRMATION_IN:
+    was_gone = known is not None and known.is_gone
+    if known is not None and not was_gone and asked and asked > now - ONE_CONFIRMATION_IN:
         return None
     subscriber = known or Subscriber()
     subscriber.status = SubscriberStatus.PENDING
     subscriber.edition, subscriber.variant = row.edition, row.variant
     subscriber.language, subscriber.wording = row.language, row.wording
+    if known is not None and not was_gone and known.confirmation_due_at is not None:
+        # Pressed twice: a letter may be on its way just now, and its link has to stay good.
+        subscriber.save()
+        return subscriber
     subscriber.provider = addresses.provider_of(address)
     subscriber.signed_up_at = row.arrived_at
     # Who left a moment ago and comes back at once is asked again, but not twice a day.
@@ -124,9 +129,7 @@ def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
     Raises KeyMissing.
     """
     keys = sealing.worker_keys()
-    due = Subscriber.objects.awaiting_confirmation_mail().filter(
-        pk=subscriber_id, confirmation_due_at__lte=now
-    )
+    due = Subscriber.objects.awaiting_confirmation_mail(now).filter(pk=subscriber_id)
     if not due.update(confirmation_due_at=now + CONFIRMATION_LEASE):
         return False
     subscriber = Subscriber.objects.select_related("edition").get(pk=subscriber_id)
@@ -146,9 +149,12 @@ def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
             "it is given up" if hopeless else "it is tried again",
         )
         return False
-    Subscriber.objects.filter(pk=subscriber_id, status=SubscriberStatus.PENDING).update(
-        confirmation_due_at=None, confirmation_sent_at=now
-    )
+    # Not if they left and came back meanwhile: then another letter is due.
+    Subscriber.objects.filter(
+        pk=subscriber_id,
+        status=SubscriberStatus.PENDING,
+        signed_up_at=subscriber.signed_up_at,
+    ).update(confirmation_due_at=None, confirmation_sent_at=now)
     return True
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from django.core.files.uploadhandler import MemoryFileUploadHandler
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -30,15 +32,19 @@ logger = logging.getLogger(__name__)
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest, language: str) -> HttpResponse:
     """The same answer for every address: this process does not know who is on the list."""
+    # The form has no file, and a large one would wait in the temporary folder.
+    request.upload_handlers = [MemoryFileUploadHandler(request)]
     form = SignUpForm(request.POST or None, language=language, prefix_ids="subscribe")
     status = 400 if request.method == "POST" else 200
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
         try:
             row = subscribing.sign_up(chosen["email"], chosen["edition"], language, timezone.now())
-        except KeyMissing as error:
+        except (KeyMissing, OperationalError) as error:
             # Better no sign-up than one that is not sealed. What was typed stays in the form.
-            logger.error("Nobody can sign up: %s", error)
+            # A database's own words may quote the row, and are left out.
+            why = error if isinstance(error, KeyMissing) else type(error).__name__
+            logger.error("Nobody can sign up: %s", why)
             form.add_error(None, _("Signing up is not possible right now. Please try again later."))
             status = 503
         else:

@@ -1,14 +1,29 @@
 """The Celery application. The database is the queue; Celery is only the engine."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from celery.loaders.app import AppLoader
+from django.conf import settings
+from django.utils.log import configure_logging
+
+from newsroom import heartbeats, starting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-app = Celery("newsroom")
+
+class SettingsLoader(AppLoader):
+    """Celery's programs read the settings before anything else of ours is asked."""
+
+    def config_from_object(self, obj: Any, silent: bool = False) -> Any:
+        with starting.or_say_why():
+            return super().config_from_object(obj, silent)
+
+
+app = Celery("newsroom", loader="newsroom.celery:SettingsLoader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
@@ -20,3 +35,38 @@ def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
         folders = sender.conf.broker_transport_options
         for name in ("data_folder_in", "data_folder_out", "control_folder"):
             Path(folders[name]).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@signals.setup_logging.connect
+def log_as_django_does(**_kwargs: Any) -> None:
+    """One configuration for all processes; what is printed goes through it too, masked."""
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+    app.log.redirect_stdouts_to_logger(logging.getLogger("printed"), logging.WARNING)
+
+
+@signals.celeryd_init.connect
+def begin_worker(**_kwargs: Any) -> None:
+    """Before it takes a task."""
+    with starting.or_say_why():
+        starting.require_worker_key()
+        heartbeats.begin("worker")
+    signals.heartbeat_sent.connect(worker_lives)
+
+
+@signals.beat_init.connect
+def begin_beat(**_kwargs: Any) -> None:
+    """Before the first tick. From then on each tick that reached the broker is a sign of life."""
+    with starting.or_say_why():
+        starting.refuse_worker_key("Beat")
+        heartbeats.begin("beat")
+    signals.after_task_publish.connect(beat_lives)
+
+
+def worker_lives(**_kwargs: Any) -> None:
+    """Sent every two seconds while there is a connection to the broker."""
+    heartbeats.beat("worker")
+
+
+def beat_lives(**_kwargs: Any) -> None:
+    """In beat's own process only."""
+    heartbeats.beat("beat")

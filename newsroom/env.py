@@ -6,6 +6,9 @@ empty counts as unset, because compose files cannot leave one out.
 """
 
 import os
+import re
+import zoneinfo
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +16,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+NAME = re.compile(rf"{LABEL}(?:\.{LABEL})*", re.IGNORECASE)
+SECRET_LENGTH, SECRET_VARIETY = 50, 5
+"""Fewest characters, and different ones, of a secret; Django's own check wants as many."""
 
 
 def text(name: str, default: str = "") -> str:
@@ -62,18 +69,42 @@ def words(name: str, default: list[str]) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
 
 
-def path(name: str, default: Path) -> Path:
-    """A path, made absolute, so that it does not depend on where a process was started."""
-    value = text(name)
-    return Path(value).absolute() if value else default
+def folder(name: str, default: Path) -> Path:
+    """A folder, there already or to be made, wherever the process was started."""
+    chosen = _path(name) or default
+    # os.path and not pathlib, which raises where a path is too long or not ours to look at.
+    if os.path.exists(chosen) and not os.path.isdir(chosen):
+        raise ImproperlyConfigured(f"{name} is {str(chosen)!r}, a file. Set it to a folder.")
+    return chosen
 
 
-def path_or_none(name: str, default: Path | None) -> Path | None:
-    """A path; the value "none" says on purpose that there is no such file here."""
+def folder_or_none(name: str, default: Path | None) -> Path | None:
+    """A folder, or none where there is no default."""
+    chosen = _path(name) or default
+    return folder(name, chosen) if chosen else None
+
+
+def file(name: str, default: Path) -> Path:
+    """A file, there already or to be made."""
+    chosen = _path(name) or default
+    if os.path.isdir(chosen):
+        raise ImproperlyConfigured(
+            f"{name} is {str(chosen)!r}, a folder. Set it to the path of a file."
+        )
+    return chosen
+
+
+def file_or_none(name: str, default: Path | None) -> Path | None:
+    """A file; the value "none" says on purpose that there is no such file here."""
     value = text(name)
-    if value.lower() == "none":
+    if value.lower() == "none" or not (value or default):
         return None
-    return Path(value).absolute() if value else default
+    return file(name, default or Path())
+
+
+def _path(name: str) -> Path | None:
+    value = text(name)
+    return Path(value).absolute() if value else None
 
 
 def url(name: str, default: str, *, schemes: tuple[str, ...], bare: bool = False) -> str:
@@ -105,3 +136,110 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ImproperlyConfigured(f"{name} is {value!r}. Set it to one of: {', '.join(choices)}.")
     return value
+
+
+def secret(name: str) -> str:
+    """A long random text. It is never repeated in an error."""
+    value = required(name, "a long random text and keep it")
+    advice = "python -c 'import secrets; print(secrets.token_urlsafe(50))' prints a good one."
+    if len(value) < SECRET_LENGTH or len(set(value)) < SECRET_VARIETY:
+        raise ImproperlyConfigured(
+            f"{name} is too easy to guess. Set it to {SECRET_LENGTH} random characters or more: "
+            f"{advice}"
+        )
+    if value.startswith("django-insecure-"):
+        raise ImproperlyConfigured(f"{name} was made for a trial. Set it to a new one: {advice}")
+    return value
+
+
+def service(name: str, default: str, *, path: str, examples: tuple[str, ...]) -> str:
+    """The address of a service, with one of the examples' schemes and a path like `path`.
+
+    Such an address may hold a password, so an error does not repeat it.
+    """
+    value = text(name, default)
+    try:
+        parts = urlsplit(value)
+        # Reading the port is what makes urlsplit check it.
+        whole = parts.port is not False and bool(re.fullmatch(path, parts.path))
+    except ValueError:
+        parts, whole = urlsplit(""), False
+    if not whole or parts.scheme not in {urlsplit(example).scheme for example in examples}:
+        raise ImproperlyConfigured(
+            f"{name} is not an address of a kind that works here. Set it to one such as "
+            f"{' or '.join(examples)}."
+        )
+    return value
+
+
+def time_zone(name: str, default: str) -> str:
+    """A name of the time zone database."""
+    value = text(name, default)
+    if value not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a time zone such as Europe/Vilnius."
+        )
+    return value
+
+
+def domain(name: str, default: str) -> str:
+    """A domain's name, in lower case. One that is not ASCII is written in Punycode."""
+    value = text(name, default).rstrip(".").lower()
+    if not NAME.fullmatch(value) or len(value) > 253 or _is_ip(value):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a domain alone, such as example.org."
+        )
+    return value
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Names of hosts: `example.org`, `.example.org` with what is below it, or `*` for any."""
+    found = words(name, default)
+    for host in found:
+        if not (host == "*" or _is_host(host.removeprefix("."))):
+            raise ImproperlyConfigured(
+                f"{name} names {host!r}. Write names without scheme, port and path, such as "
+                "example.org."
+            )
+    return _some(name, found, "example.org")
+
+
+def origins(name: str, default: list[str]) -> list[str]:
+    """Schemes with hosts: `https://example.org`, or `https://*.example.org`."""
+    if not text(name):
+        return default
+    found = words(name, default)
+    for origin in found:
+        try:
+            parts = urlsplit(origin)
+            host = parts.hostname if parts.port is not False else None
+        except ValueError:
+            host = None
+        bare = bool(host) and origin == f"{parts.scheme}://{parts.netloc}"
+        if (
+            not bare
+            or parts.scheme not in {"http", "https"}
+            or not _is_host(str(host).removeprefix("*."))
+        ):
+            raise ImproperlyConfigured(
+                f"{name} names {origin!r}. Write scheme and host, such as https://example.org."
+            )
+    return _some(name, found, "https://example.org")
+
+
+def _some(name: str, found: list[str], example: str) -> list[str]:
+    if not found:
+        raise ImproperlyConfigured(f"{name} names nothing. Set it to one such as {example}.")
+    return found
+
+
+def _is_host(host: str) -> bool:
+    return bool(NAME.fullmatch(host)) or _is_ip(host.strip("[]"))
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

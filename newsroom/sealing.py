@@ -26,6 +26,7 @@ from django.conf import settings
 
 SECRET_BYTES = 32
 NONCE_BYTES = 12
+WORKER_KEY = "worker.key"
 HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
@@ -52,8 +53,15 @@ class WorkerKeys:
 
     def intake_public_key(self) -> bytes:
         """What the web process may know."""
-        private = self._intake_key(self.generation)
-        return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return self._intake_public_key(self.generation)
+
+    def intake_public_keys(self) -> set[bytes]:
+        """Of every generation: what was sealed for an older one can still be opened."""
+        return {self._intake_public_key(generation) for generation in self._secrets}
+
+    def _intake_public_key(self, generation: int) -> bytes:
+        public = self._intake_key(generation).public_key()
+        return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def _intake_key(self, generation: int) -> X25519PrivateKey:
         secret = _derive(self._secrets[generation], "intake seal")
@@ -113,6 +121,24 @@ def intake_key() -> X25519PublicKey:
 def links_key() -> bytes:
     """The key of the tokens in letters, which web and worker share. Raises KeyMissing."""
     return _load_links_key(settings.LINKS_KEY_FILE)
+
+
+def exposed_worker_keys() -> list[Path]:
+    """Where this process could read a worker's key although nobody gave it one."""
+    folders = {settings.KEYS_DIR, settings.INTAKE_KEY_FILE.parent, settings.LINKS_KEY_FILE.parent}
+    places = [folder / WORKER_KEY for folder in sorted(folders)]
+    return [path for path in places if os.access(path, os.R_OK)]
+
+
+def intake_key_is_ours(keys: WorkerKeys) -> bool:
+    """Whether what is sealed with the intake key can be opened with these. Raises KeyMissing."""
+    given = intake_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return given in keys.intake_public_keys()
+
+
+def site_key(purpose: str) -> bytes:
+    """A key of 32 bytes out of SECRET_KEY, for what this site alone may know again."""
+    return _derive(settings.SECRET_KEY.encode(), purpose)
 
 
 @lru_cache(maxsize=4)

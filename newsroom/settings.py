@@ -5,10 +5,14 @@ and keys that `make run` makes, all below `var/`. PRODUCTION=1 makes the dangero
 errors.
 """
 
+import datetime as dt
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html
@@ -20,7 +24,7 @@ DEBUG = env.flag("DEBUG", False)
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("DEBUG is on in production. Unset DEBUG or PRODUCTION.")
 
-VAR_DIR = env.path("VAR_DIR", BASE_DIR / "var")
+VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
 
 # --- Addresses -----------------------------------------------------------------------
 
@@ -31,29 +35,30 @@ if PRODUCTION:
 # Links in letters and feeds come from here and never from a Host header.
 SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "http"), bare=True)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["*"])
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+# The admin answers under these only; under any other name there is no such page.
+ADMIN_HOSTS = env.hosts("ADMIN_HOSTS", [str(urlsplit(SITE_URL).hostname)] if PRODUCTION else ["*"])
 
 # --- Keys ----------------------------------------------------------------------------
 
 KEYS_DIR = VAR_DIR / "keys"
 # "none" in processes that must not be able to read the list: the web process and beat.
-WORKER_KEY_FILE = env.path_or_none(
+WORKER_KEY_FILE = env.file_or_none(
     "WORKER_KEY_FILE", None if PRODUCTION else KEYS_DIR / "worker.key"
 )
-INTAKE_KEY_FILE = env.path("INTAKE_KEY_FILE", KEYS_DIR / "intake.pub")
-LINKS_KEY_FILE = env.path("LINKS_KEY_FILE", KEYS_DIR / "links.key")
-SECRET_KEY = env.text("SECRET_KEY")
-if not SECRET_KEY:
-    if PRODUCTION:
-        raise ImproperlyConfigured(
-            "SECRET_KEY is not set. Set it to a long random text and keep it."
-        )
-    SECRET_KEY = "for a newcomer's machine; production refuses to start with it"  # noqa: S105
+INTAKE_KEY_FILE = env.file("INTAKE_KEY_FILE", KEYS_DIR / "intake.pub")
+LINKS_KEY_FILE = env.file("LINKS_KEY_FILE", KEYS_DIR / "links.key")
+SECRET_KEY = (
+    env.secret("SECRET_KEY")
+    if PRODUCTION
+    else env.text("SECRET_KEY", "for a newcomer's machine; production refuses to start with it")
+)
 
 # --- Applications --------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "newsroom",
     "modeltranslation",
     "unfold",
     "django.contrib.admin",
@@ -63,19 +68,29 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "ckeditor",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "staff",
     "articles",
     "newsletter",
 ]
 MIDDLEWARE = [
+    "newsroom.headers.Headers",
+    # Before all that looks at the host: whoever asks for our health may not know our name.
+    "newsroom.health.Healthz",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "newsroom.middleware.AdminOnItsHosts",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "staff.middleware.SecondFactorFirst",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -89,6 +104,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "staff.looks.of_the_admin",
             ],
         },
     },
@@ -105,10 +121,15 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Database ------------------------------------------------------------------------
 
+DATABASE_URL = env.service(
+    "DATABASE_URL",
+    f"sqlite:///{VAR_DIR / 'newsroom.sqlite3'}",
+    path="/.+",
+    examples=("postgres://user:password@host/name", "postgresql://host/name", "sqlite:///path"),
+)
+# A connection outlives its request, but not a restart of the database.
 DATABASES = {
-    "default": dj_database_url.config(
-        default=f"sqlite:///{VAR_DIR / 'newsroom.sqlite3'}", conn_max_age=60
-    )
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # Several processes write: take the write lock at BEGIN and wait for it, rather than
@@ -120,11 +141,19 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     # In a file, so that a test may look on while another process works on it.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+else:
+    # Seconds: a reader is told within them that the database is away.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery --------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://localhost")
+CELERY_BROKER_URL = env.service(
+    "BROKER_URL",
+    "filesystem://localhost",
+    path=r"(/\d{0,3})?",
+    examples=("redis://host:6379/0", "rediss://host:6379/0", "filesystem://localhost"),
+)
 BROKER_DIR = VAR_DIR / "broker"
 if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -133,14 +162,51 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.05,
     }
+    # All processes have to count a client's attempts together.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+        }
+    }
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # What a killed worker had fetched is handed out again soon. A task that comes twice
+        # finds nothing to do, since the database decides.
+        "visibility_timeout": 300,
+        # A Redis that is away or silent must not hold up who signs up.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
+        "socket_connect_timeout": 5,
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": CELERY_BROKER_URL,
+            "KEY_PREFIX": "cache",
+        }
+    }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "newsroom"
 # A broker that is down is said at once, not waited for: the tick makes up for a lost task.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "newsletter.tick", "schedule": 60.0}}
+# Nothing to keep: the first tick comes at once, and the database knows what is due.
+CELERY_BEAT_SCHEDULER = "newsroom.beating:TickScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "tick": {
+        "task": "newsletter.tick",
+        "schedule": 60.0,
+        "last_run_at": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
+    }
+}
 CELERY_TIMEZONE = "UTC"
 
 # --- Mail ----------------------------------------------------------------------------
@@ -155,7 +221,7 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = RELAY.user, RELAY.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == "smtps"
 EMAIL_TIMEOUT = RELAY_TIMEOUT
 # Where bounces come back to; the opaque return path is built at this domain.
-BOUNCE_DOMAIN = env.text("BOUNCE_DOMAIN", "localhost")
+BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
 # Which mailboxes belong together, so that limits can hold for a provider and no counter
@@ -194,7 +260,7 @@ LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 MODELTRANSLATION_LANGUAGES = tuple(code for code, _name in LANGUAGES)
 MODELTRANSLATION_DEFAULT_LANGUAGE = LANGUAGE_CODE
 # No text ever stands silently under another language's label.
@@ -205,11 +271,13 @@ MODELTRANSLATION_CUSTOM_FIELDS = ("BodyField",)
 
 STATIC_URL = "/static/"
 # Where collectstatic puts them; without it they are served from where they lie.
-STATIC_ROOT = env.path_or_none("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else None)
+STATIC_ROOT = env.folder_or_none("STATIC_ROOT", BASE_DIR / "staticfiles" if PRODUCTION else None)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
-MEDIA_ROOT = env.path("MEDIA_ROOT", VAR_DIR / "media")
+MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# Our files are for our pages; its default invites every other site.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
@@ -223,12 +291,71 @@ STORAGES = {
 
 # --- Doors and headers ---------------------------------------------------------------
 
+# Off in the demo of `make run`, so that a newcomer gets in.
+REQUIRE_SECOND_FACTOR = env.flag("REQUIRE_SECOND_FACTOR", True)
+if PRODUCTION and not REQUIRE_SECOND_FACTOR:
+    raise ImproperlyConfigured(
+        "REQUIRE_SECOND_FACTOR is off in production. Unset it: who may publish or send needs one."
+    )
+# Who may do no more than this, write and look, gets by with a password. See docs/staff.md.
+WITHOUT_SECOND_FACTOR = frozenset(
+    {
+        "articles.add_article",
+        "articles.change_article",
+        "articles.delete_article",
+        "articles.view_article",
+        "articles.view_author",
+        "articles.view_digest",
+        "articles.view_masthead",
+        "articles.view_topic",
+        "newsletter.view_edition",
+        "newsletter.view_mailing",
+    }
+)
+AUTHENTICATION_BACKENDS = ["staff.backends.StaffBackend"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin/"
-SECURE_REFERRER_POLICY = "no-referrer"
+SESSION_ENGINE = "staff.sessions"
+ACCOUNT_ADAPTER = "staff.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {
+    "login": "staff.forms.LoginForm",
+    "reauthenticate": "staff.forms.PasswordAgainForm",
+    "change_password": "staff.forms.ChangePasswordForm",
+}
+# Amount, time, and per what: `ip` is the client's daily hash, `key` what the adapter makes it.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "login_of_account": "60/h/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+}
+MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = str(urlsplit(SITE_URL).hostname)
+# Addresses of staff are not verified, for no mail goes to them.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "staff.forms.CodeForm",
+    "reauthenticate": "staff.forms.CodeAgainForm",
+    "activate_totp": "staff.forms.ActivateAppForm",
+    "add_webauthn": "staff.forms.AddKeyForm",
+}
+# How many proxies of ours stand before the site, each adding to X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=9)
+# The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# A link in a mail or a chat leads a logged-in editor into the admin; only its forms need more.
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+if PRODUCTION:
+    # A browser takes such a name over TLS only, so that nobody on the way can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
 LANGUAGE_COOKIE_AGE = 31_536_000
@@ -261,6 +388,9 @@ LOGGING = {
     "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
 }
 
+# For DEBUG's pages, and for mails to ADMINS should anybody turn them on.
+DEFAULT_EXCEPTION_REPORTER = "newsroom.reporting.MaskedReporter"
+
 # --- The editor and the admin's look -------------------------------------------------
 
 EDITOR = {
@@ -268,10 +398,14 @@ EDITOR = {
     "format_tags": "p;h2;h3",
     "height": 420,
     "width": "100%",
-    "contentsCss": "/static/editor.css",
     "entities": False,
     "disableNativeSpellChecker": False,
     "versionCheck": False,
+    # The text in the page itself: a frame would need an inline script.
+    "extraPlugins": "divarea",
+    # A link is an address and no more; the upload's tab would hold a frame with a script.
+    "linkDefaultProtocol": "https://",
+    "removeDialogTabs": "link:target;link:upload;link:advanced",
     "removePlugins": (
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
         "sourcearea,elementspath,flash,image,specialchar"
@@ -294,21 +428,18 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,
-    "STYLES": ["/static/admin.css"],
-    # The accent of the site and of the letters.
-    "COLORS": {
-        "primary": {
-            "50": "#fbf1ee",
-            "100": "#f6dfd9",
-            "200": "#edc0b5",
-            "300": "#e09a89",
-            "400": "#cf6f5a",
-            "500": "#b14a35",
-            "600": "#8a2b1c",
-            "700": "#762416",
-            "800": "#611e13",
-            "900": "#4c180f",
-            "950": "#300e08",
-        }
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
+    ],
+    "STYLES": [lambda request: static("admin.css")],
+    "SCRIPTS": [lambda request: static("admin.js")],
+    # Unfold would write its colours into each page, inline; ours are in admin.css.
+    "COLORS": lambda request: {},
+    "ENVIRONMENT": "staff.looks.warning",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+            {"title": _("Change password"), "link": reverse_lazy("account_change_password")},
+        ]
     },
 }

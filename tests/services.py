@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 DEBIAN_PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
 
@@ -73,6 +74,26 @@ def listens(port: int) -> bool:
     return False
 
 
+def children_of(pid: int) -> list[int]:
+    """Out of /proc, since a bare machine may have no ps."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            # The name stands in brackets and may hold anything; the parent is the second after.
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def database_url(connection: BaseDatabaseWrapper) -> str:
+    """A test's own database, for another process to be given as DATABASE_URL."""
+    at = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{at['NAME']}"
+    return f"postgres://{at['USER']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+
+
 class Server:
     """A server in a process and a folder of its own, that can be killed and started again."""
 
@@ -99,7 +120,16 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for(lambda: listens(self.port), type(self).__name__)
+        wait_for(self._has_started, type(self).__name__)
+
+    def _has_started(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            said = (self.folder / "log").read_text(errors="replace")[-1000:]
+            raise RuntimeError(f"{type(self).__name__} ended at its start: {said}")
+        return self.is_ready()
+
+    def is_ready(self) -> bool:
+        return listens(self.port)
 
     def end(self, how: signal.Signals) -> None:
         """Ends it and waits until it is gone."""
@@ -141,9 +171,9 @@ class PostgreSQL(Server):
         if user is not None:
             self.folder.chmod(0o755)
             shutil.chown(data, user)
+        options = "-U newsroom -A trust -E UTF8 --locale C.UTF-8 --no-sync"
         subprocess.run(
-            [program("initdb"), "-D", data, "-U", "newsroom", "-A", "trust", "-E", "UTF8"]
-            + ["--locale", "C.UTF-8", "--no-sync"],
+            [program("initdb"), "-D", str(data), *options.split()],
             cwd="/",
             user=user,
             check=True,
@@ -156,10 +186,16 @@ class PostgreSQL(Server):
         options += " -c unix_socket_directories= -c max_connections=60"
         return [program("postgres"), "-D", str(self.folder / "data"), *options.split()]
 
+    def is_ready(self) -> bool:
+        """Listening is not enough: after a kill it reads its log before it takes anybody in."""
+        asked = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(asked).returncode == 0
+
     def kill(self) -> None:
-        """Its children die with it, but not at once."""
+        """Its children die with it, but not at once, and hold its memory until then."""
+        children = children_of(self.process.pid) if self.process else []
         super().kill()
-        wait_for(lambda: not listens(self.port), "the end of PostgreSQL")
+        wait_for(lambda: not any(map(_is_running, children)), "the end of PostgreSQL's children")
 
     def url(self, database: str = "postgres") -> str:
         return f"postgres://newsroom@127.0.0.1:{self.port}/{database}"
@@ -180,6 +216,13 @@ class PostgreSQL(Server):
             check=True,
         )
         return self.url(database)
+
+
+def _is_running(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
 
 
 @contextlib.contextmanager

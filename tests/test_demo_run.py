@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -15,6 +14,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from tests.services import children_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LINE = re.compile(r"^Digest .+ sent: EN 7, BE/RU 5, failed 0$", re.MULTILINE)
@@ -71,18 +72,6 @@ class Demo:
         """Ctrl-C, which a terminal sends to make and to the command at once."""
         os.killpg(self.popen.pid, signal.SIGINT)
         self.said += self.popen.communicate(timeout=60)[0]
-
-
-def children_of(pid: int) -> list[int]:
-    """Out of /proc, since a bare machine may have no ps."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # The name stands in brackets and may hold anything; the parent is the second after.
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            if parent == pid:
-                found.append(int(stat.parent.name))
-    return found
 
 
 @pytest.fixture

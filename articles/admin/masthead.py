@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from modeltranslation.admin import TranslationAdmin
 
-from articles.admin.desk import DeskAdmin
 from articles.admin.languages import language_tabs
 from articles.models import Author, Masthead, Topic
+from staff.desk import DeskAdmin
 
 
 @admin.register(Masthead)

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 
-from articles.admin.desk import DeskAdmin
+from staff.desk import DeskAdmin
 
 Act = Callable[[HttpRequest, Any], str]
 """Does it and returns what to tell; raises one of the verb's own exceptions to say why not."""

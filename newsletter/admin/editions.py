@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from articles.admin.desk import DeskAdmin
 from newsletter.models import Edition
+from staff.desk import DeskAdmin
 
 
 @admin.register(Edition)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from articles.models import Digest
 from newsletter.models.mailings import Mailing, Variant
 from newsletter.models.subscribers import Subscriber
+from newsroom.clocks import is_due
 
 
 class DeliveryStatus(models.TextChoices):
@@ -58,6 +59,10 @@ class Reason(models.TextChoices):
     UNSENDABLE = "unsendable", _("The address cannot be opened or written to")
 
 
+LONGEST_WAIT = dt.timedelta(hours=4)
+"""A letter that the relay does not take is tried again at least so often."""
+
+
 class Lane(models.Model):
     """One worker slot on one mailing; its lease says that it is alive."""
 
@@ -85,7 +90,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def to_send(self, now: dt.datetime) -> DeliveryQuerySet:
         """A lane may claim them now."""
-        return self.filter(status__in=TO_SEND, due_at__lte=now)
+        return self.filter(is_due("due_at", now, LONGEST_WAIT), status__in=TO_SEND)
 
     def still_to_send(self) -> DeliveryQuerySet:
         return self.filter(status__in=STILL_TO_SEND)

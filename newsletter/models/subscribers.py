@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
 from newsroom import languages
+from newsroom.clocks import is_due
 from newsroom.sealing import WorkerKeys
 
 COUNTERS_FROM_ZERO = 63
@@ -53,6 +54,10 @@ class SubscriberStatus(models.TextChoices):
 GONE = frozenset({SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED})
 
 
+ONE_CONFIRMATION_IN = dt.timedelta(days=1)
+"""An address is asked no oftener, whoever types it into the form."""
+
+
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     """Adjectives filter."""
 
@@ -62,10 +67,11 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def of_edition(self, edition: Edition) -> SubscriberQuerySet:
         return self.filter(edition=edition)
 
-    def awaiting_confirmation_mail(self) -> SubscriberQuerySet:
-        """To be asked whether it was they who signed up."""
+    def awaiting_confirmation_mail(self, now: dt.datetime) -> SubscriberQuerySet:
+        """To be asked now whether it was they who signed up."""
         return self.filter(
-            status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False
+            is_due("confirmation_due_at", now, ONE_CONFIRMATION_IN),
+            status=SubscriberStatus.PENDING,
         ).exclude(sealed_address=b"")
 
 

@@ -19,12 +19,12 @@ from newsletter.models import (
     Reason,
     SubscriberStatus,
 )
-from newsletter.models.deliveries import TO_SEND
+from newsletter.models.deliveries import LONGEST_WAIT, TO_SEND
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
+from newsroom.clocks import is_due
 
 GIVE_UP_AFTER = dt.timedelta(days=2)
 FIRST_RETRY_IN = dt.timedelta(minutes=5)
-LONGEST_WAIT = dt.timedelta(hours=4)
 RECONNECT_IN = dt.timedelta(seconds=30)
 
 
@@ -194,7 +194,9 @@ def sweep(now: dt.datetime) -> tuple[int, int]:
     Returns the numbers of both.
     """
     dead = list(
-        Lane.objects.select_for_update().filter(lease_until__lt=now).values_list("pk", flat=True)
+        Lane.objects.select_for_update()
+        .filter(is_due("lease_until", now, lease()))
+        .values_list("pk", flat=True)
     )
     left = Delivery.objects.filter(lane__in=dead)
     back = left.filter(status=DeliveryStatus.CLAIMED).update(

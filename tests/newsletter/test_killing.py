@@ -23,6 +23,7 @@ from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import make_mailing
 from tests.newsletter.relays import Moody
+from tests.services import database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +45,7 @@ class LaneProcess:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-            "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+            "DATABASE_URL": database_url(connection),
             "WORKER_KEY_FILE": str(settings.WORKER_KEY_FILE),
             "INTAKE_KEY_FILE": str(settings.INTAKE_KEY_FILE),
             "LINKS_KEY_FILE": str(settings.LINKS_KEY_FILE),

@@ -1,0 +1,16 @@
+"""The composition root as an app, for its commands and its system checks."""
+
+from django.apps import AppConfig
+from django.core import checks
+
+from newsroom.checks import ALL
+
+
+class NewsroomConfig(AppConfig):
+    """The house."""
+
+    name = "newsroom"
+
+    def ready(self) -> None:
+        for check in ALL:
+            checks.register(check)

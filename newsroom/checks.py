@@ -1,0 +1,223 @@
+"""System checks: what an administrator gets wrong, each with an id and what to do about it.
+
+docs/administration.md lists the ids. Those that speak of production hold there alone.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel import UnknownLocaleError
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+
+from newsroom import languages, sealing
+from newsroom.sealing import KeyMissing
+
+NOWHERE = frozenset({"localhost", "local", "internal", "lan", "test", "invalid", "example"})
+"""Last labels of names that mean something on one machine or in one network only, or nothing."""
+SOURCE_LANGUAGE = "en"
+MANIFEST = "staticfiles.json"
+ONE_PROCESS_CACHES = ("locmem", "dummy")
+
+
+def is_public_name(host: str) -> bool:
+    """Whether the whole world could find it: a name with a dot, no IP address, no reserved name."""
+    labels = host.rstrip(".").lower().split(".")
+    return len(labels) > 1 and labels[-1] not in NOWHERE and not is_ip(host)
+
+
+def is_ip(host: str) -> bool:
+    """IPv4 or IPv6."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_near(host: str) -> bool:
+    """Whether the way there stays on this machine or in our own network."""
+    if is_ip(host):
+        return ip_address(host).is_private
+    return "." not in host or host.rpartition(".")[2] in NOWHERE
+
+
+def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """SITE_URL, which links in letters lead to."""
+    if not settings.PRODUCTION:
+        return
+    parts = urlsplit(settings.SITE_URL)
+    host = parts.hostname or ""
+    # An onion service brings its own encryption.
+    if parts.scheme != "https" and not host.endswith(".onion"):
+        yield Error(
+            f"SITE_URL is {settings.SITE_URL}: whoever watches the line sees who reads what.",
+            hint="Put a proxy with a certificate before the site and write https://.",
+            id="newsroom.E001",
+        )
+    if not is_public_name(host):
+        yield Error(
+            f"SITE_URL is {settings.SITE_URL}, where no reader can go.",
+            hint="Set it to the site's public name, such as https://example.org.",
+            id="newsroom.E002",
+        )
+    if not any(_host_matches(host, allowed) for allowed in settings.ALLOWED_HOSTS):
+        yield Error(
+            f"ALLOWED_HOSTS does not name {host}, so the site would refuse its own readers.",
+            hint="Add the name, or leave ALLOWED_HOSTS unset: readers' pages trust no Host header.",
+            id="newsroom.E003",
+        )
+
+
+def _host_matches(host: str, allowed: str) -> bool:
+    below = allowed.startswith(".") and host.endswith(allowed.lower())
+    return allowed in {"*", host} or below or allowed.lower() == f".{host}"
+
+
+def sender(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """The return path and the way to the relay."""
+    if not settings.PRODUCTION:
+        return
+    if not is_public_name(settings.BOUNCE_DOMAIN):
+        yield Error(
+            f"BOUNCE_DOMAIN is {settings.BOUNCE_DOMAIN}: no bounce finds its way back, and many "
+            "servers refuse such a sender.",
+            hint="Set it to a domain of yours with an MX record, such as bounces.example.org.",
+            id="newsroom.E010",
+        )
+    if settings.RELAY.scheme == "smtp" and not is_near(settings.RELAY.host):
+        yield Error(
+            f"Readers' addresses would go to {settings.RELAY} in clear.",
+            hint="Write RELAY_URL with smtp+starttls:// or smtps://.",
+            id="newsroom.E011",
+        )
+
+
+def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """What lies in the key files, and who could read or change them."""
+    worker = settings.WORKER_KEY_FILE
+    if worker is not None:
+        yield from _key_file("worker's key", worker, sealing.worker_keys, 0o077, "600")
+    elif settings.PRODUCTION:
+        for path in sealing.exposed_worker_keys():
+            yield Error(
+                f"This process can read the worker's key at {path} although it is no worker.",
+                hint="Give the worker a user and a folder of its own: docs/installing.md.",
+                id="newsroom.E024",
+            )
+    yield from _key_file("links key", settings.LINKS_KEY_FILE, sealing.links_key, 0o027, "640")
+    yield from _key_file("intake key", settings.INTAKE_KEY_FILE, sealing.intake_key, 0o022, "644")
+    if worker is not None and not _intake_fits():
+        yield Error(
+            f"{settings.INTAKE_KEY_FILE} does not belong to {worker}: no sign-up could be opened.",
+            hint="Put back the pair from the same backup.",
+            id="newsroom.E023",
+        )
+
+
+def _key_file(name: str, path: Path, load: Any, forbidden: int, mode: str) -> Iterator[Error]:
+    if not os.path.exists(path):
+        # A newcomer's are made by `make run`.
+        if settings.PRODUCTION:
+            yield Error(
+                f"The {name} is not at {path}, or this user cannot look there.",
+                hint="Make the keys with `manage.py make_keys`, or put back their backup.",
+                id="newsroom.E020",
+            )
+        return
+    if stat.S_IMODE(path.stat().st_mode) & forbidden:
+        yield Error(
+            f"The {name} at {path} can be read or changed by others on this machine.",
+            hint=f"chmod {mode} {path}",
+            id="newsroom.E021",
+        )
+    try:
+        load()
+    except KeyMissing as error:
+        yield Error(str(error), hint="A key is one line that make_keys wrote.", id="newsroom.E022")
+
+
+def _intake_fits() -> bool:
+    """True as well where one of the two cannot be read, which is said already."""
+    try:
+        return sealing.intake_key_is_ours(sealing.worker_keys())
+    except KeyMissing:
+        return True
+
+
+def languages_of_the_house(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """What somebody who adds a language forgets."""
+    codes = languages.codes()
+    for code in codes:
+        try:
+            languages.locale(code)
+        except (UnknownLocaleError, ValueError):
+            yield Error(
+                f"LANGUAGES has {code!r}, for which Babel knows no formats.",
+                hint="Write a code that CLDR has, or name a locale for it in FORMAT_LOCALES.",
+                id="newsroom.E030",
+            )
+        if code != SOURCE_LANGUAGE and not _has_catalogue(code):
+            yield Error(
+                f"There is no compiled catalogue of {code!r}: its pages would speak English.",
+                hint=f"`make messages`, translate locale/{code}, and `make lint` compiles it.",
+                id="newsroom.E033",
+            )
+    if settings.LANGUAGE_CODE not in codes:
+        yield Error(
+            f"LANGUAGE_CODE is {settings.LANGUAGE_CODE!r}, which is not in LANGUAGES.",
+            hint=f"Set it to one of: {', '.join(codes)}.",
+            id="newsroom.E031",
+        )
+    for code, nearest in settings.NEAREST_LANGUAGES.items():
+        for unknown in sorted({code, *nearest} - set(codes)):
+            yield Error(
+                f"NEAREST_LANGUAGES names {unknown!r}, which is not in LANGUAGES.",
+                hint=f"Use only: {', '.join(codes)}.",
+                id="newsroom.E032",
+            )
+
+
+def _has_catalogue(code: str) -> bool:
+    compiled = Path(code.replace("-", "_"), "LC_MESSAGES", "django.mo")
+    return any((Path(folder) / compiled).exists() for folder in settings.LOCALE_PATHS)
+
+
+def services(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """What is right for a newcomer's machine and wrong for a server."""
+    if not settings.PRODUCTION:
+        return
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield Error(
+            "The database is SQLite: web and worker would wait for each other.",
+            hint="Set DATABASE_URL to a PostgreSQL, such as postgres://user:password@host/name.",
+            id="newsroom.E040",
+        )
+    if settings.CELERY_BROKER_URL.startswith("filesystem:"):
+        yield Error(
+            "The broker is a folder of files, whose tasks a killed worker loses.",
+            hint="Set BROKER_URL to a Redis, such as redis://host:6379/0.",
+            id="newsroom.E041",
+        )
+    if not settings.STATIC_ROOT or not os.path.exists(settings.STATIC_ROOT / MANIFEST):
+        yield Error(
+            f"The site's style sheets are not collected in {settings.STATIC_ROOT}.",
+            hint="Run `manage.py collectstatic --no-input` before you start the site.",
+            id="newsroom.E043",
+        )
+    if any(kind in settings.CACHES["default"]["BACKEND"] for kind in ONE_PROCESS_CACHES):
+        yield Error(
+            "Each process has a cache of its own, so limits and withdrawals reach one of them.",
+            hint="Set BROKER_URL to a Redis: the cache is there too.",
+            id="newsroom.E042",
+        )
+
+
+ALL = (site_address, sender, keys, languages_of_the_house, services)

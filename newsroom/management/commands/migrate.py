@@ -1,0 +1,21 @@
+"""Django's migrate, one process at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.commands import migrate
+from django.db import connections
+
+from newsroom.locking import only_one
+
+
+class Command(migrate.Command):
+    """A second one waits, and then finds nothing to do."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # What is wrong with the settings is said before the database is asked for anything.
+        if not options["skip_checks"]:
+            self.check()
+        with only_one(connections[options["database"]], "migrate"):
+            return super().execute(*args, **options)

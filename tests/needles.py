@@ -1,0 +1,156 @@
+"""What a searcher of a seized disk looks for: an address in every guise that gives it away.
+
+Not among them: what is sealed or hashed with a key of ours, which is worthless without it.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+
+RESERVED_DOMAINS = ("example.org", "example.com", "example.net")
+HASHES = ("md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s")
+EMPTINESS = re.compile(rb"\0{64,}")
+
+
+@dataclass(frozen=True)
+class Needle:
+    """Bytes to look for. A folded one is looked for in any case of its letters."""
+
+    what: str
+    content: bytes
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Straw:
+    """One thing that was seized: a file, or what a database says for itself."""
+
+    where: str
+    content: bytes
+
+
+def of_address(typed: str) -> list[Needle]:
+    """The address as typed and as we know it, its parts that name somebody, and their hashes."""
+    local, _at, domain = typed.rpartition("@")
+    ascii_domain = domain.encode("idna").decode()
+    spellings = {typed, f"{local}@{ascii_domain}"}
+    needles = []
+    for text in (*spellings, local):
+        needles += of_text(text)
+    if domain.lower() not in {*settings.PROVIDERS, *RESERVED_DOMAINS}:
+        # A private domain names somebody by itself.
+        needles += of_text(domain) + of_text(ascii_domain)
+    for text in spellings:
+        for form in {text, text.lower(), text.upper()}:
+            needles += hashes_of(form)
+    return needles
+
+
+def of_ip(text: str) -> list[Needle]:
+    """An IP address as text in its notations, and hashed: all of them can be tried in a day."""
+    address = ip_address(text)
+    notations = {text, address.compressed, address.exploded, address.reverse_pointer}
+    needles = [needle for notation in notations for needle in of_text(notation)]
+    if address.version == 6:
+        # Four bytes are found anywhere by chance, sixteen are not.
+        needles.append(Needle(f"{text} packed", address.packed))
+    return needles + hashes_of(text)
+
+
+def of_token(token: str) -> list[Needle]:
+    """Either half of a token out of a letter, since a link may be broken; and its bytes."""
+    sealed = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+    needles = [Needle(f"{token} decoded", half) for half in (sealed[:14], sealed[14:])]
+    for half in (token[:22], token[-22:]):
+        needles += of_text(half)
+    return needles
+
+
+def of_text(text: str) -> list[Needle]:
+    """A text in the encodings that files, databases and protocols put it in."""
+    spelled = {
+        "as it is": text.encode(),
+        "backwards": text[::-1].encode(),
+        "percent-encoded": quote(text, safe="").encode(),
+        "escaped": json.dumps(text)[1:-1].encode(),
+        "in ROT13": codecs.encode(text, "rot13").encode(),
+    }
+    needles = [Needle(f"{text} {how}", _fold(content), True) for how, content in spelled.items()]
+    for spelling in {text, text.lower()}:
+        plain = spelling.encode()
+        needles.append(Needle(f"{spelling} in hexadecimal", plain.hex().encode(), True))
+        base32 = base64.b32encode(plain).rstrip(b"=")[:-1]
+        needles.append(Needle(f"{spelling} in base32", _fold(base32), True))
+        for coding in ("utf-16-le", "utf-16-be"):
+            needles.append(Needle(f"{spelling} in {coding}", spelling.encode(coding)))
+        for alphabet in (b"+/", b"-_"):
+            for offset in range(3):
+                content = _inside_base64(plain, offset, alphabet)
+                needles.append(Needle(f"{spelling} in base64", content))
+    return needles
+
+
+def hashes_of(text: str) -> list[Needle]:
+    """Without a key, as somebody might keep them who believes that they hide anything."""
+    needles = []
+    for name in HASHES:
+        digest = hashlib.new(name, text.encode()).digest()
+        needles += [
+            Needle(f"{name} of {text}", digest),
+            Needle(f"{name} of {text} in hexadecimal", digest.hex().encode(), True),
+            Needle(f"{name} of {text} in base64", base64.b64encode(digest).rstrip(b"=")),
+            Needle(f"{name} of {text} in base64", base64.urlsafe_b64encode(digest).rstrip(b"=")),
+        ]
+    return needles
+
+
+def _inside_base64(plain: bytes, offset: int, alphabet: bytes) -> bytes:
+    """What of the base64 of a longer text does not depend on what stands around this one."""
+    encoded = base64.b64encode(b"\0" * offset + plain, alphabet).rstrip(b"=")
+    begin = (0, 2, 3)[offset]
+    end = len(encoded) if (offset + len(plain)) % 3 == 0 else len(encoded) - 1
+    return encoded[begin:end]
+
+
+def _fold(content: bytes) -> bytes:
+    """Lower case for ASCII and for Cyrillic, whatever else the bytes are."""
+    return content.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
+
+
+def files_below(*roots: Path) -> Iterator[Straw]:
+    """Every byte of every file, and its name."""
+    for root in roots:
+        for folder, _folders, names in os.walk(root):
+            for name in names:
+                path = Path(folder, name)
+                if path.is_file():
+                    yield Straw(str(path), path.read_bytes())
+
+
+def search(haystack: Iterable[Straw], needles: Iterable[Needle]) -> list[tuple[str, str]]:
+    """Where something was found, and what; empty for a disk that tells nothing."""
+    wanted = list({(needle.content, needle.folded): needle for needle in needles}.values())
+    # A new database server is mostly copies of the same files.
+    places: dict[bytes, list[str]] = {}
+    for straw in haystack:
+        places.setdefault(straw.where.encode(), []).append(straw.where)
+        places.setdefault(EMPTINESS.sub(b"\0" * 64, straw.content), []).append(straw.where)
+    found = []
+    for content, where in places.items():
+        folded = _fold(content)
+        for needle in wanted:
+            if needle.content in (folded if needle.folded else content):
+                found += [(place, needle.what) for place in where]
+    return found

@@ -1,0 +1,69 @@
+"""A clock that was wrong for a while delays nothing once it is right again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from newsletter import due, subscribing
+from newsletter import mailing as mailings
+from newsletter.models import MailingStatus
+from newsletter.sending import ledger
+from newsletter.sending.lanes import run_lane
+from newsroom.mailcatcher.catcher import Catcher
+from tests.factories import MONDAY_MORNING, make_edition, make_mailing
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+A_DAY_AHEAD = NOW + dt.timedelta(days=1)
+
+
+def test_letters_that_became_due_under_a_clock_a_day_ahead_go_once_it_is_right(
+    relay: Catcher,
+) -> None:
+    mailing = make_mailing(readers=3)
+    mailings.launch(mailing, A_DAY_AHEAD)
+    assert due.settle_and_launch(NOW).lanes
+    run_lane(mailing.pk, 0, lambda: NOW)
+    mailing.refresh_from_db()
+    assert mailing.status == MailingStatus.SENT
+    assert len(relay.letters) == 3
+
+
+def test_a_lane_that_died_under_a_clock_a_day_ahead_is_noticed_once_it_is_right(
+    relay: Catcher,
+) -> None:
+    mailing = make_mailing(readers=3)
+    mailings.launch(mailing, NOW)
+    lane = ledger.take_slot(mailing, 0, A_DAY_AHEAD)
+    assert lane is not None
+    first, *_others = ledger.claim(lane, A_DAY_AHEAD, 10)
+    assert ledger.mark_handed_over(first, lane, "relay", A_DAY_AHEAD)
+    assert ledger.sweep(NOW) == (2, 1)
+
+
+def test_two_machines_whose_clocks_differ_by_a_little_leave_each_others_lanes_alone(
+    relay: Catcher,
+) -> None:
+    mailing = make_mailing(readers=1)
+    mailings.launch(mailing, NOW)
+    lane = ledger.take_slot(mailing, 0, NOW + dt.timedelta(seconds=20))
+    assert lane is not None
+    assert ledger.sweep(NOW) == (0, 0)
+    assert ledger.renew(lane, NOW)
+
+
+def test_a_retry_waits_its_time_under_a_right_clock(relay: Catcher) -> None:
+    mailing = make_mailing(readers=1)
+    mailings.launch(mailing, NOW + ledger.wait(99))
+    assert not due.settle_and_launch(NOW).lanes
+
+
+def test_a_confirmation_that_became_due_under_a_clock_ahead_is_sent_once_it_is_right() -> None:
+    edition = make_edition()
+    sign_up = subscribing.sign_up("reader@example.org", edition, "en", NOW)
+    reader = subscribing.process_sign_up(sign_up.pk, NOW + dt.timedelta(days=30))
+    assert due.settle_and_launch(NOW).confirmations == [reader]
+    assert reader is not None
+    assert subscribing.send_confirmation(reader, NOW)

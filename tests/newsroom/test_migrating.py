@@ -1,0 +1,131 @@
+"""Migrations that are run twice, or by two processes at once, on both databases."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from newsroom.locking import only_one
+from tests.newsroom.production import ROOT
+from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
+
+COUNT = "SELECT count(*), count(DISTINCT app || name) FROM django_migrations"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of a new database, empty."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/newsroom.sqlite3"
+        return
+    try:
+        with running_postgresql() as postgresql:
+            yield postgresql.create("newsroom")
+    except Missing as missing:
+        skip_or_fail(missing)
+
+
+def applied(address: str) -> tuple[int, int]:
+    """How many migrations are written down, and how many different ones."""
+    if address.startswith("sqlite"):
+        rows = sqlite3.connect(address.removeprefix("sqlite:///")).execute(COUNT).fetchone()
+    else:
+        with psycopg.connect(address) as to:
+            rows = to.execute(COUNT).fetchone()
+    assert rows is not None
+    return rows[0], rows[1]
+
+
+def start_migrating(address: str, tmp_path: Path) -> subprocess.Popen[str]:
+    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "migrate"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_processes_that_migrate_at_once_do_it_once_and_all_succeed(
+    address: str, tmp_path: Path
+) -> None:
+    processes = [start_migrating(address, tmp_path) for _ in range(3)]
+    output = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], output
+    assert sum("Applying newsletter.0001" in text for text in output) == 1
+    assert sum("No migrations to apply" in text for text in output) == 2
+    rows, different = applied(address)
+    assert rows == different > 10
+
+    # And once more, on what is there.
+    again = start_migrating(address, tmp_path)
+    assert "No migrations to apply" in again.communicate(timeout=60)[0]
+    assert again.returncode == 0
+    assert applied(address) == (rows, rows)
+
+
+HOLD = """
+import signal
+from django.db import connection
+from newsroom.locking import only_one
+with only_one(connection, "a name"):
+    print("held", flush=True)
+    signal.pause()
+"""
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def start_holding(
+    tmp_path: Path, after: subprocess.Popen[str] | None = None
+) -> subprocess.Popen[str]:
+    """Says "held" once it holds the name, and keeps it; started once the other has said so."""
+    if after is not None:
+        assert said(after) == "held\n"
+    env = {"VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": database_url(connection)}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "shell", "--verbosity=0", "--command", HOLD],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def waits(process: subprocess.Popen[str]) -> bool:
+    """Whether it stands behind the one that holds the name."""
+    assert process.poll() is None
+    if connection.vendor == "sqlite":
+        waiting = re.findall(r"-> FLOCK\s+\S+\s+\S+\s+(\d+)", Path("/proc/locks").read_text())
+        return str(process.pid) in waiting
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_second_waits_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
+    """On the tests' own database, so on SQLite and PostgreSQL both."""
+    with start_holding(tmp_path) as first, start_holding(tmp_path, after=first) as second:
+        try:
+            wait_for(lambda: waits(second), "the second to wait for the first")
+            first.kill()
+            assert said(second) == "held\n"
+        finally:
+            first.kill()
+            second.kill()
+    with only_one(connection, "a name"):
+        """Nobody holds it any more."""

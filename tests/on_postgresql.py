@@ -1,0 +1,30 @@
+"""Runs the tests that use a database once more, on a PostgreSQL of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.services import Missing, running_postgresql
+
+NOTHING_TO_RUN = 5
+"""What pytest answers when none of the tests it was given uses a database."""
+
+
+def main() -> int:
+    """The exit code of pytest; without PostgreSQL 0, or 1 where services are required."""
+    try:
+        with running_postgresql() as postgresql:
+            print("On PostgreSQL:", flush=True)
+            command = [sys.executable, "-m", "pytest", "-m", "django_db", *sys.argv[1:]]
+            environment = {**os.environ, "DATABASE_URL": postgresql.url()}
+            code = subprocess.run(command, env=environment).returncode
+            return 0 if code == NOTHING_TO_RUN and len(sys.argv) > 1 else code
+    except Missing as missing:
+        print(f"Not run on PostgreSQL: {missing}")
+        return 1 if os.environ.get("REQUIRE_SERVICES") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""What docker-compose.yml promises, whoever runs it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.stack.compose import ROOT, VARIABLES, NotSet, mounts, services
+
+SERVICES = services(VARIABLES)
+NOT_FOR_CONTAINERS = {
+    "DEBUG",  # never in a stack
+    "PORT",  # `make run` alone
+    "STATIC_ROOT",  # in the image
+    "MEDIA_ROOT",  # a volume below VAR_DIR
+}
+
+
+def test_only_the_worker_is_given_the_private_key() -> None:
+    """And the one-shot that makes it, which has no network."""
+    holders = {name for name, service in SERVICES.items() if "worker-key" in str(service)}
+    assert holders == {"worker", "keys"}
+    told = {
+        name
+        for name, service in SERVICES.items()
+        if service.get("environment", {}).get("WORKER_KEY_FILE", "none") != "none"
+    }
+    assert told == {"worker", "keys"}
+    assert SERVICES["keys"]["network_mode"] == "none"
+    assert mounts(SERVICES["worker"])["/keys/worker"] == ("worker-key", False)
+
+
+def test_only_the_maker_of_the_keys_can_write_them() -> None:
+    writers = {
+        name
+        for name, service in SERVICES.items()
+        for volume, writes in mounts(service).values()
+        if volume.endswith(("-key", "-keys")) and writes
+    }
+    assert writers == {"keys"}
+
+
+def test_database_and_broker_are_reached_from_inside_only() -> None:
+    for name in ("database", "redis"):
+        assert SERVICES[name]["networks"] == ["inside"]
+        assert "ports" not in SERVICES[name]
+    for service in SERVICES.values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+
+
+def test_every_service_that_stays_is_watched_and_started_again() -> None:
+    for name, service in SERVICES.items():
+        once = name in {"keys", "migrate"}
+        assert ("test" in service["healthcheck"]) != once, name
+        assert (service["restart"] == "unless-stopped") != once, name
+
+
+def test_nothing_starts_before_what_it_needs() -> None:
+    for name in ("web", "worker", "beat"):
+        needs = SERVICES[name]["depends_on"]
+        assert needs["migrate"]["condition"] == "service_completed_successfully"
+        assert needs["redis"]["condition"] == "service_healthy"
+    needs = SERVICES["migrate"]["depends_on"]
+    assert needs["database"]["condition"] == "service_healthy"
+    assert needs["keys"]["condition"] == "service_completed_successfully"
+
+
+def test_the_mail_catcher_comes_only_when_it_is_tried() -> None:
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"mailcatcher"}
+
+
+@pytest.mark.parametrize("name", ["SITE_URL", "SECRET_KEY", "POSTGRES_PASSWORD", "RELAY_URL"])
+def test_what_is_not_set_is_named_before_anything_starts(name: str) -> None:
+    with pytest.raises(NotSet, match=f"Set {name} in .env"):
+        services({**VARIABLES, name: ""})
+
+
+def test_the_example_and_the_trial_name_what_is_needed() -> None:
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
+    assert {"SITE_URL", "SECRET_KEY", "POSTGRES_PASSWORD", "RELAY_URL"} <= set(example)
+    trial = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "try.env").read_text(), re.M))
+    web = services(trial)["web"]["environment"]
+    assert web["PRODUCTION"] == "0"
+    assert web["RELAY_URL"] == "smtp://mailcatcher:8025"
+
+
+def test_every_variable_of_the_settings_can_be_given() -> None:
+    source = (ROOT / "newsroom" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    assert len(read) > 15
+    assert read - NOT_FOR_CONTAINERS == set(SERVICES["web"]["environment"]) - NOT_FOR_CONTAINERS
+
+
+def test_the_databases_log_quotes_no_row_and_no_statement() -> None:
+    command = SERVICES["database"]["command"]
+    assert "log_error_verbosity=terse" in command
+    assert "log_min_error_statement=panic" in command

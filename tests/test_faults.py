@@ -1,0 +1,255 @@
+"""What a newsroom goes through: services that die, a disk that is full.
+
+Real processes on real services. The fault is struck from within a relay's answer, so that it
+comes in the middle of a sending and not around it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsroom.mailcatcher.catcher import Catcher
+from tests.house import House
+from tests.newsletter.relays import Mood, Moody
+from tests.services import (
+    Missing,
+    PostgreSQL,
+    Redis,
+    running_postgresql,
+    running_redis,
+    skip_or_fail,
+    wait_for,
+)
+
+READERS = 12
+LAUNCH = """
+from django.utils import timezone
+from newsletter import mailing as mailings
+from newsletter.tasks import enqueue_lanes
+from tests.factories import make_mailing
+mailing = make_mailing(readers=int(sys.argv[1]))
+mailings.launch(mailing, timezone.now())
+enqueue_lanes(mailing)
+answer = mailing.pk
+"""
+LEDGER = """
+from dataclasses import asdict
+from newsletter.mailing import ledger
+from newsletter.models import Mailing
+mailing = Mailing.objects.get()
+answer = {**asdict(ledger(mailing)), "status": mailing.status, "balances": ledger(mailing).balances}
+"""
+AFTER_THE_LEASE = """
+import datetime as dt
+from django.utils import timezone
+from newsletter.sending import ledger
+answer = ledger.sweep(timezone.now() + ledger.lease())
+"""
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[tuple[PostgreSQL, Redis]]:
+    with ExitStack() as stack:
+        try:
+            yield (
+                stack.enter_context(running_postgresql()),
+                stack.enter_context(running_redis()),
+            )
+        except Missing as missing:
+            skip_or_fail(missing)
+
+
+@pytest.fixture
+def caught(tmp_path: Path) -> Iterator[Catcher]:
+    Moody.moods.clear()
+    with Catcher(tmp_path / "caught", handler=Moody) as catcher:
+        yield catcher
+    Moody.moods.clear()
+
+
+@pytest.fixture
+def house(
+    services: tuple[PostgreSQL, Redis], caught: Catcher, tmp_path: Path, request: Any
+) -> Iterator[House]:
+    postgresql, redis = services
+    name = re.sub(r"\W", "_", request.node.name)[:60]
+    with House(
+        tmp_path / "house",
+        relay_port=caught.smtp_port,
+        DATABASE_URL=postgresql.create(name),
+        BROKER_URL=redis.url,
+    ) as house:
+        house.prepare()
+        yield house
+
+
+def at_letter(number: int, strike: Callable[[], None]) -> Mood:
+    """Strikes once, when the relay is asked for its so-manieth letter."""
+    seen = 0
+
+    def mood(_server: Any, _about: str) -> str | None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            strike()
+        return None
+
+    return mood
+
+
+def everyone_once(caught: Catcher) -> int:
+    """How many letters were caught, each of another reader."""
+    recipients = [letter.recipients for letter in caught.letters]
+    assert len(recipients) == len(set(recipients))
+    return len(recipients)
+
+
+def is_sent(house: House) -> bool:
+    return bool(house.python(LEDGER)["status"] == "sent")
+
+
+def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
+    house: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+) -> None:
+    _postgresql, redis = services
+    Moody.moods["RCPT"] = at_letter(3, redis.kill)
+    house.start("worker")
+    house.python(LAUNCH, READERS)
+    wait_for(lambda: redis.process is None, "the kill")
+    redis.start()
+    house.manage("tick")
+    wait_for(lambda: is_sent(house), "the end of the sending", 60)
+    counts = house.python(LEDGER)
+    assert counts["balances"]
+    assert (counts["sent"], counts["uncertain"]) == (READERS, 0)
+    assert everyone_once(caught) == READERS
+
+
+def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
+    house: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+) -> None:
+    postgresql, _redis = services
+    Moody.moods["RCPT"] = at_letter(3, postgresql.kill)
+    house.start("worker")
+    house.python(LAUNCH, READERS)
+    wait_for(lambda: postgresql.process is None, "the kill")
+    postgresql.start()
+    house.python(AFTER_THE_LEASE)
+    house.manage("tick")
+    wait_for(lambda: is_sent(house), "the end of the sending", 60)
+    counts = house.python(LEDGER)
+    assert counts["balances"]
+    # What was in flight is named by its row; whoever else there is has one letter.
+    assert counts["uncertain"] <= 2
+    assert counts["sent"] == READERS - counts["uncertain"]
+    assert counts["sent"] <= everyone_once(caught) <= READERS
+
+
+def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_is_back(
+    house: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+) -> None:
+    _postgresql, redis = services
+    house.python("from tests.factories import make_edition\nanswer = make_edition().pk")
+    redis.kill()
+    house.start("web", "worker", "beat")
+    status, page = house.post("/en/subscribe/", email="maryia@example.org", edition="en")
+    assert status == 200
+    assert "maryia" not in page
+    assert not caught.letters
+    redis.start()
+    house.manage("tick")
+    wait_for(lambda: bool(caught.letters), "the confirmation", 60)
+    assert [letter.recipients for letter in caught.letters] == [("maryia@example.org",)]
+
+
+def test_with_postgresql_down_readers_are_told_kindly_and_all_goes_on_once_it_is_back(
+    house: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+) -> None:
+    postgresql, _redis = services
+    house.python("from tests.factories import make_edition\nanswer = make_edition().pk")
+    postgresql.kill()
+    house.start("web", "worker", "beat")
+    for _again in range(2):
+        status, page = house.post("/be/subscribe/", email="maryia@example.org", edition="en")
+        assert status == 503
+        assert "паспрабуйце" in page
+    postgresql.start()
+    status, _page = house.post("/be/subscribe/", email="maryia@example.org", edition="en")
+    assert status == 200
+    wait_for(lambda: bool(caught.letters), "the confirmation", 60)
+    for name in ("web", "worker", "beat"):
+        house.processes[name].check_alive()
+        assert "maryia" not in house.log(name)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leaves not a byte."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert os.statvfs(disk).f_bavail == 0
+    return ballast
+
+
+def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
+    small_disk: Path, caught: Catcher
+) -> None:
+    with House(small_disk / "house", relay_port=caught.smtp_port) as house:
+        house.prepare()
+        house.python("from tests.factories import make_edition\nanswer = make_edition().pk")
+        house.start("web", "worker")
+        wait_for(lambda: "ready." in house.log("worker"), "the worker")
+        ballast = fill(small_disk)
+        status, page = house.post("/be/subscribe/", email="maryia@example.org", edition="en")
+        assert status == 503
+        assert "паспрабуйце" in page
+        assert "<h1>" in house.get("/be/")
+        ballast.unlink()
+        status, _page = house.post("/be/subscribe/", email="maryia@example.org", edition="en")
+        assert status == 200
+        house.manage("tick")
+        wait_for(lambda: bool(caught.letters), "the confirmation", 60)
+        assert everyone_once(caught) == 1
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_sending_loses_and_doubles_nobody(
+    small_disk: Path, caught: Catcher
+) -> None:
+    with House(small_disk / "house", relay_port=caught.smtp_port) as house:
+        house.prepare()
+        Moody.moods["RCPT"] = at_letter(3, lambda: fill(small_disk) and None)
+        house.start("worker")
+        house.python(LAUNCH, READERS)
+        ballast = small_disk / "ballast"
+        wait_for(lambda: "OperationalError" in house.log("worker"), "the full disk", 60)
+        ballast.unlink()
+        house.python(AFTER_THE_LEASE)
+        house.manage("tick")
+        wait_for(lambda: is_sent(house), "the end of the sending", 60)
+        counts = house.python(LEDGER)
+        assert counts["balances"]
+        assert counts["uncertain"] <= 2
+        assert counts["sent"] <= everyone_once(caught) <= READERS

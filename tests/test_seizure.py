@@ -1,0 +1,324 @@
+"""Promise 5 as whoever takes the machine away would try it.
+
+Planted readers go through sign-up, confirmation, a sending with failures, leaving, and an
+exception in each process. Then everything that is left is searched for them, but the keys:
+without those it has to be worthless. (What of a reader stays readable by design names nobody:
+edition, provider code, status and times.)
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsroom.mailcatcher.catcher import Catcher
+from newsroom.mailcatcher.letters import Letter
+from newsroom.weeks import Week
+from tests.houses import Embedded, House, Servers, house
+from tests.needles import of_address, of_ip, of_text, of_token, search
+from tests.newsletter.relays import Moody, hang_up, once
+from tests.services import Missing, running_postgresql, running_redis, skip_or_fail, wait_for
+
+# As they are typed; each meets a fate of its own.
+LEAVES = "planted-leaves.k3v9@example.org"
+GONE = "Planted-Gone.Q7x2+news@Example.COM"
+LATER = "planted-later.w5z8@planted-пошта.бел"
+UNCERTAIN = "PLANTED-UNCERTAIN.J4M6@EXAMPLE.NET"
+NO_SUCH = "planted_nosuch'h2b1@planted-domain.example"
+UNLUCKY = "planted-unlucky.r6t1@gmail.com"
+SIGNED_UP = (LEAVES, GONE, LATER, UNCERTAIN, NO_SUCH)
+CONFIRMING = (LEAVES, GONE, LATER, UNCERTAIN)
+EVERYBODY = (*SIGNED_UP, UNLUCKY)
+
+IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
+SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
+TOKEN = re.compile(r"[a-z2-7]{45}")
+LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect to")
+OPENING = """
+import datetime as dt, django
+django.setup()
+from django.core.management import call_command
+from articles.gathering import gather
+from newsroom.weeks import Week
+from tests.factories import make_article, make_edition
+call_command("migrate", verbosity=0)
+week = Week.last_full(dt.datetime.now(dt.UTC).date())
+make_edition()
+make_article(week=week)
+gather(week)
+"""
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, relay: Catcher, keys_dir: Path) -> Any:
+    with house(tmp_path, Embedded(tmp_path / "var"), relay, keys_dir) as built:
+        yield built
+
+
+@pytest.fixture
+def on_servers(tmp_path: Path, relay: Catcher, keys_dir: Path) -> Any:
+    try:
+        with (
+            running_postgresql() as postgresql,
+            running_redis() as redis,
+            house(tmp_path, Servers(postgresql, redis), relay, keys_dir) as built,
+        ):
+            yield built
+    except Missing as missing:
+        skip_or_fail(missing)
+
+
+@pytest.mark.parametrize("stores", ["embedded", "on_servers"])
+def test_a_seized_machine_shows_no_reader(
+    stores: str, request: pytest.FixtureRequest, relay: Catcher
+) -> None:
+    built: House = request.getfixturevalue(stores)
+    open_the_newsroom(built)
+    needles = [needle for address in EVERYBODY for needle in of_address(address)]
+    for ip in (IPV4, IPV6, *SOURCES.values()):
+        needles += of_ip(ip)
+    needles += of_text(BROWSER)
+
+    sign_up(built)
+    check_messages_carry_ids_only(built)
+    assert search(built.seize(), needles) == []
+
+    confirm(built, relay)
+    send_the_week(built, relay)
+    tokens = {token for letter in relay.letters for token in tokens_of(letter)}
+    # Of each confirmation its link; of both digests that were taken link, Message-ID, return path.
+    assert len(tokens) == len(CONFIRMING) + 2 * 3
+    needles += [needle for token in tokens for needle in of_token(token)]
+    erased = leave(built, relay)
+    fail_everywhere(built, relay)
+    built.stop()
+    assert search(built.seize(), needles) == []
+    if isinstance(built.stores, Embedded):
+        check_erased_is_overwritten(built, erased)
+    check_the_search_reaches_everything(built)
+
+
+def open_the_newsroom(built: House) -> None:
+    """With an edition and last week's digest, and nobody on the list."""
+    built.python(OPENING)
+    built.start("web")
+    built.start("beat")
+
+
+def reader(built: House, address: str, method: str, path: str, **more: Any) -> int:
+    """One request of one planted reader, through a proxy that says for whom."""
+    headers = {
+        "X-Forwarded-For": f"{IPV4}, {IPV6}",
+        "X-Real-IP": IPV4,
+        "Forwarded": f'for="[{IPV6}]"',
+        "User-Agent": BROWSER,
+        "Referer": f"https://mail.example/?to={address}".encode().decode("latin-1"),
+        "Cookie": f"address={address}".encode().decode("latin-1"),
+        **more.pop("headers", {}),
+    }
+    return built.ask(method, path, source=SOURCES[address], headers=headers, **more)
+
+
+def sign_up(built: House) -> None:
+    """As people do: well, badly, twice, and by forms that are not ours. No worker is there yet."""
+    for address in SIGNED_UP:
+        form = {"email": address, "edition": "en"}
+        assert reader(built, address, "POST", "/en/subscribe/", form=form) == 302
+        broken = {"email": f"{address}@", "edition": "en"}
+        assert reader(built, address, "POST", "/en/subscribe/", form=broken) == 400
+    query = f"?email={LEAVES}&edition=en"
+    assert reader(built, LEAVES, "GET", f"/en/subscribe/{query}") == 200
+    assert reader(built, LEAVES, "GET", f"/en/{LEAVES}/{query}") == 404
+    assert reader(built, LEAVES, "GET", f"/en/{query}", headers={"Host": LEAVES}) == 400
+    assert reader(built, LEAVES, "PUT", f"/en/subscribe/{query}") == 405
+    upload = [b'name="edition"\r\n\r\nen', b'name="email"\r\n\r\n' + LEAVES.encode()]
+    file = (LEAVES.encode() + b"\r\n") * 100_000
+    upload.append(b'name="list"; filename="%b.csv"\r\n\r\n%b' % (LEAVES.encode(), file))
+    parts = [b"--limit\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in upload]
+    kind = {"Content-Type": "multipart/form-data; boundary=limit"}
+    body = b"".join(parts) + b"--limit--\r\n"
+    assert reader(built, LEAVES, "POST", "/en/subscribe/", body=body, headers=kind) == 302
+
+
+def check_messages_carry_ids_only(built: House) -> None:
+    """They wait on the real broker, since nobody takes them."""
+    messages = [
+        message
+        for message in built.stores.messages()
+        if message["headers"]["task"] == "newsletter.take_sign_up"
+    ]
+    assert len(messages) == len(SIGNED_UP) + 1
+    known = {row[0] for row in built.stores.query("SELECT id FROM newsletter_signup")}
+    for message in messages:
+        args, kwargs, _embedded = json.loads(base64.b64decode(message["body"]))
+        assert len(args) == 1
+        assert args[0] in known
+        assert kwargs == {}
+        assert message["headers"]["argsrepr"] == f"({args[0]},)"
+        assert message["headers"]["kwargsrepr"] == "{}"
+
+
+def confirm(built: House, relay: Catcher) -> None:
+    """The relay refuses one of them for good, and says whom."""
+    Moody.moods["RCPT"] = replies({NO_SUCH: "550 5.1.1 <{0}> unknown, said {0}"})
+    built.start("worker")
+    wait_for(lambda: len(relay.letters) == len(CONFIRMING), "the confirmations", 60)
+    wait_for(lambda: "it is given up" in built.log("worker"), "the refused confirmation", 60)
+    for address in CONFIRMING:
+        path = link_in(letter_to(relay, address), "confirm")
+        for method, asked in (("GET", path), ("POST", path), ("GET", f"{path}x/"), ("GET", path)):
+            reader(built, address, method, f"{asked}?email={ascii_form(address)}")
+    assert count(built, "newsletter_subscriber", "active") == len(CONFIRMING)
+
+
+def send_the_week(built: House, relay: Catcher) -> None:
+    """One mailbox is gone, one asks to wait, one connection breaks after the dot."""
+    Moody.moods["RCPT"] = replies(
+        {GONE: "550 5.1.1 <{0}> unknown", LATER: "451 4.2.1 <{0}> is asked to wait, {0}"}
+    )
+    uncertain = normal(UNCERTAIN)
+    lost = once(hang_up)
+    Moody.moods["KEPT"] = lambda server, about: lost(server, about) if about == uncertain else None
+    week = str(Week.last_full(dt.datetime.now(dt.UTC).date()))
+    for line in built.manage("digest", "approve", week).splitlines():
+        built.manage("mailing", "launch", line.partition(":")[0])
+
+    def settled() -> bool:
+        wanted = {"sent": 1, "failed": 1, "uncertain": 1, "retry": 1}
+        if all(count(built, "newsletter_delivery", name) == n for name, n in wanted.items()):
+            return True
+        built.manage("tick")
+        return False
+
+    wait_for(settled, "the week's letters", 120)
+
+
+def leave(built: House, relay: Catcher) -> bytes:
+    """With the one click of RFC 8058. Returns the seal that this erases."""
+    seals = dict(built.stores.query("SELECT id, sealed_address FROM newsletter_subscriber"))
+    path = link_in(letter_to(relay, LEAVES), "letter")
+    half = len(path) // 2
+    for broken in (
+        f"{path[:-2]}/",
+        f"{path[:-1]}x/",
+        f"{path[:half]}%20{path[half:]}",
+        f"{path}{LEAVES}/",
+        path.replace("/", "%2F"),
+        path.upper(),
+    ):
+        reader(built, LEAVES, "GET", f"{broken}?email={LEAVES}")
+    form = {"List-Unsubscribe": "One-Click"}
+    assert reader(built, LEAVES, "GET", path) == 200
+    assert reader(built, LEAVES, "POST", path, form=form) == 200
+    [[left]] = built.stores.query("SELECT id FROM newsletter_subscriber WHERE status = 'left'")
+    return bytes(seals[left])
+
+
+def fail_everywhere(built: House, relay: Catcher) -> None:
+    """Tables and the broker vanish under web and worker."""
+    path = link_in(letter_to(relay, UNCERTAIN), "letter")
+    form = {"email": UNLUCKY, "edition": "en"}
+    query = f"?email={UNLUCKY}"
+    rename = "ALTER TABLE {} RENAME TO {}"
+    built.stores.query(rename.format("newsletter_signup", "away"))
+    # To SQLite a missing table is an operational fault, as a full disk is; to PostgreSQL not.
+    failing = {500, 503}
+    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) in failing
+    built.stores.query(rename.format("away", "newsletter_signup"))
+    built.stores.query(rename.format("newsletter_subscriber", "away"))
+    assert reader(built, UNLUCKY, "GET", path + query) in failing
+    assert reader(built, UNLUCKY, "POST", path + query) in failing
+    # The worker opens the address before it misses the table.
+    assert reader(built, UNLUCKY, "POST", "/en/subscribe/", form=form) == 302
+    wait_for(lambda: "raised unexpected" in built.log("worker"), "the worker's exception", 60)
+    built.stores.query(rename.format("away", "newsletter_subscriber"))
+    for path in (r"/en/letter/\[token\]", "/en/subscribe/"):
+        failed = rf"(Internal Server Error|Service Unavailable): {path}"
+        assert re.search(failed, built.log("web"))
+
+    built.stores.break_broker()
+    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) == 302
+    assert "The broker cannot be reached" in built.log("web")
+    wait_for(lambda: bool(LOST.search(built.log("worker"))), "the worker's complaint", 60)
+    built.stop("beat", "worker")
+    built.stores.mend_broker()
+    # Beat meets no reader by itself, so it is given a scheduler that speaks of one.
+    built.start("beat", "--scheduler=tests.newsroom.raising:RaisingScheduler")
+    wait_for(lambda: "Note of <[address]>" in built.log("beat-again"), "beat's exception", 60)
+
+
+def check_erased_is_overwritten(built: House, seal: bytes) -> None:
+    """Should the key be found one day, it opens nobody who left."""
+    [[busy, *_frames]] = built.stores.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not busy
+    assert seal
+    assert not any(seal in straw.content for straw in built.seize())
+
+
+def check_the_search_reaches_everything(built: House) -> None:
+    """A newsroom that were careless in each place would be caught in each."""
+    careless, caught = ascii_form(GONE), of_address(GONE) + of_ip(IPV4)
+    with (built.log_dir / "web.log").open("a") as log:
+        log.write(f"Signed up: {careless}\n")
+    (built.temporary / "upload").write_text(f"email\n{careless}\n")
+    (built.var_dir / "media").mkdir(exist_ok=True)
+    (built.var_dir / "media" / "cover.jpg").write_bytes(b"\xff\xd8" + IPV4.encode())
+    built.stores.query("CREATE TABLE careless (address text)")
+    built.stores.query(f"INSERT INTO careless VALUES ('{careless}')")
+    built.python(f"from newsroom.celery import app; app.send_task('careless', ['{careless}'])")
+    found = {where for where, _what in search(built.seize(), caught)}
+    database = ".sqlite3" if isinstance(built.stores, Embedded) else "/data/base/"
+    for place in (
+        "web.log",
+        "/tmp/upload",
+        "cover.jpg",
+        "dump",
+        database,
+        built.stores.queue_files,
+    ):
+        assert any(place in where for where in found), place
+
+
+def replies(texts: dict[str, str]) -> Any:
+    """What the relay says of some recipients, quoting them as relays do."""
+    known = {normal(address): text for address, text in texts.items()}
+    return lambda _server, about: known[about].format(about) if about in known else None
+
+
+def normal(address: str) -> str:
+    """As the letter is addressed."""
+    local, _at, domain = address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}".lower()
+
+
+def ascii_form(address: str) -> str:
+    """As it stands in a request's line, which has no other letters."""
+    local, _at, domain = address.rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
+
+
+def letter_to(relay: Catcher, address: str) -> Letter:
+    """The newest one."""
+    return [letter for letter in relay.letters if letter.recipients == (normal(address),)][-1]
+
+
+def link_in(letter: Letter, page: str) -> str:
+    found = re.search(rf"/en/{page}/[a-z2-7]+/", letter.contents.text)
+    assert found, letter.contents.text
+    return found[0]
+
+
+def tokens_of(letter: Letter) -> set[str]:
+    """Those of its links, of its headers and of its return path."""
+    return set(TOKEN.findall(letter.raw.decode("utf-8", "replace") + letter.sender))
+
+
+def count(built: House, table: str, status: str) -> int:
+    [[number]] = built.stores.query(f"SELECT count(*) FROM {table} WHERE status = '{status}'")
+    return int(number)

@@ -1,0 +1,70 @@
+"""The private servers that other tests stand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis as Client
+
+from tests.services import (
+    DEBIAN_PACKAGES,
+    Missing,
+    program,
+    running_postgresql,
+    running_redis,
+    skip_or_fail,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_a_missing_program_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Missing, match="no-such-server is not installed: make services") as caught:
+        program("no-such-server")
+    monkeypatch.delenv("REQUIRE_SERVICES", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="make services"):
+        skip_or_fail(caught.value)
+
+
+def test_where_services_are_required_a_missing_one_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUIRE_SERVICES", "1")
+    with pytest.raises(pytest.fail.Exception, match="make services"):
+        skip_or_fail(Missing("it is not installed: make services"))
+    assert "REQUIRE_SERVICES=1 make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_make_services_installs_every_program_that_a_test_asks_for() -> None:
+    [line] = [
+        line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("SERVICES")
+    ]
+    assert set(DEBIAN_PACKAGES.values()) <= set(line.split())
+
+
+def test_a_killed_redis_that_is_started_again_knows_what_it_was_told() -> None:
+    try:
+        with running_redis() as redis:
+            Client(port=redis.port).set("told", "before")
+            redis.kill()
+            redis.start()
+            assert Client(port=redis.port).get("told") == b"before"
+    except Missing as missing:
+        skip_or_fail(missing)
+
+
+def test_a_killed_postgresql_that_is_started_again_knows_what_was_committed() -> None:
+    try:
+        with running_postgresql() as postgresql:
+            url = postgresql.create("kept")
+            with psycopg.connect(url) as connection:
+                connection.execute("create table told (what text)")
+                connection.execute("insert into told values ('before')")
+            postgresql.kill()
+            postgresql.start()
+            with psycopg.connect(url) as connection:
+                assert connection.execute("select what from told").fetchone() == ("before",)
+    except Missing as missing:
+        skip_or_fail(missing)
