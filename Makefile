@@ -3,13 +3,13 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
-CATALOGUES := $(patsubst %.po,%.mo,$(wildcard locale/*/LC_MESSAGES/django.po))
+CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
 SERVICES := postgresql redis-server chromium fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test services lint format messages lock clean
+.PHONY: help run test services audit lint format messages lock clean
 
 help:  ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chr
 	@$(SUDO) apt-get update -qq
 	@$(SUDO) env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends $(SERVICES) >/dev/null
+
+audit: .venv/.run $(CATALOGUES)  ## Grades the site with MDN's Observatory, which npm fetches
+	@python benchmarks/observatory.py
 
 lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	ruff check .

@@ -5,6 +5,7 @@ docs/administration.md lists the ids. Those that speak of production hold there 
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -122,11 +123,11 @@ def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 
 def _key_file(name: str, path: Path, load: Any, forbidden: int, mode: str) -> Iterator[Error]:
-    if not path.exists():
+    if not os.path.exists(path):
         # A newcomer's are made by `make run`.
         if settings.PRODUCTION:
             yield Error(
-                f"The {name} is not at {path}.",
+                f"The {name} is not at {path}, or this user cannot look there.",
                 hint="Make the keys with `manage.py make_keys`, or put back their backup.",
                 id="newsroom.E020",
             )
@@ -205,7 +206,7 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
             hint="Set BROKER_URL to a Redis, such as redis://host:6379/0.",
             id="newsroom.E041",
         )
-    if not settings.STATIC_ROOT or not (settings.STATIC_ROOT / MANIFEST).exists():
+    if not settings.STATIC_ROOT or not os.path.exists(settings.STATIC_ROOT / MANIFEST):
         yield Error(
             f"The site's style sheets are not collected in {settings.STATIC_ROOT}.",
             hint="Run `manage.py collectstatic --no-input` before you start the site.",

@@ -44,7 +44,8 @@ class AdminOnItsHosts:
 class LanguageFromPath:
     """Readers' pages: the path's first segment, else the default; nothing is negotiated.
 
-    The staff's pages follow the browser, since their paths name no language.
+    The staff's pages name no language in their paths. They speak the one that was picked in
+    the admin (a cookie that is sent to the admin only), else the browser's.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -56,9 +57,6 @@ class LanguageFromPath:
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)
-            if staff:
-                # CSRF over TLS needs the referrer within the admin.
-                response.headers["Referrer-Policy"] = "same-origin"
             response.headers.setdefault("Content-Language", language)
             return response
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -75,9 +76,11 @@ INSTALLED_APPS = [
     "newsletter",
 ]
 MIDDLEWARE = [
+    "newsroom.headers.Headers",
     # Before all that looks at the host: whoever asks for our health may not know our name.
     "newsroom.health.Healthz",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.middleware.AdminOnItsHosts",
     "newsroom.middleware.LanguageFromPath",
@@ -88,7 +91,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "staff.middleware.SecondFactorFirst",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -253,7 +255,8 @@ LANGUAGE_CODE = "en"
 NEAREST_LANGUAGES = {"be": ["ru"], "ru": ["be"]}
 # CLDR locales where a language's plain one is not what the newsroom wants: day before month.
 FORMAT_LOCALES = {"en": "en-GB"}
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Our own strings first, then what we say in place of the packages; see docs/languages.md.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
@@ -273,6 +276,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.folder("MEDIA_ROOT", VAR_DIR / "media")
 WHITENOISE_USE_FINDERS = not PRODUCTION
+# Our files are for our pages; its default invites every other site.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
@@ -343,13 +348,22 @@ MFA_FORMS = {
 }
 # How many proxies of ours stand before the site, each adding to X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=9)
-SECURE_REFERRER_POLICY = "no-referrer"
+# The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# A link in a mail or a chat leads a logged-in editor into the admin; only its forms need more.
 SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+if PRODUCTION:
+    # A browser takes such a name over TLS only, so that nobody on the way can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -386,10 +400,14 @@ EDITOR = {
     "format_tags": "p;h2;h3",
     "height": 420,
     "width": "100%",
-    "contentsCss": "/static/editor.css",
     "entities": False,
     "disableNativeSpellChecker": False,
     "versionCheck": False,
+    # The text in the page itself: a frame would need an inline script.
+    "extraPlugins": "divarea",
+    # A link is an address and no more; the upload's tab would hold a frame with a script.
+    "linkDefaultProtocol": "https://",
+    "removeDialogTabs": "link:target;link:upload;link:advanced",
     "removePlugins": (
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
         "sourcearea,elementspath,flash,image,specialchar"
@@ -411,28 +429,19 @@ UNFOLD = {
     "SITE_SYMBOL": "newspaper",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
-    "STYLES": ["/static/admin.css"],
+    "SHOW_LANGUAGES": True,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
+    ],
+    "STYLES": [lambda request: static("admin.css")],
+    "SCRIPTS": [lambda request: static("admin.js")],
+    # Unfold would write its colours into each page, inline; ours are in admin.css.
+    "COLORS": lambda request: {},
     "ENVIRONMENT": "staff.looks.warning",
     "ACCOUNT": {
         "navigation": [
             {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
             {"title": _("Change password"), "link": reverse_lazy("account_change_password")},
         ]
-    },
-    # The accent of the site and of the letters.
-    "COLORS": {
-        "primary": {
-            "50": "#fbf1ee",
-            "100": "#f6dfd9",
-            "200": "#edc0b5",
-            "300": "#e09a89",
-            "400": "#cf6f5a",
-            "500": "#b14a35",
-            "600": "#8a2b1c",
-            "700": "#762416",
-            "800": "#611e13",
-            "900": "#4c180f",
-            "950": "#300e08",
-        }
     },
 }

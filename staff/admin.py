@@ -10,16 +10,16 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from staff import second_factor
+from staff.desk import DeskAdmin
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -31,6 +31,34 @@ admin.site.unregister(EmailAddress)
 admin.site.login = secure_admin_login(admin.site.login)
 
 
+# Django keeps the names of permissions in the database, in English.
+STANDARD = {
+    "add": _("Can add"),
+    "change": _("Can change"),
+    "delete": _("Can delete"),
+    "view": _("Can view"),
+}
+
+
+def permission_words(permission: Permission) -> str:
+    """ "Articles | article | Can change", in the language of the moment."""
+    kind = permission.content_type
+    verb, _underscore, model = permission.codename.partition("_")
+    standard = model == kind.model and verb in STANDARD
+    words = str(STANDARD[verb]) if standard else gettext(permission.name)
+    return f"{kind.app_labeled_name} | {words}"
+
+
+class PermissionsAdmin(DeskAdmin):
+    """Offers permissions by names that are translated."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.related_model is Permission:
+            field.label_from_instance = permission_words
+        return field
+
+
 def _change_password(_request: HttpRequest, **_kwargs: Any) -> HttpResponseRedirect:
     return redirect("account_change_password")
 
@@ -39,7 +67,7 @@ admin.site.password_change = _change_password
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, PermissionsAdmin):
     """Who may log in. A byline is an Author, not a user."""
 
     form = UserChangeForm
@@ -74,5 +102,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, PermissionsAdmin):
     """Sets of permissions."""

@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
+from tests.browsing import running_chromium
 from tests.newsletter.relays import Moody
+from tests.services import Missing, skip_or_fail
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,19 @@ def quick_passwords(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for a module's tests; its pages are for `tests.browsing.Visitor`."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop in this thread, in which Django refuses its database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        try:
+            with running_chromium() as browser:
+                yield browser
+        except Missing as missing:
+            skip_or_fail(missing)
+
+
 @pytest.fixture
 def without_worker_key(settings: Settings) -> None:
     """As in the web process."""
@@ -49,6 +66,11 @@ def relay(tmp_path: Path, settings: Settings) -> Iterator[Catcher]:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", catcher.smtp_port
         Moody.moods.clear()
         yield catcher
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A fresh clone has no folder yet for the tests' SQLite file."""
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
@@ -24,7 +25,7 @@ from articles.admin.verbs import Verb, VerbsAdmin
 from articles.models import Article, CannotPublish
 from articles.models.languages import UNPUBLISHED, Status
 from articles.writing import save_article
-from newsroom import html, languages
+from newsroom import headers, html, languages
 
 MAY_PUBLISH = "articles.publish_article"
 TEXTS = ("title", "lead", "body")
@@ -194,7 +195,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
 
     @admin.display(description=_("week"), ordering="week")
     def week_label(self, article: Article) -> str:
-        return article.week.label(languages.default()) if article.week else "–"
+        return article.week.label(languages.current()) if article.week else "–"
 
     @admin.display(description=_("languages"))
     def states(self, article: Article) -> SafeString:
@@ -225,6 +226,11 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         return queryset, False
 
     # --- The form --------------------------------------------------------------------
+
+    @method_decorator(headers.with_editor)
+    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().changeform_view(*args, **kwargs)
+        return response
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "week":

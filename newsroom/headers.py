@@ -1,0 +1,103 @@
+"""What every answer tells the browser to refuse; the one place for the policies.
+
+Readers' pages run nothing and load only from their own host. The staff's may do what Unfold
+cannot work without, and the pages with the editor what CKEditor 4 cannot work without.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.decorators import csp_update
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import add_never_cache_headers
+
+from newsroom.middleware import STAFF_PATH
+
+Policy = dict[str, Any]
+
+READERS: Policy = {
+    "default-src": [NONE],
+    "style-src": [SELF],
+    "img-src": [SELF],
+    "form-action": [SELF],
+    "base-uri": [NONE],
+    "frame-ancestors": [NONE],
+    # There is no script to make an exception for.
+    "require-trusted-types-for": ["'script'"],
+    "trusted-types": [NONE],
+}
+STAFF: Policy = {
+    "default-src": [NONE],
+    # Unfold's pages are Alpine's: it compiles the expressions in their attributes.
+    "script-src": [SELF, UNSAFE_EVAL],
+    "style-src": [SELF],
+    "img-src": [SELF],
+    "font-src": [SELF],
+    "connect-src": [SELF],
+    "form-action": [SELF],
+    "base-uri": [NONE],
+    "frame-ancestors": [NONE],
+}
+# CKEditor writes handlers and styles into its buttons' attributes, and styles into the frame
+# that its menus stand in. Script elements stay forbidden: its editing area is no frame.
+EDITOR: Policy = {"script-src-attr": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
+with_editor = csp_update(EDITOR)
+"""Decorates a view whose page has the editor on it."""
+
+# Chromium knows all of these; an unknown name would be an error in each page's console.
+FEATURES = (
+    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture"),
+    *("encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection"),
+    *("local-fonts", "magnetometer", "microphone", "midi", "payment", "picture-in-picture"),
+    *("screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
+)
+PASSKEYS = ("publickey-credentials-get", "publickey-credentials-create")
+
+
+class Headers(CSPMiddleware):
+    """The outermost middleware, so that files, redirects and errors have them too."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        """A view that chose a policy of its own keeps it."""
+        parts = super().get_policy_parts(request, response, report_only)
+        if report_only:
+            return parts
+        if parts.config is None:
+            parts.config = dict(STAFF if is_for_staff(request) else READERS)
+        if request.is_secure():
+            # A mirror without TLS, such as an onion service, has nothing to upgrade to.
+            parts.config["upgrade-insecure-requests"] = True
+        return parts
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        response = super().process_response(request, response)
+        staff = is_for_staff(request)
+        headers = response.headers
+        # CSRF over TLS needs the referrer within the admin; readers' pages tell nobody.
+        headers["Referrer-Policy"] = "same-origin" if staff else "no-referrer"
+        headers["Permissions-Policy"] = ", ".join(
+            [f"{name}=()" for name in FEATURES]
+            + [f"{name}=({'self' if staff else ''})" for name in PASSKEYS]
+        )
+        # A feed's reader shows our pictures on pages of its own.
+        picture = request.path.startswith(settings.MEDIA_URL)
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin" if picture else "same-origin"
+        # Else a browser may ask the network for each link's host before anybody follows it.
+        headers["X-DNS-Prefetch-Control"] = "off"
+        if staff:
+            add_never_cache_headers(response)
+        return response
+
+
+def is_for_staff(request: HttpRequest) -> bool:
+    """Whether the address is one of the admin's."""
+    return request.path.startswith(STAFF_PATH)

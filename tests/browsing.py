@@ -1,0 +1,78 @@
+"""A headless Chromium for the tests that need a real browser, and what its pages were refused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.services import program
+
+CHROMIUM = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+REPORTING = """
+document.addEventListener("securitypolicyviolation", (event) => window.refused(
+  `${event.effectiveDirective} refused ${event.blockedURI} ${event.sample} ` +
+  `(${event.sourceFile}:${event.lineNumber})`));
+"""
+SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+@contextlib.contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """Raises Missing."""
+    path = program("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Visitor:
+    """One browser window, and everything that went wrong in it."""
+
+    context: BrowserContext
+    url: str
+    page: Page = field(init=False)
+    refused: list[str] = field(default_factory=list)
+    """What the content security policy forbade."""
+    errors: list[str] = field(default_factory=list)
+    """What else the console complained of, uncaught exceptions included."""
+
+    def __post_init__(self) -> None:
+        self.context.expose_function("refused", lambda what: self.refused.append(what))
+        self.context.add_init_script(REPORTING)
+        self.context.on("console", self._hear)
+        self.context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        self.page = self.context.new_page()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type != "error":
+            return
+        about_policy = "Content Security Policy" in message.text or "Trusted Type" in message.text
+        (self.refused if about_policy else self.errors).append(message.text)
+
+    def go(self, path: str) -> Page:
+        """Opens the page and waits until it has settled."""
+        self.page.goto(self.url + path, wait_until="load")
+        self.page.evaluate(SETTLED)
+        return self.page
+
+    def log_in(self, user: Any) -> None:
+        """As this member of staff, past the log-in page."""
+        client = Client()
+        client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        self.context.add_cookies(
+            [{"name": name, "value": client.cookies[name].value, "url": f"{self.url}/admin/"}]
+        )

@@ -1,0 +1,242 @@
+"""The site and the desk in Chromium: everything works under the policies, and they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from articles.models import Article, Author
+from newsletter.models import Mailing, Subscriber
+from newsroom import links
+from newsroom.links import Kind
+from tests.articles.browser import ADD, page_of
+from tests.browsing import Visitor
+from tests.factories import make_article, make_mailing, make_topic, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+EDITOR = ".cke_wysiwyg_div:visible"
+
+
+@pytest.fixture
+def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+    """A window of its own."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
+    yield Visitor(context, live_server.url)
+    context.close()
+
+
+@pytest.fixture
+def editor(visitor: Visitor) -> Visitor:
+    """The window of a superuser."""
+    visitor.log_in(make_user())
+    return visitor
+
+
+def a_whole_site() -> Mailing:
+    """Something for every kind of page."""
+    mailing = make_mailing()
+    make_article(topic=make_topic(code="west", position=2), verdict="worsened")
+    Author.objects.create(name_en="Hanna Lis", name_be="Ганна Ліс", name_ru="Анна Лис")
+    return mailing
+
+
+def pages_of_each_kind(visitor: Visitor, start: str) -> list[str]:
+    """Follows the links from there, opens one page of each kind, and says which."""
+    waiting, kinds, opened = [start], set(), []
+    staff = start.startswith("/admin/")
+    while waiting:
+        path = waiting.pop(0)
+        kind = re.sub(r"\d[\d-]*(/[^/]+(?=/$))?|/(be|en|ru)/", "#", urlsplit(path).path)
+        if kind in kinds or "logout" in kind or path.startswith("/admin/") != staff:
+            continue
+        kinds.add(kind)
+        opened.append(path)
+        hrefs = visitor.go(path).eval_on_selector_all(
+            "a[href]", "all => all.map((one) => one.href.split('#')[0])"
+        )
+        waiting += [
+            href.removeprefix(visitor.url) for href in hrefs if href.startswith(visitor.url)
+        ]
+    return opened
+
+
+def saved(page: Page, button: str) -> None:
+    """Presses it and waits for what the next page says."""
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(
+        page.get_by_text("was added successfully").or_(page.get_by_text("was changed successfully"))
+    ).to_be_visible()
+
+
+def test_no_readers_page_is_refused_anything(visitor: Visitor) -> None:
+    a_whole_site()
+    token = links.make_token(Kind.LETTER, Subscriber.objects.first().pk, 1)
+    opened = pages_of_each_kind(visitor, "/be/")
+    kinds = ["/weeks/", "/topics/elite/", "/subscribe/"]
+    assert all(any(path.endswith(kind) for path in opened) for kind in kinds), opened
+    for path in ("/en/nowhere/", "/en/confirm/nonsense/", f"/ru/letter/{token}/"):
+        visitor.go(path)
+    assert visitor.refused == []
+
+
+def test_a_reader_signs_up_and_leaves_without_a_script(
+    chromium: Browser, live_server: LiveServer
+) -> None:
+    make_mailing(readers=1)
+    reader = Subscriber.objects.get()
+    context = chromium.new_context(java_script_enabled=False, locale="en")
+    page = context.new_page()
+    page.goto(f"{live_server.url}/en/")
+    page.get_by_label("address").fill("new@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_role("heading", name="One more step")).to_be_visible()
+    page.goto(f"{live_server.url}/en/letter/{links.make_token(Kind.LETTER, reader.pk, 1)}/")
+    page.get_by_role("button", name="Leave the list").click()
+    expect(page.get_by_role("heading", name="You have left the list")).to_be_visible()
+    assert context.cookies() == []
+    context.close()
+
+
+def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:
+    a_whole_site()
+    opened = pages_of_each_kind(editor, "/admin/")
+    for kind in ("article/add/", "author/", "digest/", "mailing/", "user/", "password_change/"):
+        assert any(kind in path for path in opened), opened
+    assert editor.refused == []
+    assert editor.errors == []
+
+
+def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Visitor) -> None:
+    make_topic()
+    page = editor.go(ADD)
+    page.get_by_role("link", name="Беларуская").or_(
+        page.get_by_text("Беларуская", exact=True)
+    ).first.click()
+    page.locator("[name=title_be]").fill("Бюджэт")
+    typing = page.locator(EDITOR)
+    typing.click()
+    page.keyboard.type("Падзагаловак")
+    page.locator(".cke_combo__format:visible .cke_combo_button").click()
+    page.frame_locator("iframe.cke_panel_frame").get_by_role("option", name="Heading 2").click()
+    expect(typing.locator("h2")).to_be_visible()
+    expect(typing).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("Бюджэт ")
+    page.locator(".cke_button__bold:visible").click()
+    page.keyboard.type("расце")
+    page.locator(".cke_button__bold:visible").click()
+    page.keyboard.press("Enter")
+    page.locator(".cke_button__link:visible").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Display Text").fill("Крыніца")
+    dialog.get_by_label("URL").last.fill("example.org/budget")
+    dialog.get_by_role("button", name="OK").click()
+    saved(page, "Save and continue editing")
+    assert editor.refused == editor.errors == []
+    # A browser may keep a typed space from breaking the line.
+    assert Article.objects.get().body_be.replace("&nbsp;", " ") == (
+        "<h2>Падзагаловак</h2>\n\n<p>Бюджэт <strong>расце</strong></p>\n\n"
+        '<p><a href="https://example.org/budget" rel="noopener noreferrer">Крыніца</a></p>'
+    )
+
+
+def test_the_forms_helpers_work(editor: Visitor) -> None:
+    """The calendar, the search for an author, the theme, the list's actions, the palette."""
+    Author.objects.create(name_en="Hanna Lis", name_be="Ганна Ліс", name_ru="Анна Лис")
+    make_article()
+    page = editor.go(ADD)
+    page.locator(".datetimeshortcuts, .date-icon").first.click()
+    page.locator(".calendarbox:visible td a").first.click()
+    expect(page.locator("[name=week]")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\d$"))
+    page.locator(".field-authors .select2-selection").click()
+    page.keyboard.type("Lis")
+    page.get_by_role("option", name="Hanna Lis").click()
+    expect(page.locator(".field-authors .select2-selection")).to_contain_text("Hanna Lis")
+
+    page = editor.go("/admin/articles/article/")
+    page.locator("#action-toggle").click()
+    expect(page.locator("#changelist-actions")).to_be_visible()
+    page = editor.go("/admin/articles/article/")
+    page.keyboard.press("Control+e")
+    expect(page.locator("html")).to_have_class(re.compile("dark|light"))
+    page.keyboard.press("Control+k")
+    expect(page.locator("[x-ref=searchInputCommand]")).to_be_focused()
+    page.keyboard.type("digest")
+    expect(page.locator("#command-results")).to_contain_text("Digests")
+    assert editor.refused == editor.errors == []
+
+
+PLANTED = """
+<div id="planted"><script>document.title = "owned"</script>
+<script src="https://attacker.example/x.js"></script>
+<img src="https://attacker.example/pixel.png">
+<img src="/nowhere.png" onerror="document.title = 'owned'">
+<style>main { display: none }</style><iframe src="https://attacker.example/"></iframe>
+<form action="https://attacker.example/" method="post"><button>Planted</button></form></div>
+"""
+SUBMITTING = """() => new Promise((refused) => {
+  document.addEventListener("securitypolicyviolation", 
+    (event) => refused(event.effectiveDirective));
+  document.querySelector("#planted form").submit();
+})"""
+
+
+def plant(visitor: Visitor, path: str) -> Page:
+    """Opens the page as if the sanitiser and every template had a hole."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        body = response.text().replace("</body>", f"{PLANTED}</body>")
+        route.fulfill(response=response, body=body)
+
+    visitor.context.route(visitor.url + path, answer)
+    # The pixel's and the script's host does not exist; whether it was asked is what counts.
+    visitor.context.route("https://attacker.example/**", lambda route: asked.append(route))
+    asked: list[Route] = []
+    page = visitor.go(path)
+    expect(page.locator("#planted")).to_be_attached()
+    assert page.title() != "owned"
+    assert asked == []
+    return page
+
+
+def test_what_was_planted_on_a_readers_page_neither_runs_nor_calls_home(visitor: Visitor) -> None:
+    page = plant(visitor, make_article().path_in("en"))
+    expect(page.locator("main")).to_be_visible()
+    assert page.evaluate(SUBMITTING) == "form-action"
+    refused = {line.split(" refused ")[0] for line in visitor.refused if " refused " in line}
+    assert refused >= {
+        *("script-src-elem", "script-src-attr", "style-src-elem"),
+        *("img-src", "frame-src"),
+    }
+
+
+def test_what_was_planted_in_the_admin_neither_runs_nor_calls_home(editor: Visitor) -> None:
+    plant(editor, "/admin/")
+    refused = {line.split(" refused ")[0] for line in editor.refused if " refused " in line}
+    assert refused >= {"script-src-elem", "script-src-attr", "style-src-elem", "img-src"}
+
+
+def test_not_even_beside_the_editor_does_a_planted_script_element_run(editor: Visitor) -> None:
+    """What CKEditor needs opens attributes and styles, and neither scripts nor the world."""
+    path = page_of(make_article())
+    page = editor.go(path)
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'owned'";
+        document.body.append(script);
+        const far = document.createElement("script");
+        far.src = "https://attacker.example/x.js";
+        document.body.append(far);
+        new Image().src = "https://attacker.example/pixel.png";
+        return fetch("https://attacker.example/").catch(() => null);
+    }""")
+    assert page.title() != "owned"
+    refused = {line.split(" refused ")[0] for line in editor.refused if " refused " in line}
+    assert refused >= {"script-src-elem", "img-src", "connect-src"}
