@@ -40,6 +40,10 @@ STANDARD = {
 }
 
 
+WITHOUT_PAGES = ("account", "admin", "contenttypes", "mfa", "sessions")
+"""Apps whose rows nobody edits in the admin: their permissions would only be in the way."""
+
+
 def permission_words(permission: Permission) -> str:
     """ "Articles | article | Can change", in the language of the moment."""
     kind = permission.content_type
@@ -56,6 +60,7 @@ class PermissionsAdmin(DeskAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and db_field.related_model is Permission:
             field.label_from_instance = permission_words
+            field.queryset = field.queryset.exclude(content_type__app_label__in=WITHOUT_PAGES)
         return field
 
 

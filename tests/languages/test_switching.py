@@ -51,7 +51,7 @@ def test_before_anything_is_picked_the_admin_follows_the_browser(desk: Client) -
 
 def test_the_door_can_be_switched_too(client: Client) -> None:
     client.post(reverse("set_language"), {"language": "be"})
-    assert spoken(client, reverse("admin:login")) == "be"
+    assert spoken(client, reverse("account_login")) == "be"
 
 
 def test_looking_switches_nothing(desk: Client) -> None:
