@@ -76,6 +76,26 @@ def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
+def admin_hosts(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """ADMIN_HOSTS, under which the staff's pages answer."""
+    if not settings.PRODUCTION:
+        return
+    if "*" in settings.ADMIN_HOSTS:
+        yield Error(
+            "ADMIN_HOSTS is *, so every mirror shows the way into the admin.",
+            hint="Name one host that staff use, or leave it unset: it is SITE_URL's then.",
+            id="newsroom.E004",
+        )
+        return
+    for host in settings.ADMIN_HOSTS:
+        if not any(_host_matches(host.lstrip("."), one) for one in settings.ALLOWED_HOSTS):
+            yield Error(
+                f"ALLOWED_HOSTS does not name {host}, so the admin answers nowhere.",
+                hint="Add the name to ALLOWED_HOSTS, or leave that unset.",
+                id="newsroom.E005",
+            )
+
+
 def _host_matches(host: str, allowed: str) -> bool:
     below = allowed.startswith(".") and host.endswith(allowed.lower())
     return allowed in {"*", host} or below or allowed.lower() == f".{host}"
@@ -220,4 +240,4 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-ALL = (site_address, sender, keys, languages_of_the_house, services)
+ALL = (site_address, admin_hosts, sender, keys, languages_of_the_house, services)

@@ -7,6 +7,7 @@ errors.
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
@@ -163,7 +164,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "polling_interval": 0.05,
     }
     # All processes have to count a client's attempts together.
-    CACHES = {
+    CACHES: dict[str, dict[str, Any]] = {
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "cache",
@@ -189,6 +190,7 @@ else:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": CELERY_BROKER_URL,
             "KEY_PREFIX": "cache",
+            "OPTIONS": {"socket_connect_timeout": 5, "socket_timeout": 10},
         }
     }
 CELERY_TASK_IGNORE_RESULT = True
@@ -346,8 +348,11 @@ MFA_FORMS = {
     "authenticate_webauthn": "staff.forms.KeyForm",
     "reauthenticate_webauthn": "staff.forms.KeyAgainForm",
 }
-# How many proxies of ours stand before the site, each adding to X-Forwarded-For.
-ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=9)
+# How many proxies of ours stand before the site, each adding to X-Forwarded-For. Behind one
+# that is not counted all staff are one client, whom any stranger can lock out.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number(
+    "TRUSTED_PROXIES", 1 if PRODUCTION else 0, least=0, most=9
+)
 # The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -147,6 +147,22 @@ def test_production_refuses_djangos_debug_pages(read: Read, tmp_path: Path) -> N
     assert "Unset DEBUG or PRODUCTION" in said
 
 
+def test_production_refuses_to_let_staff_in_with_a_password_alone(
+    read: Read, tmp_path: Path
+) -> None:
+    said = refused(read, **{**environment(tmp_path), "REQUIRE_SECOND_FACTOR": "0"})
+    assert "REQUIRE_SECOND_FACTOR is off in production" in said
+    assert read(**environment(tmp_path))["REQUIRE_SECOND_FACTOR"] is True
+
+
+def test_in_production_the_admin_is_where_the_site_is_unless_said_otherwise(
+    read: Read, tmp_path: Path
+) -> None:
+    assert read(**environment(tmp_path))["ADMIN_HOSTS"] == ["news.example.org"]
+    said = {**environment(tmp_path), "ADMIN_HOSTS": "desk.example.org"}
+    assert read(**said)["ADMIN_HOSTS"] == ["desk.example.org"]
+
+
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_counts_as_unset(read: Read, tmp_path: Path, empty: str) -> None:
     """As compose gives all those that nobody set."""

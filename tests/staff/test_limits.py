@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from staff.clients import client_hash
 from tests.factories import make_user
-from tests.services import Missing, running_redis, skip_or_fail
+from tests.services import Missing, free_port, running_redis, skip_or_fail
 from tests.staff.browser import (
     CODE,
     LOGIN,
@@ -204,6 +204,24 @@ def test_no_address_is_in_redis_either(settings: Settings, clock: time_machine.T
     assert b"allauth:rl:" in kept
     for planted in (*ADDRESSES, "Planted"):
         assert planted.encode() not in kept
+
+
+def test_while_redis_is_away_nobody_logs_in_uncounted_and_readers_notice_nothing(
+    settings: Settings,
+) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{free_port()}/0",
+        }
+    }
+    make_user()
+    client = Client(raise_request_exception=False)
+    answer = give_password(client)
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert not is_in(client)
+    assert client.get("/be/").status_code == 200
 
 
 def test_all_processes_count_together(settings: Settings) -> None:
