@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
@@ -25,7 +26,10 @@ def _is_staff_path(request: HttpRequest) -> bool:
 
 
 def _is_admin_host(request: HttpRequest) -> bool:
-    host, _port = split_domain_port(request.get_host())
+    try:
+        host, _port = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return False
     return validate_host(host, settings.ADMIN_HOSTS)
 
 

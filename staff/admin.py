@@ -92,7 +92,7 @@ class UserAdmin(DjangoUserAdmin, PermissionsAdmin):
         others = users.exclude(username=request.user.get_username())
         taken = [user for user in others if second_factor.take_away(user, by)]
         for user in taken:
-            self.log_change(request, user, "The second factor was taken away.")
+            self.log_change(request, user, gettext("The second factor was taken away."))
         text = ngettext(
             "%(count)s user enrols anew at the next log-in.",
             "%(count)s users enrol anew at the next log-in.",

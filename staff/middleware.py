@@ -27,6 +27,7 @@ OPEN_UNTIL_ENROLLED = frozenset(
         "account_logout",
         "admin:logout",
         "set_language",
+        "set_language",
     }
 )
 """All that somebody can reach who must have a second factor and has none."""

@@ -7,18 +7,24 @@
     event.preventDefault()
     show('key-failed')
   })
-  const button = document.getElementById('key-button')
-  if (button) {
+  const form = document.getElementById('key-form')
+  if (form) {
+    const button = document.getElementById('key-button')
+    window.allauth.webauthn.forms[form.dataset.ceremony]({
+      ids: {
+        add: button.id,
+        authenticate: button.id,
+        credential: form.dataset.credential,
+        data: 'key-options'
+      }
+    })
     button.addEventListener('click', () => hide('key-failed'))
     // An address of numbers is no name that a key could be bound to.
     if (!window.PublicKeyCredential || /^[\d.]+$|^\[/.test(window.location.hostname)) {
       button.disabled = true
       show('key-impossible')
     }
-  }
-  // Enter in the key's name means its button, not a form without a key's answer.
-  const form = document.getElementById('key-form')
-  if (form && button) {
+    // Enter in the key's name means its button, not a form without a key's answer.
     form.addEventListener('submit', function (event) {
       event.preventDefault()
       button.click()
