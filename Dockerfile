@@ -15,10 +15,10 @@ COPY newsletter newsletter
 COPY templates templates
 COPY static static
 COPY locale locale
-RUN pybabel --quiet compile --directory locale --domain django
+RUN python -m newsroom.catalogues compile
 # In production's way, with hashes in the names; what is not set for it does not matter here.
 RUN PRODUCTION=1 SITE_URL=https://example.org RELAY_URL=smtps://example.org SECRET_KEY=only-while-the-static-files-are-collected-0123456789 python manage.py collectstatic --no-input --verbosity 0
-RUN python -m compileall -q newsroom articles newsletter
+RUN python -m compileall -q newsroom staff articles newsletter
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -56,7 +56,6 @@ SUBSTITUTES = {
     "publish_article ID": "publish_article 1",
     "withdraw_article ID": "withdraw_article 1",
     "2026-11-16": str(LAST_WEEK.previous()),
-    "createsuperuser": "createsuperuser --noinput --username another",
     "makemigrations": "makemigrations --dry-run",
     "/media/key-backup/": "key-backup/",
 }
@@ -79,6 +78,7 @@ ONLY_PARSED = {
     "makemessages": "writes into the code",
     "dbshell": "wants a person",
     "changepassword": "wants a person",
+    "createsuperuser": "wants a person",
 }
 """Commands of manage.py whose arguments are checked and no more."""
 
@@ -114,6 +114,8 @@ NEEDS_A_SERVER = {
     "apt": "changes the machine",
     "adduser": "changes the machine",
     "useradd": "changes the machine",
+    "groupadd": "changes the machine",
+    "ln": "links a folder of the server",
     "chown": "needs root and the users of a server",
     "chgrp": "needs root and the groups of a server",
     "install": "needs the users of a server",
@@ -128,6 +130,8 @@ NEEDS_A_SERVER = {
     "psql": "needs the server's PostgreSQL",
     "pg_dump": "needs the server's PostgreSQL",
     "pg_restore": "needs the server's PostgreSQL",
+    "sh": "is in a container",
+    "tar": "is in a container",
     "gzip": "follows one of these",
     "gunzip": "precedes one of these",
     "cd": "names a folder of the server",
@@ -221,7 +225,7 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
 
 def check(words: list[str]) -> None:
     """Looks up what is not run. Fails for a program that no table knows."""
-    program = Path(words[0]).name
+    program = Path(words[0]).name or words[0]
     arguments = manage_arguments(words)
     if arguments is not None:
         parse(arguments)

@@ -156,8 +156,8 @@ def _simple_commands(text: str) -> Iterator[list[str]]:
 
 def _bare(words: list[str]) -> list[str]:
     """Without assignments before it, and without what only says who runs it."""
-    while words and (ASSIGNMENT.match(words[0]) or words[0] in {"sudo", "env", "exec"}):
-        is_sudo, words = words[0] == "sudo", words[1:]
+    while words and (ASSIGNMENT.match(words[0]) or words[0] in {"sudo", "setpriv", "env", "exec"}):
+        is_sudo, words = words[0] in {"sudo", "setpriv"}, words[1:]
         while is_sudo and words and words[0].startswith("-"):
             words = words[2 if words[0] in {"-u", "-g", "--user", "--group"} else 1 :]
     return words

@@ -220,6 +220,7 @@ KINDS: list[tuple[str, Callable[[str], object]]] = [
     (r"(?:python )?manage\.py (\S.*)", lambda words: parse(words.split())),
     (r"(make [a-z].*)", lambda words: check_make(words.split())),
     (r"(?:[\w/]+\.py::)?(test_\w+)", lambda name: name in names_of_tests()),
+    (r"((?:newsroom|newsletter)\.[EW]\d{3})", is_in_the_source),
     (r"((?:newsroom|articles|newsletter|tests)(?:\.\w+)+)(?<!\.py)", is_a_dotted_name),
     (r"([\w.*<>{},/-]+\.(?:py|md|html|toml|ya?ml|po|css))", is_a_file),
     (r"([\w.-]+/(?:[\w.*<>{}-]+/)*)", is_a_file),

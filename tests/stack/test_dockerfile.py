@@ -80,8 +80,10 @@ def test_the_lock_file_is_installed_with_hashes_and_nothing_is_built() -> None:
 
 def test_the_steps_of_the_build_work(image: Path) -> None:
     assert json.loads((image / "staticfiles" / "staticfiles.json").read_text())["paths"]["site.css"]
-    assert (image / "locale" / "be" / "LC_MESSAGES" / "django.mo").exists()
-    assert list((image / "newsroom" / "__pycache__").glob("settings.*.pyc"))
+    for catalogue in (image / "locale").rglob("*.po"):
+        assert catalogue.with_suffix(".mo").exists(), catalogue
+    for module in (path for path in copied() if (image / path / "__init__.py").exists()):
+        assert list((image / module / "__pycache__").glob("__init__.*.pyc")), module
 
 
 def test_the_image_is_well_by_the_same_question_as_web_in_compose() -> None:
