@@ -71,7 +71,7 @@ SITE = (
 ADMIN = (
     Shot("admin-login", "/admin/login/", (PHONE, DESK)),
     Shot("admin", "/admin/", (PHONE, DESK)),
-    Shot("admin-articles", "/admin/articles/article/"),
+    Shot("admin-articles", "/admin/articles/article/", whole=False),
     Shot("admin-chosen", "/admin/articles/article/", (PHONE, DESK), False, press="#action-toggle"),
     Shot("admin-article", "{admin_article}"),
     Shot(

@@ -35,7 +35,7 @@ def test_it_photographs_a_page_by_day_and_by_night(
 def test_it_says_which_page_is_wider_than_its_window(chromium: Browser, tmp_path: Path) -> None:
     page = chromium.new_page()
     wide = "data:text/html,<p style='width: 500px'>wide</p>"
-    with pytest.raises(TooWide, match="wide-360-light.png"):
+    with pytest.raises(TooWide, match=r"wide-360-light\.png"):
         take(page, wide, "", Shot("wide", ""), PHONE, "light", tmp_path)
     page.close()
 
