@@ -3,20 +3,22 @@ FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 COPY requirements.txt ./
-RUN python -m venv /venv
-RUN /venv/bin/pip install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
+# The image that runs needs no pip.
+RUN python -m venv --without-pip /venv
+RUN pip --python /venv/bin/python install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 ENV PATH=/venv/bin:$PATH
-COPY manage.py ./
+COPY manage.py gunicorn.conf.py ./
 COPY newsroom newsroom
+COPY staff staff
 COPY articles articles
 COPY newsletter newsletter
 COPY templates templates
 COPY static static
 COPY locale locale
-RUN pybabel --quiet compile --directory locale --domain django
+RUN python -m newsroom.catalogues compile
 # In production's way, with hashes in the names; what is not set for it does not matter here.
 RUN PRODUCTION=1 SITE_URL=https://example.org RELAY_URL=smtps://example.org SECRET_KEY=only-while-the-static-files-are-collected-0123456789 python manage.py collectstatic --no-input --verbosity 0
-RUN python -m compileall -q newsroom articles newsletter
+RUN python -m compileall -q newsroom staff articles newsletter
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
@@ -29,4 +31,4 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "-m", "newsroom.health", "web", "http://127.0.0.1:8000/healthz"]
-CMD ["gunicorn", "newsroom.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--preload", "--no-control-socket"]
+CMD ["gunicorn", "newsroom.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2"]

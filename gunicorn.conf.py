@@ -5,5 +5,7 @@ from newsroom import logs
 # Before Django is there to do it: gunicorn's own lines quote paths and clients' addresses.
 logs.install()
 accesslog = None
+# The site is loaded once, before the workers are there: what keeps it from starting is said once.
+preload_app = True
 # Another door into a running server, and nobody's need.
 control_socket_disable = True

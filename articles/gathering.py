@@ -26,7 +26,7 @@ def gather(week: Week) -> Digest:
     New ones come after those there, in the order of topics, so that an editor's own order
     stays. Raises EmptyWeek or DigestApproved.
     """
-    label = week.label(languages.default())
+    label = week.label(languages.current())
     published = Article.objects.public().of_week(week).in_topic_order()
     if not published.exists():
         raise EmptyWeek(

@@ -91,12 +91,17 @@ def _welcome(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> S
     if known is not None and known.status == SubscriberStatus.ACTIVE:
         return None
     asked = known.confirmation_sent_at if known else None
-    if known is not None and not known.is_gone and asked and asked > now - ONE_CONFIRMATION_IN:
+    was_gone = known is not None and known.is_gone
+    if known is not None and not was_gone and asked and asked > now - ONE_CONFIRMATION_IN:
         return None
     subscriber = known or Subscriber()
     subscriber.status = SubscriberStatus.PENDING
     subscriber.edition, subscriber.variant = row.edition, row.variant
     subscriber.language, subscriber.wording = row.language, row.wording
+    if known is not None and not was_gone and known.confirmation_due_at is not None:
+        # Pressed twice: a letter may be on its way just now, and its link has to stay good.
+        subscriber.save()
+        return subscriber
     subscriber.provider = addresses.provider_of(address)
     subscriber.signed_up_at = row.arrived_at
     # Who left a moment ago and comes back at once is asked again, but not twice a day.
@@ -144,9 +149,12 @@ def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
             "it is given up" if hopeless else "it is tried again",
         )
         return False
-    Subscriber.objects.filter(pk=subscriber_id, status=SubscriberStatus.PENDING).update(
-        confirmation_due_at=None, confirmation_sent_at=now
-    )
+    # Not if they left and came back meanwhile: then another letter is due.
+    Subscriber.objects.filter(
+        pk=subscriber_id,
+        status=SubscriberStatus.PENDING,
+        signed_up_at=subscriber.signed_up_at,
+    ).update(confirmation_due_at=None, confirmation_sent_at=now)
     return True
 
 

@@ -5,6 +5,7 @@ docs/administration.md lists the ids. Those that speak of production hold there 
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -75,6 +76,26 @@ def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
+def admin_hosts(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """ADMIN_HOSTS, under which the staff's pages answer."""
+    if not settings.PRODUCTION:
+        return
+    if "*" in settings.ADMIN_HOSTS:
+        yield Error(
+            "ADMIN_HOSTS is *, so every mirror shows the way into the admin.",
+            hint="Name one host that staff use, or leave it unset: it is SITE_URL's then.",
+            id="newsroom.E004",
+        )
+        return
+    for host in settings.ADMIN_HOSTS:
+        if not any(_host_matches(host.lstrip("."), one) for one in settings.ALLOWED_HOSTS):
+            yield Error(
+                f"ALLOWED_HOSTS does not name {host}, so the admin answers nowhere.",
+                hint="Add the name to ALLOWED_HOSTS, or leave that unset.",
+                id="newsroom.E005",
+            )
+
+
 def _host_matches(host: str, allowed: str) -> bool:
     below = allowed.startswith(".") and host.endswith(allowed.lower())
     return allowed in {"*", host} or below or allowed.lower() == f".{host}"
@@ -122,11 +143,11 @@ def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 
 def _key_file(name: str, path: Path, load: Any, forbidden: int, mode: str) -> Iterator[Error]:
-    if not path.exists():
+    if not os.path.exists(path):
         # A newcomer's are made by `make run`.
         if settings.PRODUCTION:
             yield Error(
-                f"The {name} is not at {path}.",
+                f"The {name} is not at {path}, or this user cannot look there.",
                 hint="Make the keys with `manage.py make_keys`, or put back their backup.",
                 id="newsroom.E020",
             )
@@ -205,7 +226,7 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
             hint="Set BROKER_URL to a Redis, such as redis://host:6379/0.",
             id="newsroom.E041",
         )
-    if not settings.STATIC_ROOT or not (settings.STATIC_ROOT / MANIFEST).exists():
+    if not settings.STATIC_ROOT or not os.path.exists(settings.STATIC_ROOT / MANIFEST):
         yield Error(
             f"The site's style sheets are not collected in {settings.STATIC_ROOT}.",
             hint="Run `manage.py collectstatic --no-input` before you start the site.",
@@ -219,4 +240,4 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-ALL = (site_address, sender, keys, languages_of_the_house, services)
+ALL = (site_address, admin_hosts, sender, keys, languages_of_the_house, services)

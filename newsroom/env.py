@@ -72,7 +72,8 @@ def words(name: str, default: list[str]) -> list[str]:
 def folder(name: str, default: Path) -> Path:
     """A folder, there already or to be made, wherever the process was started."""
     chosen = _path(name) or default
-    if chosen.exists() and not chosen.is_dir():
+    # os.path and not pathlib, which raises where a path is too long or not ours to look at.
+    if os.path.exists(chosen) and not os.path.isdir(chosen):
         raise ImproperlyConfigured(f"{name} is {str(chosen)!r}, a file. Set it to a folder.")
     return chosen
 
@@ -86,7 +87,7 @@ def folder_or_none(name: str, default: Path | None) -> Path | None:
 def file(name: str, default: Path) -> Path:
     """A file, there already or to be made."""
     chosen = _path(name) or default
-    if chosen.is_dir():
+    if os.path.isdir(chosen):
         raise ImproperlyConfigured(
             f"{name} is {str(chosen)!r}, a folder. Set it to the path of a file."
         )

@@ -7,17 +7,20 @@ import sys
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from redis.exceptions import ConnectionError as ConnectionFailed
+from redis.exceptions import TimeoutError as TimeoutFailed
 
+AWAY = (OperationalError, InterfaceError, ConnectionFailed, TimeoutFailed)
 RETRY_AFTER = 60
 """Seconds after which a browser or a mirror may ask again."""
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, or 503 where the database is away or its disk is full: that passes by itself.
+    """500, or 503 where the database or Redis is away or a disk is full: that passes by itself.
 
     Django calls it while the exception is still being handled.
     """
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    if isinstance(sys.exc_info()[1], AWAY):
         return unavailable()
     return _page("500.html", 500)
 

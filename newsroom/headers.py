@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
-from newsroom.middleware import STAFF_PATH
+from newsroom.middleware import is_staff_page
 
 Policy = dict[str, Any]
 
@@ -70,7 +70,7 @@ class Headers(CSPMiddleware):
         if report_only:
             return parts
         if parts.config is None:
-            parts.config = dict(STAFF if is_for_staff(request) else READERS)
+            parts.config = dict(STAFF if is_staff_page(request) else READERS)
         if request.is_secure():
             # A mirror without TLS, such as an onion service, has nothing to upgrade to.
             parts.config["upgrade-insecure-requests"] = True
@@ -80,7 +80,7 @@ class Headers(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         response = super().process_response(request, response)
-        staff = is_for_staff(request)
+        staff = is_staff_page(request)
         headers = response.headers
         # CSRF over TLS needs the referrer within the admin; readers' pages tell nobody.
         headers["Referrer-Policy"] = "same-origin" if staff else "no-referrer"
@@ -96,8 +96,3 @@ class Headers(CSPMiddleware):
         if staff:
             add_never_cache_headers(response)
         return response
-
-
-def is_for_staff(request: HttpRequest) -> bool:
-    """Whether the address is one of the admin's."""
-    return request.path.startswith(STAFF_PATH)

@@ -4,6 +4,7 @@ from functools import cache
 
 from babel import Locale
 from django.conf import settings
+from django.utils.translation import get_language
 
 
 def codes() -> list[str]:
@@ -14,6 +15,11 @@ def codes() -> list[str]:
 def default() -> str:
     """The language that `/` answers in."""
     return settings.LANGUAGE_CODE
+
+
+def current() -> str:
+    """The language of the moment: the page's, the staff member's, the letter's."""
+    return get_language() or default()
 
 
 def is_language(code: str) -> bool:

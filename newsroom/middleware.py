@@ -1,8 +1,11 @@
-"""Which language a page speaks, decided by its path alone."""
+"""Which language a page speaks, decided by its path alone, and where the staff's pages are."""
 
 from collections.abc import Callable
 
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 from django.utils import translation
 
@@ -10,19 +13,50 @@ from newsroom import languages
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 STAFF_PATH = "/admin/"
+READERS_URLCONF = "newsroom.readers"
+
+
+def is_staff_page(request: HttpRequest) -> bool:
+    """Whether it is below the staff's path and asked for under one of ADMIN_HOSTS."""
+    return _is_staff_path(request) and _is_admin_host(request)
+
+
+def _is_staff_path(request: HttpRequest) -> bool:
+    return f"{request.path}/".startswith(STAFF_PATH)
+
+
+def _is_admin_host(request: HttpRequest) -> bool:
+    try:
+        host, _port = split_domain_port(request.get_host())
+    except DisallowedHost:
+        return False
+    return validate_host(host, settings.ADMIN_HOSTS)
+
+
+class AdminOnItsHosts:
+    """Under any other name the site has readers' pages only: /admin/ is like any unknown page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if _is_staff_path(request) and not _is_admin_host(request):
+            request.urlconf = READERS_URLCONF
+        return self.get_response(request)
 
 
 class LanguageFromPath:
     """Readers' pages: the path's first segment, else the default; nothing is negotiated.
 
-    The staff's pages follow the browser, since their paths name no language.
+    The staff's pages name no language in their paths. They speak the one that was picked in
+    the admin (a cookie that is sent to the admin only), else the browser's.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        staff = request.path.startswith(STAFF_PATH)
+        staff = is_staff_page(request)
         language = translation.get_language_from_request(request) if staff else of_path(request)
         with translation.override(language):
             request.LANGUAGE_CODE = language

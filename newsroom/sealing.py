@@ -136,6 +136,11 @@ def intake_key_is_ours(keys: WorkerKeys) -> bool:
     return given in keys.intake_public_keys()
 
 
+def site_key(purpose: str) -> bytes:
+    """A key of 32 bytes out of SECRET_KEY, for what this site alone may know again."""
+    return _derive(settings.SECRET_KEY.encode(), purpose)
+
+
 @lru_cache(maxsize=4)
 def _load_worker_keys(path: Path) -> WorkerKeys:
     secrets: dict[int, bytes] = {}

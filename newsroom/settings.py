@@ -7,10 +7,13 @@ errors.
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html
@@ -35,6 +38,8 @@ SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "ht
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
+# The admin answers under these only; under any other name there is no such page.
+ADMIN_HOSTS = env.hosts("ADMIN_HOSTS", [str(urlsplit(SITE_URL).hostname)] if PRODUCTION else ["*"])
 
 # --- Keys ----------------------------------------------------------------------------
 
@@ -64,6 +69,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "ckeditor",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "staff",
     "articles",
     "newsletter",
 ]
@@ -74,12 +83,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "newsroom.middleware.AdminOnItsHosts",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "staff.middleware.SecondFactorFirst",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -93,6 +105,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "staff.looks.of_the_admin",
             ],
         },
     },
@@ -150,6 +163,13 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_DIR / "control"),
         "polling_interval": 0.05,
     }
+    # All processes have to count a client's attempts together.
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+        }
+    }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # What a killed worker had fetched is handed out again soon. A task that comes twice
@@ -170,6 +190,7 @@ else:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": CELERY_BROKER_URL,
             "KEY_PREFIX": "cache",
+            "OPTIONS": {"socket_connect_timeout": 5, "socket_timeout": 10},
         }
     }
 CELERY_TASK_IGNORE_RESULT = True
@@ -236,7 +257,8 @@ LANGUAGE_CODE = "en"
 NEAREST_LANGUAGES = {"be": ["ru"], "ru": ["be"]}
 # CLDR locales where a language's plain one is not what the newsroom wants: day before month.
 FORMAT_LOCALES = {"en": "en-GB"}
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Our own strings first, then what we say in place of the packages; see docs/languages.md.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 FORMAT_MODULE_PATH = ["newsroom.formats"]
 USE_I18N = True
 USE_TZ = True
@@ -271,7 +293,66 @@ STORAGES = {
 
 # --- Doors and headers ---------------------------------------------------------------
 
+# Off in the demo of `make run`, so that a newcomer gets in.
+REQUIRE_SECOND_FACTOR = env.flag("REQUIRE_SECOND_FACTOR", True)
+if PRODUCTION and not REQUIRE_SECOND_FACTOR:
+    raise ImproperlyConfigured(
+        "REQUIRE_SECOND_FACTOR is off in production. Unset it: who may publish or send needs one."
+    )
+# Who may do no more than this, write and look, gets by with a password. See docs/staff.md.
+WITHOUT_SECOND_FACTOR = frozenset(
+    {
+        "articles.add_article",
+        "articles.change_article",
+        "articles.delete_article",
+        "articles.view_article",
+        "articles.view_author",
+        "articles.view_digest",
+        "articles.view_masthead",
+        "articles.view_topic",
+        "newsletter.view_edition",
+        "newsletter.view_mailing",
+    }
+)
+AUTHENTICATION_BACKENDS = ["staff.backends.StaffBackend"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin/"
+SESSION_ENGINE = "staff.sessions"
+ACCOUNT_ADAPTER = "staff.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_FORMS = {
+    "login": "staff.forms.LoginForm",
+    "reauthenticate": "staff.forms.PasswordAgainForm",
+    "change_password": "staff.forms.ChangePasswordForm",
+}
+# Amount, time, and per what: `ip` is the client's daily hash, `key` what the adapter makes it.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "login_of_account": "60/h/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+}
+MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = str(urlsplit(SITE_URL).hostname)
+# Addresses of staff are not verified, for no mail goes to them.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "staff.forms.CodeForm",
+    "reauthenticate": "staff.forms.CodeAgainForm",
+    "activate_totp": "staff.forms.ActivateAppForm",
+    "add_webauthn": "staff.forms.AddKeyForm",
+    "authenticate_webauthn": "staff.forms.KeyForm",
+    "reauthenticate_webauthn": "staff.forms.KeyAgainForm",
+}
+# How many proxies of ours stand before the site, each adding to X-Forwarded-For. Behind one
+# that is not counted all staff are one client, whom any stranger can lock out.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number(
+    "TRUSTED_PROXIES", 1 if PRODUCTION else 0, least=0, most=9
+)
 # The policies of content and of referrers are in newsroom/headers.py.
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -283,7 +364,11 @@ if PRODUCTION:
     # A browser takes such a name over TLS only, so that nobody on the way can plant one.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
 if PRODUCTION:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -349,6 +434,7 @@ UNFOLD = {
     "SITE_SYMBOL": "newspaper",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
+    "SHOW_LANGUAGES": True,
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
     ],
@@ -356,4 +442,11 @@ UNFOLD = {
     "SCRIPTS": [lambda request: static("admin.js")],
     # Unfold would write its colours into each page, inline; ours are in admin.css.
     "COLORS": lambda request: {},
+    "ENVIRONMENT": "staff.looks.warning",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+            {"title": _("Change password"), "link": reverse_lazy("account_change_password")},
+        ]
+    },
 }

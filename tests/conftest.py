@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
@@ -65,6 +66,11 @@ def relay(tmp_path: Path, settings: Settings) -> Iterator[Catcher]:
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", catcher.smtp_port
         Moody.moods.clear()
         yield catcher
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A fresh clone has no folder yet for the tests' SQLite file."""
+    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,7 +6,10 @@ import datetime as dt
 import itertools
 from typing import Any
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 
 from articles import publishing
 from articles.gathering import gather
@@ -17,7 +20,10 @@ from newsletter import subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
 from newsroom import sealing
 from newsroom.weeks import Week
+from staff.second_factor import needs_second_factor
 
+PASSWORD = "pass"
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 WEEK = Week.parse("2026-11-16")
 MONDAY_MORNING = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 """The hour after WEEK at which an edition of 9:00 in Vilnius is due."""
@@ -29,15 +35,24 @@ WORDS = {
 _numbers = itertools.count(1)
 
 
-def make_user(*, username: str = "editor", **fields: Any) -> Any:
-    """A superuser unless said otherwise; one of each name."""
+def make_user(*, username: str = "editor", enrolled: bool = True, **fields: Any) -> Any:
+    """A superuser unless said otherwise; one of each name, with the second factor they need."""
     users = get_user_model().objects
     known = users.filter(username=username).first()
     if known is not None:
         return known
-    return users.create_user(
-        username, password="pass", **{"is_staff": True, "is_superuser": True, **fields}
+    user = users.create_user(
+        username, password=PASSWORD, **{"is_staff": True, "is_superuser": True, **fields}
     )
+    if enrolled and needs_second_factor(user):
+        enrol(user)
+    return user
+
+
+def enrol(user: User) -> None:
+    """Gives an authenticator app and recovery codes to a user, as the enrolment does."""
+    TOTP.activate(user, TOTP_SECRET)
+    RecoveryCodes.activate(user)
 
 
 def make_topic(*, code: str = "elite", position: int = 1) -> Topic:

@@ -143,6 +143,7 @@ class House:
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.temporary),
             "LANG": "C.UTF-8",
+            "DJANGO_SETTINGS_MODULE": "newsroom.settings",
             "VAR_DIR": str(self.var_dir),
             "PORT": str(self.port),
             "WORKER_KEY_FILE": str(self.keys_dir / "worker.key"),

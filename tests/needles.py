@@ -136,17 +136,21 @@ def files_below(*roots: Path) -> Iterator[Straw]:
             for name in names:
                 path = Path(folder, name)
                 if path.is_file():
-                    yield Straw(str(path), str(path).encode() + b"\n" + path.read_bytes())
+                    yield Straw(str(path), path.read_bytes())
 
 
 def search(haystack: Iterable[Straw], needles: Iterable[Needle]) -> list[tuple[str, str]]:
     """Where something was found, and what; empty for a disk that tells nothing."""
-    wanted = {(needle.content, needle.folded): needle for needle in needles}.values()
-    found = []
+    wanted = list({(needle.content, needle.folded): needle for needle in needles}.values())
+    # A new database server is mostly copies of the same files.
+    places: dict[bytes, list[str]] = {}
     for straw in haystack:
-        content = EMPTINESS.sub(b"\0" * 64, straw.content)
+        places.setdefault(straw.where.encode(), []).append(straw.where)
+        places.setdefault(EMPTINESS.sub(b"\0" * 64, straw.content), []).append(straw.where)
+    found = []
+    for content, where in places.items():
         folded = _fold(content)
         for needle in wanted:
             if needle.content in (folded if needle.folded else content):
-                found.append((straw.where, needle.what))
+                found += [(place, needle.what) for place in where]
     return found

@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
@@ -87,6 +88,18 @@ def demo(tmp_path: Path, port: int) -> Iterator[Demo]:
         demo.stop()
 
 
+def desk_of(port: int, name: str, password: str) -> str:
+    """What a newcomer sees who logs in as the guide says."""
+    browser = build_opener(HTTPCookieProcessor())
+    with browser.open(f"http://127.0.0.1:{port}/admin/") as answer:
+        page, address = answer.read().decode(), answer.url
+    token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0]
+    typed = {"csrfmiddlewaretoken": token, "login": name, "password": password}
+    with browser.open(address, data=urlencode(typed).encode()) as answer:
+        assert answer.url == f"http://127.0.0.1:{port}/admin/"
+        return str(answer.read().decode())
+
+
 def counted(var_dir: Path, query: str) -> int:
     connection = sqlite3.connect(var_dir / "newsroom.sqlite3")
     try:
@@ -104,6 +117,9 @@ def test_a_newcomer_sees_the_week_sent_and_ctrl_c_ends_everything(
     for page in ("", "en/", "be/", "ru/", "admin/login/"):
         with urlopen(f"http://127.0.0.1:{port}/{page}") as answer:
             assert answer.status == 200
+    assert "a password is enough in this demo" in said
+    name, password = re.findall(r"log in as (\S+) with (\S+)", said)[0]
+    assert "No second factor" in desk_of(port, name, password)
     with urlopen(f"http://127.0.0.1:{port + 1}/") as answer:
         assert "example.org" in answer.read().decode()
     children = demo.children()

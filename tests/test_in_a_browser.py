@@ -105,7 +105,15 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
 def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:
     a_whole_site()
     opened = pages_of_each_kind(editor, "/admin/")
-    for kind in ("article/add/", "author/", "digest/", "mailing/", "user/", "password_change/"):
+    for kind in (
+        "article/add/",
+        "author/",
+        "digest/",
+        "mailing/",
+        "user/",
+        "account/password/",
+        "factor/",
+    ):
         assert any(kind in path for path in opened), opened
     assert editor.refused == []
     assert editor.errors == []

@@ -21,7 +21,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from newsroom.mailcatcher.letters import Letter
 from newsroom.weeks import Week
 from tests.houses import Embedded, House, Servers, house
-from tests.needles import Needle, of_address, of_ip, of_text, of_token, search
+from tests.needles import of_address, of_ip, of_text, of_token, search
 from tests.newsletter.relays import Moody, hang_up, once
 from tests.services import Missing, running_postgresql, running_redis, skip_or_fail, wait_for
 
@@ -40,7 +40,19 @@ IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
 SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
 TOKEN = re.compile(r"[a-z2-7]{45}")
 LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect to")
-DEMO_READERS = 12
+OPENING = """
+import datetime as dt, django
+django.setup()
+from django.core.management import call_command
+from articles.gathering import gather
+from newsroom.weeks import Week
+from tests.factories import make_article, make_edition
+call_command("migrate", verbosity=0)
+week = Week.last_full(dt.datetime.now(dt.UTC).date())
+make_edition()
+make_article(week=week)
+gather(week)
+"""
 
 
 @pytest.fixture
@@ -80,8 +92,8 @@ def test_a_seized_machine_shows_no_reader(
     confirm(built, relay)
     send_the_week(built, relay)
     tokens = {token for letter in relay.letters for token in tokens_of(letter)}
-    # A confirmation's, and of each digest its link, its Message-ID and its return path.
-    assert len(tokens) >= len(CONFIRMING) + 3 * DEMO_READERS
+    # Of each confirmation its link; of both digests that were taken link, Message-ID, return path.
+    assert len(tokens) == len(CONFIRMING) + 2 * 3
     needles += [needle for token in tokens for needle in of_token(token)]
     erased = leave(built, relay)
     fail_everywhere(built, relay)
@@ -89,18 +101,12 @@ def test_a_seized_machine_shows_no_reader(
     assert search(built.seize(), needles) == []
     if isinstance(built.stores, Embedded):
         check_erased_is_overwritten(built, erased)
-    check_the_search_reaches_everything(built, needles)
+    check_the_search_reaches_everything(built)
 
 
 def open_the_newsroom(built: House) -> None:
-    """With the demo's articles, editions and readers, but nothing sent yet."""
-    built.manage("migrate", "-v0")
-    built.manage(
-        *("createsuperuser", "--noinput", "--username", "editor", "--email", "e@desk.example"),
-        DJANGO_SUPERUSER_PASSWORD="a long enough one",
-    )
-    built.manage("load_demo")
-    built.manage("load_demo_list")
+    """With an edition and last week's digest, and nobody on the list."""
+    built.python(OPENING)
     built.start("web")
     built.start("beat")
 
@@ -168,7 +174,7 @@ def confirm(built: House, relay: Catcher) -> None:
         path = link_in(letter_to(relay, address), "confirm")
         for method, asked in (("GET", path), ("POST", path), ("GET", f"{path}x/"), ("GET", path)):
             reader(built, address, method, f"{asked}?email={ascii_form(address)}")
-    assert count(built, "newsletter_subscriber", "active") == len(CONFIRMING) + DEMO_READERS
+    assert count(built, "newsletter_subscriber", "active") == len(CONFIRMING)
 
 
 def send_the_week(built: House, relay: Catcher) -> None:
@@ -182,10 +188,9 @@ def send_the_week(built: House, relay: Catcher) -> None:
     week = str(Week.last_full(dt.datetime.now(dt.UTC).date()))
     for line in built.manage("digest", "approve", week).splitlines():
         built.manage("mailing", "launch", line.partition(":")[0])
-    sent = DEMO_READERS + 1
 
     def settled() -> bool:
-        wanted = {"sent": sent, "failed": 1, "uncertain": 1, "retry": 1}
+        wanted = {"sent": 1, "failed": 1, "uncertain": 1, "retry": 1}
         if all(count(built, "newsletter_delivery", name) == n for name, n in wanted.items()):
             return True
         built.manage("tick")
@@ -222,17 +227,20 @@ def fail_everywhere(built: House, relay: Catcher) -> None:
     query = f"?email={UNLUCKY}"
     rename = "ALTER TABLE {} RENAME TO {}"
     built.stores.query(rename.format("newsletter_signup", "away"))
-    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) == 500
+    # To SQLite a missing table is an operational fault, as a full disk is; to PostgreSQL not.
+    failing = {500, 503}
+    assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) in failing
     built.stores.query(rename.format("away", "newsletter_signup"))
     built.stores.query(rename.format("newsletter_subscriber", "away"))
-    assert reader(built, UNLUCKY, "GET", path + query) == 500
-    assert reader(built, UNLUCKY, "POST", path + query) == 500
+    assert reader(built, UNLUCKY, "GET", path + query) in failing
+    assert reader(built, UNLUCKY, "POST", path + query) in failing
     # The worker opens the address before it misses the table.
     assert reader(built, UNLUCKY, "POST", "/en/subscribe/", form=form) == 302
     wait_for(lambda: "raised unexpected" in built.log("worker"), "the worker's exception", 60)
     built.stores.query(rename.format("away", "newsletter_subscriber"))
-    assert "Internal Server Error: /en/letter/[token]" in built.log("web")
-    assert "Internal Server Error: /en/subscribe/" in built.log("web")
+    for path in (r"/en/letter/\[token\]", "/en/subscribe/"):
+        failed = rf"(Internal Server Error|Service Unavailable): {path}"
+        assert re.search(failed, built.log("web"))
 
     built.stores.break_broker()
     assert reader(built, UNLUCKY, "POST", f"/en/subscribe/{query}", form=form) == 302
@@ -253,9 +261,9 @@ def check_erased_is_overwritten(built: House, seal: bytes) -> None:
     assert not any(seal in straw.content for straw in built.seize())
 
 
-def check_the_search_reaches_everything(built: House, needles: list[Needle]) -> None:
+def check_the_search_reaches_everything(built: House) -> None:
     """A newsroom that were careless in each place would be caught in each."""
-    careless = ascii_form(GONE)
+    careless, caught = ascii_form(GONE), of_address(GONE) + of_ip(IPV4)
     with (built.log_dir / "web.log").open("a") as log:
         log.write(f"Signed up: {careless}\n")
     (built.temporary / "upload").write_text(f"email\n{careless}\n")
@@ -264,7 +272,7 @@ def check_the_search_reaches_everything(built: House, needles: list[Needle]) -> 
     built.stores.query("CREATE TABLE careless (address text)")
     built.stores.query(f"INSERT INTO careless VALUES ('{careless}')")
     built.python(f"from newsroom.celery import app; app.send_task('careless', ['{careless}'])")
-    found = {where for where, _what in search(built.seize(), needles)}
+    found = {where for where, _what in search(built.seize(), caught)}
     database = ".sqlite3" if isinstance(built.stores, Embedded) else "/data/base/"
     for place in (
         "web.log",

@@ -3,14 +3,11 @@
 from articles.admin.articles import ArticleAdmin
 from articles.admin.digests import DigestAdmin
 from articles.admin.masthead import AuthorAdmin, MastheadAdmin, TopicAdmin
-from articles.admin.users import GroupAdmin, UserAdmin
 
 __all__ = [
     "ArticleAdmin",
     "AuthorAdmin",
     "DigestAdmin",
-    "GroupAdmin",
     "MastheadAdmin",
     "TopicAdmin",
-    "UserAdmin",
 ]

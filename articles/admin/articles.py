@@ -195,7 +195,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
 
     @admin.display(description=_("week"), ordering="week")
     def week_label(self, article: Article) -> str:
-        return article.week.label(languages.default()) if article.week else "–"
+        return article.week.label(languages.current()) if article.week else "–"
 
     @admin.display(description=_("languages"))
     def states(self, article: Article) -> SafeString:

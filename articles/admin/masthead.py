@@ -8,14 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from modeltranslation.admin import TranslationAdmin
-from unfold.admin import ModelAdmin
 
 from articles.admin.languages import language_tabs
 from articles.models import Author, Masthead, Topic
+from staff.desk import DeskAdmin
 
 
 @admin.register(Masthead)
-class MastheadAdmin(ModelAdmin, TranslationAdmin):
+class MastheadAdmin(DeskAdmin, TranslationAdmin):
     """One row, so its list is its form."""
 
     fieldsets = language_tabs("name", "tagline", "digest_title")
@@ -39,7 +39,7 @@ class MastheadAdmin(ModelAdmin, TranslationAdmin):
 
 
 @admin.register(Topic)
-class TopicAdmin(ModelAdmin, TranslationAdmin):
+class TopicAdmin(DeskAdmin, TranslationAdmin):
     """The few standing subjects."""
 
     list_display = ("name", "code", "position")
@@ -47,7 +47,7 @@ class TopicAdmin(ModelAdmin, TranslationAdmin):
 
 
 @admin.register(Author)
-class AuthorAdmin(ModelAdmin, TranslationAdmin):
+class AuthorAdmin(DeskAdmin, TranslationAdmin):
     """Bylines, possibly pseudonyms; never log-ins."""
 
     list_display = ("name", "code")

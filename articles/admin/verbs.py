@@ -11,7 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from unfold.admin import ModelAdmin
+
+from staff.desk import DeskAdmin
 
 Act = Callable[[HttpRequest, Any], str]
 """Does it and returns what to tell; raises one of the verb's own exceptions to say why not."""
@@ -35,8 +36,8 @@ class Verb:
     """Verbs of one group stand together behind one word, and share their question."""
 
 
-class VerbsAdmin(ModelAdmin):
-    """Unfold's ModelAdmin with a row's verbs above its form."""
+class VerbsAdmin(DeskAdmin):
+    """A row's verbs above its form."""
 
     verbs: tuple[Verb, ...] = ()
     change_form_outer_before_template = "admin/articles/verbs.html"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
@@ -148,7 +147,7 @@ class Article(models.Model):
 
     def get_absolute_url(self) -> str:
         """The page in the language of the moment, or in one that there is."""
-        return self.path_in(get_language() or languages.default())
+        return self.path_in(languages.current())
 
     def path_in(self, language: str) -> str:
         """`/be/307/slug/`, the slug being that language's title's."""
@@ -177,7 +176,7 @@ class Article(models.Model):
 
     def any_text(self) -> ArticleText:
         """A text to name the article by: in the language of the moment if there is one."""
-        here = self.text_in(get_language() or languages.default())
+        here = self.text_in(languages.current())
         return here if here.title else next(iter(self.texts()), here)
 
     @property

@@ -7,7 +7,6 @@ import datetime as dt
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField
@@ -52,10 +51,10 @@ class Digest(models.Model):
         permissions = [("approve_digest", _("Can approve and send"))]
 
     def __str__(self) -> str:
-        return str(self.week.label(get_language() or languages.default()))
+        return str(self.week.label(languages.current()))
 
     def get_absolute_url(self) -> str:
-        return reverse("week", args=[get_language() or languages.default(), self.week])
+        return reverse("week", args=[languages.current(), self.week])
 
     @property
     def is_approved(self) -> bool:

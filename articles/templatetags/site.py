@@ -9,7 +9,6 @@ from django import template
 from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
 
 from articles import pages
 from articles.models import Article, Masthead, Topic
@@ -21,7 +20,7 @@ register = template.Library()
 
 def here() -> str:
     """The language of the page."""
-    return get_language() or languages.default()
+    return languages.current()
 
 
 @register.simple_tag

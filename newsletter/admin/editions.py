@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
 from newsletter.models import Edition
+from staff.desk import DeskAdmin
 
 
 @admin.register(Edition)
-class EditionAdmin(ModelAdmin):
+class EditionAdmin(DeskAdmin):
     """What subscribers may choose, and when it goes."""
 
     list_display = ("name", "code", "weekday", "hour", "time_zone", "sender_address")

@@ -94,6 +94,8 @@ class Migration(migrations.Migration):
                 ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contents', to='newsletter.mailing')),
             ],
             options={
+                'verbose_name': 'article in a letter',
+                'verbose_name_plural': 'articles in letters',
                 'ordering': ['position'],
             },
         ),

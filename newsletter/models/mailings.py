@@ -111,7 +111,7 @@ class Mailing(models.Model):
         indexes = [models.Index(fields=["status", "due_at"])]
 
     def __str__(self) -> str:
-        return f"{self.digest.week.label(languages.default())}, {self.edition}"
+        return f"{self.digest.week.label(languages.current())}, {self.edition}"
 
     def _move(
         self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
@@ -179,6 +179,7 @@ class MailingContent(models.Model):
     position = models.PositiveSmallIntegerField(_("position"))
 
     class Meta:
+        verbose_name, verbose_name_plural = _("article in a letter"), _("articles in letters")
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(

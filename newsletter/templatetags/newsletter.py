@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.utils.translation import get_language
 
 from newsletter.forms import SignUpForm
 from newsletter.rendering import paragraphs, wrap
@@ -17,7 +16,7 @@ register = template.Library()
 @register.inclusion_tag("newsletter/sign_up_box.html")
 def sign_up_box() -> dict[str, Any]:
     """An empty form in the language of the page."""
-    language = get_language() or languages.default()
+    language = languages.current()
     return {"form": SignUpForm(language=language), "language": language}
 
 

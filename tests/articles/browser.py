@@ -11,6 +11,8 @@ from django.urls import reverse
 
 from articles.models import Article
 from newsroom import languages
+from staff.second_factor import needs_second_factor
+from tests.factories import enrol
 
 PUBLISHING = "articles.publish_article"
 LIST, ADD = "/admin/articles/article/", "/admin/articles/article/add/"
@@ -21,6 +23,8 @@ def an_analyst(*, may: tuple[str, ...] = ("add_article", "change_article")) -> C
     user = User.objects.create_user("analyst", password="pass", is_staff=True)
     names = (*may, "view_article", "view_author", "view_topic")
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    if needs_second_factor(user):
+        enrol(user)
     client = Client()
     client.force_login(user)
     return client

@@ -27,7 +27,13 @@ from newsletter.sending.lanes import run_lane
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
-from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
+from tests.factories import (
+    MONDAY_MORNING,
+    make_edition,
+    make_mailing,
+    make_subscriber,
+    make_user,
+)
 from tests.newsletter.relays import Moody, after, hang_up, once, to
 
 pytestmark = pytest.mark.django_db
@@ -244,6 +250,25 @@ def test_cancelling_excludes_what_has_not_gone_and_frees_the_edition(relay: Catc
     assert (counts.excluded, counts.audience) == (2, 2)
     run_lane(mailing.pk, 0, clock)
     assert relay.letters == []
+
+
+def test_the_rest_of_a_cancelled_mailing_gets_the_digest_anew_and_nobody_gets_two(
+    relay: Catcher,
+) -> None:
+    """What an editor does after a withdrawal: the letters not handed over are made again."""
+    mailing = launched(3)
+    Moody.moods["MAIL"] = after(1, "550 5.7.1 we do not know you")
+    assert send(mailing).status == MailingStatus.PAUSED
+    assert len(relay.letters) == 1
+    Moody.moods.clear()
+    mailings.cancel(mailing, NOW)
+    mailings.reopen(mailing.digest, NOW)
+    [anew] = mailings.approve(mailing.digest, make_user(), NOW)
+    assert mailings.launch(anew, NOW) == 2
+    send(anew)
+    assert anew.status == MailingStatus.SENT
+    recipients = [letter.recipients for letter in relay.letters]
+    assert len(recipients) == len(set(recipients)) == 3
 
 
 def test_a_second_lane_on_the_same_slot_does_nothing(relay: Catcher) -> None:

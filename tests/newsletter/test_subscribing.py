@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from unittest import mock
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from pytest_django.fixtures import Settings
 
-from newsletter import subscribing
+from newsletter import messages, subscribing
 from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
@@ -121,6 +123,29 @@ def test_an_old_confirmation_does_nothing_after_a_new_sign_up(edition: Edition) 
     with pytest.raises(StaleLink):
         subscribing.confirm(old, NOW + dt.timedelta(days=2))
     assert subscribing.confirm(confirm_token(), NOW + dt.timedelta(days=2))
+
+
+def test_a_sign_up_pressed_twice_while_its_mail_leaves_keeps_the_mails_link_good(
+    edition: Edition, relay: Catcher
+) -> None:
+    first, second = (subscribing.sign_up(READER, edition, "be", NOW) for _ in range(2))
+    SignUp.objects.filter(pk=second.pk).update(arrived_at=NOW + dt.timedelta(seconds=3))
+    reader = subscribing.process_sign_up(first.pk, NOW)
+    assert reader is not None
+    answered = messages.confirmation
+
+    def pressed_again(subscriber: Subscriber, address: str) -> EmailMultiAlternatives:
+        letter = answered(subscriber, address)
+        subscribing.process_sign_up(second.pk, NOW)
+        return letter
+
+    with mock.patch.object(messages, "confirmation", pressed_again):
+        assert subscribing.send_confirmation(reader, NOW)
+    assert not subscribing.send_confirmation(reader, NOW + subscribing.CONFIRMATION_LEASE)
+    [letter] = relay.letters
+    found = re.search(r"/be/confirm/([a-z2-7]+)/", letter.contents.text)
+    assert found
+    assert subscribing.confirm(found.group(1), NOW).status == SubscriberStatus.ACTIVE
 
 
 def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(

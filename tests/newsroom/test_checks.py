@@ -32,6 +32,7 @@ def production(settings: Settings, tmp_path: Path) -> Settings:
     settings.PRODUCTION = True
     settings.SITE_URL = "https://news.example.org"
     settings.ALLOWED_HOSTS = ["*"]
+    settings.ADMIN_HOSTS = ["news.example.org"]
     settings.BOUNCE_DOMAIN = "bounces.example.org"
     settings.RELAY = Relay.parse("smtps://relay.example.org")
     settings.KEYS_DIR = tmp_path
@@ -52,6 +53,11 @@ def test_a_right_production_passes_every_check(tmp_path: Path, process: object) 
         ({"SITE_URL": "http://news.example.org"}, "newsroom.E001"),
         ({"SITE_URL": "https://localhost"}, "newsroom.E002"),
         ({"ALLOWED_HOSTS": "other.example.org"}, "newsroom.E003"),
+        ({"ADMIN_HOSTS": "*"}, "newsroom.E004"),
+        (
+            {"ADMIN_HOSTS": "desk.example.org", "ALLOWED_HOSTS": "news.example.org"},
+            "newsroom.E005",
+        ),
         ({"BOUNCE_DOMAIN": ""}, "newsroom.E010"),
         ({"RELAY_URL": "smtp://relay.example.org"}, "newsroom.E011"),
         ({"INTAKE_KEY_FILE": "/nonexistent/intake.pub"}, "newsroom.E020"),
@@ -107,6 +113,23 @@ def test_the_site_answers_under_its_own_name(
 ) -> None:
     production.ALLOWED_HOSTS = allowed
     assert ids(house.site_address()) == ([] if fits else ["newsroom.E003"])
+
+
+@pytest.mark.parametrize(
+    ("hosts", "allowed", "expected"),
+    [
+        (["desk.example.org"], ["*"], []),
+        (["desk.example.org", ".desk.example.org"], [".example.org"], []),
+        (["desk.example.org"], ["news.example.org"], ["newsroom.E005"]),
+        (["*"], ["*"], ["newsroom.E004"]),
+        (["desk.example.org", "*"], ["*"], ["newsroom.E004"]),
+    ],
+)
+def test_the_admin_answers_under_names_of_its_own(
+    production: Settings, hosts: list[str], allowed: list[str], expected: list[str]
+) -> None:
+    production.ADMIN_HOSTS, production.ALLOWED_HOSTS = hosts, allowed
+    assert ids(house.admin_hosts()) == expected
 
 
 @pytest.mark.parametrize(

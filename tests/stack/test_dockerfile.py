@@ -35,9 +35,15 @@ def test_what_is_copied_is_there_and_not_ignored(path: str) -> None:
 def test_everything_that_runs_is_copied() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     ours = project["tool"]["importlinter"]["root_packages"]
-    assert {*ours, "manage.py", "requirements.txt", "templates", "static", "locale"} == set(
-        copied()
-    )
+    assert {
+        *ours,
+        "manage.py",
+        "gunicorn.conf.py",
+        "requirements.txt",
+        "templates",
+        "static",
+        "locale",
+    } == set(copied())
 
 
 @pytest.mark.parametrize("path", ["var", "var/keys/worker.key", ".env", "try.env", ".git", ".venv"])
@@ -67,15 +73,17 @@ def test_the_tests_run_on_the_images_python() -> None:
 
 
 def test_the_lock_file_is_installed_with_hashes_and_nothing_is_built() -> None:
-    [install] = [line for line in instructions("RUN") if "pip install" in line]
+    [install] = [line for line in instructions("RUN") if line.startswith("pip ")]
     assert "--require-hashes" in install
     assert "--only-binary :all:" in install
 
 
 def test_the_steps_of_the_build_work(image: Path) -> None:
     assert json.loads((image / "staticfiles" / "staticfiles.json").read_text())["paths"]["site.css"]
-    assert (image / "locale" / "be" / "LC_MESSAGES" / "django.mo").exists()
-    assert list((image / "newsroom" / "__pycache__").glob("settings.*.pyc"))
+    for catalogue in (image / "locale").rglob("*.po"):
+        assert catalogue.with_suffix(".mo").exists(), catalogue
+    for module in (path for path in copied() if (image / path / "__init__.py").exists()):
+        assert list((image / module / "__pycache__").glob("__init__.*.pyc")), module
 
 
 def test_the_image_is_well_by_the_same_question_as_web_in_compose() -> None:

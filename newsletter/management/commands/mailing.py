@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from newsletter import mailing as mailings
-from newsletter.models import Mailing, MailingStuck
+from newsletter.models import Mailing, MailingStatus, MailingStuck
 from newsletter.tasks import enqueue_lanes
 
 NEWEST = 20
@@ -61,8 +61,11 @@ class Command(BaseCommand):
 
     def line(self, mailing: Mailing) -> None:
         counts = mailings.ledger(mailing)
+        status = str(mailing.get_status_display())
+        if mailing.status == MailingStatus.PAUSED and mailing.pause_reason:
+            status += f" ({mailing.pause_reason})"
         self.stdout.write(
-            f"{mailing.pk}: {mailing}, {mailing.get_status_display()}; audience "
+            f"{mailing.pk}: {mailing}, {status}; audience "
             f"{counts.audience}, sent {counts.sent}, failed {counts.failed}, excluded "
             f"{counts.excluded}, uncertain {counts.uncertain}, to send {counts.still_to_send}"
         )

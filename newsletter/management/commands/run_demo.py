@@ -108,6 +108,7 @@ class Command(BaseCommand):
             "PORT": str(self.site),
             "SITE_URL": f"http://127.0.0.1:{self.site}",
             "RELAY_URL": f"smtp://127.0.0.1:{self.smtp}",
+            "REQUIRE_SECOND_FACTOR": "0",
         }
 
     def send_last_week(self, processes: list[Process]) -> str:
@@ -137,6 +138,8 @@ class Command(BaseCommand):
 
 The site             {site}/en/  {site}/be/  {site}/ru/
 The admin            {site}/admin/  log in as {STAFF} with {password}
+                     (a password is enough in this demo; elsewhere who publishes needs
+                     a second factor: docs/staff.md)
 The caught letters   http://127.0.0.1:{self.letters}/
 
 Ready after {time.monotonic() - self.started:.0f} seconds. Ctrl-C stops everything."""

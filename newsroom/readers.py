@@ -1,0 +1,13 @@
+"""The readers' addresses alone: all there is under a name that is not one of ADMIN_HOSTS."""
+
+from django.urls import include, path
+
+# First, because it registers the kinds of segment that the others use.
+readers = include("articles.urls")
+handler404 = "articles.views.page_not_found"
+handler500 = "newsroom.failing.server_error"
+
+urlpatterns = [
+    path("<language:language>/", include("newsletter.urls")),
+    path("", readers),
+]

@@ -1,0 +1,140 @@
+"""Where django-allauth asks what our rules are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from allauth.account import app_settings
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import ratelimit
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from newsroom.sealing import SealBroken, site_key
+from staff import second_factor
+from staff.clients import client_hash
+from staff.seals import seal, unseal
+
+SEALED_FACTOR = "second factor"
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Log-in and password. Nobody signs up, and no mail is sent."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "enter_current_password": _("This is not your present password."),
+        "incorrect_code": _("This code is not right. Each code works once."),
+        "incorrect_password": _("This is not your password."),
+        "rate_limited": _("Too many attempts. Try again in a few minutes."),
+        "too_many_login_attempts": _("Too many attempts. Try again in a few minutes."),
+        "username_password_mismatch": _("User name and password do not fit together."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+    def is_safe_url(self, url: str) -> bool:
+        """Only paths of our own, whatever names the site has."""
+        return bool(url_has_allowed_host_and_scheme(url, allowed_hosts=None))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Not the address itself, so that none reaches a store."""
+        try:
+            address = super().get_client_ip(request)
+        except PermissionDenied:  # behind a Unix socket there is none
+            address = ""
+        return client_hash(address, timezone.now().date())
+
+    def get_login_stages(self) -> list[str]:
+        """After the password nothing but the second factor."""
+        return ["allauth.mfa.stages.AuthenticateStage"]
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("mfa_index")
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not from somebody who has just logged in, such as a newcomer who enrols."""
+        required: bool = super().is_reauthentication_required(app=app, **kwargs)
+        return required and not _has_just_logged_in(self.request)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Beside the tight limits for one client a wide one for the account as a whole."""
+        super().pre_authenticate(request, **credentials)
+        name = credentials.get("username", "").lower()
+        if not ratelimit.consume(request, action="login_of_account", key=name):
+            raise self.validation_error("too_many_login_attempts")
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Client and account: a stranger's attempts do not lock out the account's owner.
+
+        allauth's own has the Host header in it, which an attacker may change at will.
+        """
+        return f"{self.get_client_ip(request)}:{credentials.get('username', '').lower()}"
+
+
+def _has_just_logged_in(request: HttpRequest) -> bool:
+    records = get_authentication_records(request, request.user)
+    age = time.time() - max((record["at"] for record in records), default=0.0)
+    return bool(age < app_settings.REAUTHENTICATION_TIMEOUT)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Authenticator apps, security keys and recovery codes."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "cannot_delete_authenticator": _(
+            "This is your only second factor, and you need one. Add another one first."
+        ),
+        "cannot_generate_recovery_codes": _("Recovery codes need a second factor first."),
+        "incorrect_code": _("This code is not right. Each code works once."),
+        "sealed": _(
+            "Your second factor cannot be read, since the site's secret key has changed. Ask an "
+            "administrator to reset it."
+        ),
+    }
+
+    def encrypt(self, text: str) -> str:
+        return seal(text.encode(), site_key(SEALED_FACTOR), SEALED_FACTOR)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        try:
+            return unseal(encrypted_text, site_key(SEALED_FACTOR), SEALED_FACTOR).decode()
+        except SealBroken:
+            # Never an empty secret instead: anybody can reckon the codes of that one.
+            raise self.validation_error("sealed") from None
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        return second_factor.may_remove(authenticator)
+
+    def get_totp_label(self, user: AbstractBaseUser) -> str:
+        return user.get_username()
+
+    def build_totp_svg(self, url: str) -> str:
+        """To stand within a page, so without the head of an XML file."""
+        svg: str = super().build_totp_svg(url)
+        return svg[svg.index("<svg") :]
+
+    def generate_authenticator_name(self, user: AbstractBaseUser, type: Authenticator.Type) -> str:
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return gettext("Security key {number}").format(number=number)
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """The name that a key is bound to is the host's, which is one of ADMIN_HOSTS."""
+        return {**super().get_public_key_credential_rp_entity(), "name": self.get_totp_issuer()}
+
+    def get_public_key_credential_user_entity(self, user: AbstractBaseUser) -> dict[str, Any]:
+        name = user.get_username()
+        entity: dict[str, Any] = super().get_public_key_credential_user_entity(user)
+        return {**entity, "name": name, "display_name": name}

@@ -1,0 +1,35 @@
+"""Whom the limits count: never by an IP address, only by a hash of it that lasts a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from newsroom.sealing import site_key
+
+IPV6_PREFIX = 64
+"""Bits that a provider gives to one customer, who may change the rest at will."""
+
+
+def client_hash(address: str, day: dt.date) -> str:
+    """HMAC-SHA256 of a client's network and the day, in hex.
+
+    Keyed, since all IPv4 addresses are soon tried; daily, so that nobody is followed longer.
+    What is no IP address, such as a Unix socket's empty one, is one client.
+    """
+    counted = f"{day.isoformat()} {_network(address)}"
+    return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
+
+
+def _network(address: str) -> str:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ip_network((found, IPV6_PREFIX), strict=False))
+    return str(found)

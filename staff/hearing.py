@@ -1,0 +1,49 @@
+"""What ends sessions: heard wherever it happens, in the admin or on the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.core import context
+from allauth.mfa import signals as mfa
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
+from django.db.models.signals import post_save
+from django.http import HttpRequest
+from django.utils import timezone
+
+from staff.ending import end_sessions, sweep
+
+
+def connect() -> None:
+    """Starts to listen; once, when the app is ready."""
+    post_save.connect(user_saved, sender=User)
+    user_logged_in.connect(logged_in)
+    for signal in (mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset):
+        signal.connect(second_factor_changed)
+
+
+def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:
+    """A disabled account has no session; a new password leaves the one it was typed in."""
+    if created:
+        return
+    if not (instance.is_active and instance.is_staff):
+        end_sessions(instance)
+    # Django keeps the typed password here until after the save, and only if it is a new one.
+    elif getattr(instance, "_password", None) is not None:
+        end_sessions(instance, but=_session_of(context.request))
+
+
+def second_factor_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """Whoever was in by the old rules has to come in by the new ones."""
+    end_sessions(user, but=request.session)
+
+
+def logged_in(**_kwargs: Any) -> None:
+    """Somebody has to sweep, and a log-in is rare and writes anyway."""
+    sweep(timezone.now())
+
+
+def _session_of(request: HttpRequest | None) -> SessionBase | None:
+    return getattr(request, "session", None)

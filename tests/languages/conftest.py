@@ -1,0 +1,80 @@
+"""A small newsroom whose every text is Cyrillic, so that Latin words can only be interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+
+from articles.gathering import gather
+from articles.models import Article, Author, Correction, Digest, Masthead, Topic
+from newsletter import mailing as mailings
+from newsletter.models import Edition, Mailing, Subscriber
+from newsroom import languages
+from tests.factories import (
+    MONDAY_MORNING,
+    WEEK,
+    make_article,
+    make_edition,
+    make_subscriber,
+    make_user,
+)
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """One row of each kind, and what is in which state."""
+
+    published: Article
+    draft: Article
+    withdrawn: Article
+    digest: Digest
+    open_digest: Digest
+    mailing: Mailing
+    edition: Edition
+    reader: Subscriber
+
+
+@pytest.fixture
+def newsroom() -> Newsroom:
+    names = {f"name_{code}": "Эліта" for code in languages.codes()}
+    topic = Topic.objects.create(code="elite", position=1, **names)
+    Masthead.objects.create(
+        pk=Masthead.SINGLETON,
+        **{
+            f"{field}_{code}": "Погляд"
+            for code in languages.codes()
+            for field in ("name", "tagline", "digest_title")
+        },
+    )
+    author = Author.objects.create(code="zubr", **{f"name_{c}": "Зубр" for c in languages.codes()})
+    edition = make_edition(code="be-ru", name="Выпуск", sender_name="Рэдакцыя")
+    reader = make_subscriber(edition=edition)
+    published = make_article(
+        topic=topic, verdict="worsened", title="Бюджэт", written_in=("be", "ru")
+    )
+    published.authors.add(author)
+    for code in languages.codes():
+        Correction.objects.create(
+            article=published, language=code, corrected_at=MONDAY_MORNING, note="Лічба."
+        )
+    draft = make_article(topic=topic, week=WEEK.previous(), written_in=("be",), published_in=())
+    make_article(topic=topic, week=WEEK.previous(), published_in=("be", "ru"))
+    withdrawn = make_article(topic=topic, title="Памылка", written_in=("be", "ru"))
+    withdrawn.mark_withdrawn(MONDAY_MORNING)
+    digest = gather(WEEK)
+    [mailing] = mailings.approve(digest, make_user(), MONDAY_MORNING)
+    Group.objects.create(name="Аналітыкі").permissions.set(Permission.objects.all()[:3])
+    return Newsroom(
+        published, draft, withdrawn, digest, gather(WEEK.previous()), mailing, edition, reader
+    )  # fmt: skip
+
+
+@pytest.fixture
+def desk() -> Client:
+    """A superuser's browser."""
+    client = Client()
+    client.force_login(make_user())
+    return client

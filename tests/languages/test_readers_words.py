@@ -1,0 +1,88 @@
+"""No page and no letter shows an English word to whoever reads Belarusian or Russian."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes, policy
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from newsletter import subscribing
+from newsletter.models import SignUp
+from newsroom import languages, links
+from newsroom.links import Kind
+from tests.factories import MONDAY_MORNING
+from tests.languages.conftest import Newsroom
+from tests.languages.seeing import latin_on
+
+pytestmark = pytest.mark.django_db
+TRANSLATED = [code for code in languages.codes() if code != "en"]
+# The tests' own data, and the example of an address.
+ALLOWED = frozenset(["be", "ru", "name", "example", "org"])
+LINK = re.compile(r'href="(/[^"]*)"')
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_on_no_page(client: Client, newsroom: Newsroom, language: str) -> None:
+    token = links.make_token(Kind.LETTER, newsroom.reader.pk, newsroom.mailing.pk)
+    subscribe, letter = f"/{language}/subscribe/", f"/{language}/letter/{token}/"
+    pages = {
+        "home": client.get(f"/{language}/"),
+        "no such page": client.get(f"/{language}/none/"),
+        "withdrawn": client.get(newsroom.withdrawn.path_in(language)),
+        "empty form": client.post(subscribe, {}),
+        "no address": client.post(subscribe, {"email": "зубр", "edition": "be-ru"}),
+        "not a domain": client.post(subscribe, {"email": "a@b", "edition": "be-ru"}),
+        "no edition": client.post(subscribe, {"email": "a@example.org", "edition": "?"}),
+        "done": client.get(f"{subscribe}done/"),
+        "letter": client.get(letter),
+        "left": client.post(letter),
+        "broken": client.get(f"/{language}/letter/{token[:-3]}/"),
+        "broken confirmation": client.get(f"/{language}/confirm/nonsense/"),
+    }
+    waiting = LINK.findall(pages["home"].content.decode())
+    while waiting:
+        path = waiting.pop()
+        if path not in pages and path.startswith(f"/{language}/"):
+            pages[path] = client.get(path)
+            waiting += LINK.findall(pages[path].content.decode())
+    assert {newsroom.published.path_in(language), f"/{language}/weeks/", subscribe} <= pages.keys()
+    found = {
+        name: latin_on(page.content.decode(), language, ALLOWED) for name, page in pages.items()
+    }
+    assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_not_where_a_text_is_missing_in_the_language(client: Client, newsroom: Newsroom) -> None:
+    page = client.get(f"/ru/{newsroom.draft.pk}/")
+    assert page.status_code == 404
+    assert latin_on(page.content.decode(), "ru", ALLOWED) == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_not_while_somebody_signs_up(client: Client, newsroom: Newsroom, language: str) -> None:
+    client.post(f"/{language}/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
+    subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
+    assert subscriber is not None
+    subscribing.send_confirmation(subscriber, MONDAY_MORNING)
+    [letter] = mail.outbox
+    text = str(letter.body)
+    path = re.search(rf"/{language}/confirm/\S+", text)
+    assert path is not None
+    said = f"{letter.subject} {text}"
+    assert latin_on(said, language, ALLOWED) == []
+    for page in (client.get(path[0]), client.post(path[0]), client.get(path[0])):
+        assert latin_on(page.content.decode(), language, ALLOWED) == []
+
+
+def test_not_in_the_weekly_letter(newsroom: Newsroom) -> None:
+    letter = message_from_bytes(
+        bytes(newsroom.mailing.variants.get().content), policy=policy.default
+    )
+    plain, html = letter.get_body(("plain",)), letter.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert latin_on(f"{letter['Subject']} {plain.get_content()}", "be", ALLOWED) == []
+    assert latin_on(html.get_content(), "be", ALLOWED) == []

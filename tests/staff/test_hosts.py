@@ -1,0 +1,86 @@
+"""The admin answers on its hosts alone, and nothing of staff reaches readers' pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.conf import settings as configured
+from django.core import mail
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from newsletter import subscribing
+from newsletter.models import SignUp
+from tests.factories import MONDAY_MORNING, make_edition, make_user
+from tests.staff.browser import DESK, LOGIN, is_in, log_in
+
+pytestmark = pytest.mark.django_db
+STAFF_PATHS = ("/admin", "/admin/", "/admin/login/", LOGIN, "/admin/articles/article/1/change/")
+
+
+@pytest.fixture(autouse=True)
+def one_host(settings: Settings) -> None:
+    settings.ADMIN_HOSTS = ["desk.example.org"]
+
+
+@pytest.mark.parametrize("host", ["mirror.example", "desk.example.org.evil.example", "127.0.0.1"])
+@pytest.mark.parametrize("path", STAFF_PATHS)
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+def test_under_any_other_name_the_admin_is_like_a_page_that_never_was(
+    client: Client, method: str, path: str, host: str
+) -> None:
+    headers = {"host": host, "accept-language": "ru", "origin": f"http://{host}"}
+    ask = getattr(client, method)
+    answer, unknown = (ask(asked, headers=headers) for asked in (path, "/nothing/"))
+    assert answer.status_code == unknown.status_code == 404
+    assert answer.content == unknown.content
+    assert dict(answer.headers) == dict(unknown.headers)
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("host", ["desk.example.org", "DESK.example.org", "desk.example.org:8443"])
+def test_it_answers_under_its_own_name_whatever_the_port(client: Client, host: str) -> None:
+    assert client.get(LOGIN, headers={"host": host}).status_code == 200
+
+
+def test_a_log_in_does_not_help_elsewhere(client: Client) -> None:
+    make_user()
+    inside = log_in(HTTP_HOST="desk.example.org")
+    assert is_in(inside)
+    assert inside.get(DESK, headers={"host": "mirror.example"}).status_code == 404
+
+
+def test_a_senseless_host_is_refused(client: Client) -> None:
+    assert client.get(DESK, headers={"host": "a b"}).status_code == 400
+
+
+def test_a_name_that_begins_like_the_admins_is_a_readers(client: Client) -> None:
+    assert client.get("/administration/", headers={"host": "desk.example.org"}).status_code == 404
+
+
+def test_readers_pages_do_not_look_at_who_asks() -> None:
+    make_user()
+    inside = log_in(HTTP_HOST="desk.example.org")
+    for path in ("/", "/be/", "/be/weeks/", "/nothing/", "/be/subscribe/"):
+        answer = inside.get(path)
+        assert "Cookie" not in answer.headers.get("Vary", "")
+        assert not answer.cookies
+
+
+def test_links_in_letters_come_from_the_setting_whatever_host_was_asked(client: Client) -> None:
+    make_edition(code="be-ru")
+    client.post(
+        "/be/subscribe/",
+        {"email": "reader@example.org", "edition": "be-ru"},
+        headers={"host": "evil.example", "x-forwarded-host": "evil.example"},
+    )
+    subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
+    assert subscriber is not None
+    subscribing.send_confirmation(subscriber, MONDAY_MORNING)
+    [letter] = mail.outbox
+    whole = letter.message().as_string() + letter.body + str(letter.alternatives)
+    assert "evil" not in whole
+    links = re.findall(r"https?://[^/\s\"']+", letter.body)
+    assert links
+    assert set(links) == {configured.SITE_URL}
