@@ -265,7 +265,7 @@ def test_titles_are_found_whatever_their_case(desk: Client, word: str) -> None:
     make_article(title="")
     make_article(title="Other", written_in=("en",))
     page = said(desk.get(LIST, {"q": word}))
-    assert "1 article" in page
+    assert "Articles: 1" in page
     assert "The budget en" in page
 
 
