@@ -38,6 +38,7 @@ EVERYBODY = (*SIGNED_UP, UNLUCKY)
 
 IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
 SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
+LOGIN = "/admin/account/login/"
 TOKEN = re.compile(r"[a-z2-7]{45}")
 LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect to")
 OPENING = """
@@ -87,6 +88,7 @@ def test_a_seized_machine_shows_no_reader(
 
     sign_up(built)
     check_messages_carry_ids_only(built)
+    mistake_the_door(built)
     assert search(built.seize(), needles) == []
 
     confirm(built, relay)
@@ -144,6 +146,14 @@ def sign_up(built: House) -> None:
     kind = {"Content-Type": "multipart/form-data; boundary=limit"}
     body = b"".join(parts) + b"--limit--\r\n"
     assert reader(built, LEAVES, "POST", "/en/subscribe/", body=body, headers=kind) == 302
+
+
+def mistake_the_door(built: House) -> None:
+    """A reader who wants to log in finds only the staff's door, and tries it."""
+    secret = "c" * 32
+    form = {"login": LEAVES, "password": "my password", "csrfmiddlewaretoken": secret}
+    cookie = {"Cookie": f"csrftoken={secret}"}
+    assert reader(built, LEAVES, "POST", LOGIN, form=form, headers=cookie) == 200
 
 
 def check_messages_carry_ids_only(built: House) -> None:
