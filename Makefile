@@ -9,10 +9,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test services audit lint format messages lock clean
+.PHONY: help run test services audit screenshots lint format messages lock clean
 
 help:  ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's letter (PORT=8000)
 	@PORT=$(PORT) exec python manage.py run_demo
@@ -30,6 +30,9 @@ services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chr
 
 audit: .venv/.run $(CATALOGUES)  ## Grades the site with MDN's Observatory, which npm fetches
 	@python benchmarks/observatory.py
+
+screenshots: .venv/.dev $(CATALOGUES)  ## Photographs the demo in Chromium, into var/screenshots/ and docs/pictures/
+	@python docs/screenshots.py $(ONLY)
 
 lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	ruff check .

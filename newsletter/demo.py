@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.db import transaction
 
 from articles.models import Masthead
 from newsletter.models import Edition, Subscriber
 from newsletter.models.editions import Weekday
+from newsletter.models.variants import VariantKind
 from newsletter.subscribing import add_confirmed
 from newsroom.sealing import WorkerKeys, worker_keys
 
@@ -64,6 +66,12 @@ def _make_editions(plan: dict[str, Any]) -> list[Edition]:
             sender_name=sender or UNNAMED,
             sender_address=plan["sender_address"],
             position=position,
+            discreet_subject=planned["discreet_subject"],
+            discreet_sender_name=plan["discreet"]["sender_name"],
+            discreet_sender_address=plan["discreet"]["sender_address"],
+            discreet_list_id=plan["discreet"]["list_id"],
+            # This machine under its other name, so that the demo's links lead somewhere.
+            discreet_site_url=f"http://localhost:{settings.PORT}",
         )
         edition.full_clean()
         edition.save()
@@ -80,10 +88,14 @@ def _make_subscribers(plan: dict[str, Any], keys: WorkerKeys, now: dt.datetime) 
         if edition is None:
             # The newsroom made editions of its own; the demo's readers want one of ours.
             continue
-        for _reader in range(planned["readers"]):
+        for place in range(planned["readers"]):
             number = next(numbers)
             address = f"reader{number}@{domains[number % len(domains)]}"
             subscriber = add_confirmed(address, edition, now - JOINED_BEFORE, keys)
-            if subscriber is not None:
-                subscribers.append(subscriber)
+            if subscriber is None:
+                continue
+            if place < planned["discreet_readers"] and edition.offers_discreet:
+                subscriber.variant = VariantKind.DISCREET
+                subscriber.save(update_fields=["variant"])
+            subscribers.append(subscriber)
     return subscribers

@@ -416,9 +416,15 @@ EDITOR = {
     # A link is an address and no more; the upload's tab would hold a frame with a script.
     "linkDefaultProtocol": "https://",
     "removeDialogTabs": "link:target;link:upload;link:advanced",
+    # Its words in languages that it does not ship.
+    "customConfig": "/static/editor.js",
+    # Some have known holes; no button leads to the others.
     "removePlugins": (
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
-        "sourcearea,elementspath,flash,image,specialchar"
+        "sourcearea,elementspath,flash,image,specialchar,about,bidi,colorbutton,colordialog,"
+        "copyformatting,dialogadvtab,div,editorplaceholder,find,font,horizontalrule,indentblock,"
+        "justify,language,pagebreak,showblocks,stylescombo,table,tableselection,tabletools,"
+        "uploadimage"
     ),
     "allowedContent": f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}; a[!href]",
 }
@@ -438,6 +444,9 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,
+    "LANGUAGES": {
+        "navigation": [{"code": code, "name_local": name} for code, name in LANGUAGES],
+    },
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icon.svg")}
     ],

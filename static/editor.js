@@ -25,7 +25,12 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
       else words[key] = value;
     }
   };
-  CKEDITOR.editorConfig = function () {
+  CKEDITOR.editorConfig = function (config) {
     this.on("langLoaded", () => fill(this.lang, gaps[this.langCode] || {}));
+    // The plugin "divarea" leaves out the language that spelling is checked in.
+    this.on("contentDom", () => this.editable().setAttribute("lang", config.contentsLanguage));
+    // What a screen reader says; by itself it would say the field's id.
+    const label = document.querySelector(`label[for="${this.name}"]`);
+    if (label) config.title = label.textContent.trim();
   };
 })();

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 import psycopg
@@ -24,6 +24,17 @@ from tests.needles import Straw, files_below
 from tests.services import PostgreSQL, Redis, free_port, listens, program, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+BEFORE = "import json, sys, django; django.setup()\nanswer = None\n"
+BEHIND = "print(json.dumps(answer, default=str))"
+
+
+class Answer(NamedTuple):
+    """What a web process said."""
+
+    status: int
+    page: str
 
 
 class Stores(Protocol):
@@ -85,9 +96,9 @@ class Servers:
 
     queue_files = "/appendonlydir/"
 
-    def __init__(self, postgresql: PostgreSQL, server: Redis) -> None:
+    def __init__(self, postgresql: PostgreSQL, server: Redis, name: str = "newsroom") -> None:
         self.postgresql, self.redis = postgresql, server
-        self.database_url = postgresql.create("newsroom")
+        self.database_url = postgresql.create(name)
         self.environment = {"DATABASE_URL": self.database_url, "BROKER_URL": server.url}
 
     def query(self, sql: str) -> list[Any]:
@@ -166,8 +177,18 @@ class House:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    def python(self, script: str) -> None:
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=self.environment, check=True)
+    def python(self, script: str, *arguments: object) -> Any:
+        """Runs it in a process of the house, and returns what it calls `answer`."""
+        whole = f"{BEFORE}{script}\n{BEHIND}"
+        ended = subprocess.run(
+            [sys.executable, "-c", whole, *map(str, arguments)],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout.splitlines()[-1])
 
     def start(self, name: str, *options: str) -> None:
         """Starts what the Procfile has under this name, with options of the test's."""
@@ -199,8 +220,8 @@ class House:
         source: str = "127.0.0.1",
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
-    ) -> int:
-        """A reader's request from an address of this machine; returns the status."""
+    ) -> Answer:
+        """A reader's request from an address of this machine."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=60, source_address=(source, 0)
         )
@@ -213,8 +234,7 @@ class House:
                 {**sent, **(headers or {})},
             )
             answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            return Answer(answer.status, answer.read().decode())
 
     def seize(self) -> Iterator[Straw]:
         """All of it but the keys. Letters are at the relay, which is somebody else's."""

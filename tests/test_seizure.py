@@ -124,7 +124,7 @@ def reader(built: House, address: str, method: str, path: str, **more: Any) -> i
         "Cookie": f"address={address}".encode().decode("latin-1"),
         **more.pop("headers", {}),
     }
-    return built.ask(method, path, source=SOURCES[address], headers=headers, **more)
+    return built.ask(method, path, source=SOURCES[address], headers=headers, **more).status
 
 
 def sign_up(built: House) -> None:

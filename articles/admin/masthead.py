@@ -11,6 +11,7 @@ from modeltranslation.admin import TranslationAdmin
 
 from articles.admin.languages import language_tabs
 from articles.models import Author, Masthead, Topic
+from newsroom import languages
 from staff.desk import DeskAdmin
 
 
@@ -51,5 +52,5 @@ class AuthorAdmin(DeskAdmin, TranslationAdmin):
     """Bylines, possibly pseudonyms; never log-ins."""
 
     list_display = ("name", "code")
-    search_fields = ("code", "name_en", "name_be", "name_ru")
+    search_fields = ("code", *(f"name_{code}" for code in languages.codes()))
     fieldsets = [(None, {"fields": ["code"]}), *language_tabs("name")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -59,8 +60,9 @@ class Catalogues:
         for message in catalog:
             if message.id and not is_whole(message.string):
                 yield f"{_name(path)}: not translated: {message.id!r}"
-            for error in message.check(catalog) if message.id else ():
-                yield f"{_name(path)}: {error}: {message.id!r}"
+            elif message.id:
+                for error in message.check(catalog):
+                    yield f"{_name(path)}: {error}: {message.id!r}"
         if not path.exists() or path.read_bytes() != as_bytes(catalog):
             yield f"{_name(path)} is out of date. Run `make messages`."
 
@@ -69,20 +71,27 @@ class OwnCatalogues(Catalogues):
     """Every string of ours, in every language."""
 
     def texts(self, language: str, written: Catalog) -> Iterable[Text]:
-        for app in APPS:
-            for path in sorted((ROOT / app).rglob("*.py")):
-                if "migrations" not in path.parts:
-                    yield from texts_of(path)
-        for path in sorted((ROOT / "templates").rglob("*")):
-            yield from texts_of(path)
+        return own_texts()
+
+
+@cache
+def own_texts() -> tuple[Text, ...]:
+    """What our code and our templates say."""
+    sources = [
+        path
+        for app in APPS
+        for path in sorted((ROOT / app).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+    templates = sorted((ROOT / "templates").rglob("*"))
+    return tuple(text for path in (*sources, *templates) for text in texts_of(path))
 
 
 class PackageCatalogues(Catalogues):
     """What the packages do not translate, and what somebody here translated better."""
 
     def texts(self, language: str, written: Catalog) -> Iterable[Text]:
-        ours = OwnCatalogues()
-        own = {text.key for text in ours.texts(language, written) if ours.domain == self.domain}
+        own = {text.key for text in own_texts()} if self.domain == "django" else set()
         for text in package_texts(self.domain):
             better = written.get(*text.key) is not None
             missing = not is_shipped(text, language, self.domain)

@@ -51,11 +51,14 @@ SHOWN: dict[Path, tuple[str, ...]] = {
         "account/internal/**/*.py",
         "mfa/**/*.py",
         "templates/account/messages/logged_*.txt",
-        "templates/account/messages/password_*.txt",
+        "templates/account/messages/password_changed.txt",
         "templates/mfa/messages/*.txt",
+        "templates/mfa/recovery_codes/*.html",
+        "templates/mfa/totp/*.html",
     ),
 }
 Key = tuple[str, str | None]
+OUR_TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
 UNSEEN = {"tests", "migrations", "vendor", "management"}
 # Folders in which those packages bring translations.
 SHIPPED_IN = (
@@ -75,10 +78,17 @@ def package_texts(domain: str) -> tuple[Text, ...]:
     for package, patterns in SHOWN.items():
         files = {path for pattern in patterns for path in package.glob(pattern)}
         for path in sorted(files):
-            if path.suffix in KINDS[domain] and not UNSEEN & set(path.parts):
+            unseen = UNSEEN & set(path.parts) or _is_replaced(path, package)
+            if path.suffix in KINDS[domain] and not unseen:
                 for text in texts_of(path):
                     found.setdefault(text.key, text)
     return tuple(found.values())
+
+
+def _is_replaced(path: Path, package: Path) -> bool:
+    """Whether a template of ours stands in the place of the package's."""
+    folder = package / "templates"
+    return path.is_relative_to(folder) and (OUR_TEMPLATES / path.relative_to(folder)).exists()
 
 
 def is_shipped(text: Text, language: str, domain: str) -> bool:

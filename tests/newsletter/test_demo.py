@@ -9,6 +9,7 @@ from django.core.management import call_command
 from articles.models import Masthead
 from newsletter.demo import load_demo_list
 from newsletter.models import Edition, Subscriber, SubscriberStatus
+from newsletter.models.variants import VariantKind
 from newsroom.sealing import KeyMissing, worker_keys
 from newsroom.weeks import Week
 
@@ -55,6 +56,14 @@ def test_each_edition_has_its_readers_and_they_its_first_language() -> None:
         (reader.edition.code, reader.language)
         for reader in Subscriber.objects.select_related("edition")
     } == {("en", "en"), ("be-ru", "be")}
+
+
+def test_some_readers_of_each_edition_chose_the_discreet_letter() -> None:
+    load_demo_list(NOW)
+    for edition in Edition.objects.all():
+        assert edition.offers_discreet
+        discreet = Subscriber.objects.of_edition(edition).filter(variant=VariantKind.DISCREET)
+        assert discreet.count() == 2
 
 
 def test_a_second_run_adds_nothing() -> None:

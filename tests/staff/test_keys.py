@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from allauth.mfa.models import Authenticator
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browsing import Visitor
 from tests.factories import make_user
-from tests.services import Missing, program, skip_or_fail
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.real_clock]
 KEY = {
@@ -38,36 +38,28 @@ class Key:
 
 
 @pytest.fixture
-def key(page: Page) -> Key:
-    return Key(page)
+def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+    """A window of its own."""
+    context = chromium.new_context(locale="en")
+    yield Visitor(context, live_server.url)
+    context.close()
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    try:
-        chromium = program("chromium")
-    except Missing as missing:
-        skip_or_fail(missing)
-    # Playwright runs a loop in this thread, in which Django would refuse the database.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser.new_page(locale="en")
-        browser.close()
+def key(visitor: Visitor) -> Key:
+    return Key(visitor.page)
 
 
-def give_password(page: Page, server: LiveServer) -> None:
-    page.goto(f"{server.url}/admin/")
+def give_password(visitor: Visitor) -> None:
+    page = visitor.go("/admin/")
     page.fill("[name=login]", "editor")
     page.fill("[name=password]", "pass")
     page.press("[name=password]", "Enter")
 
 
-def test_a_security_key_is_enrolled_and_opens_the_desk(
-    live_server: LiveServer, page: Page, key: Key
-) -> None:
-    user = make_user(enrolled=False)
-    give_password(page, live_server)
+def test_a_security_key_is_enrolled_and_opens_the_desk(visitor: Visitor, key: Key) -> None:
+    user, page = make_user(enrolled=False), visitor.page
+    give_password(visitor)
     page.wait_for_url("**/enrol/")
     page.click("a[href$='/key/add/']")
     page.fill("[name=name]", "Blue")
@@ -79,28 +71,31 @@ def test_a_security_key_is_enrolled_and_opens_the_desk(
     assert set(kinds) == {"webauthn", "recovery_codes"}
 
     page.context.clear_cookies()
-    give_password(page, live_server)
+    give_password(visitor)
     page.wait_for_url("**/login/code/")
     page.click("#key-button")
-    page.wait_for_url(f"{live_server.url}/admin/")
-    page.goto(f"{live_server.url}/admin/account/factor/")
+    page.wait_for_url(f"{visitor.url}/admin/")
+    visitor.go("/admin/account/factor/")
     assert page.locator("text=Blue").count() == 1
+    assert not visitor.refused
+    assert not visitor.errors
 
 
 def test_a_key_that_does_not_know_us_opens_nothing_and_it_is_said(
-    live_server: LiveServer, page: Page, key: Key
+    visitor: Visitor, key: Key
 ) -> None:
     make_user(enrolled=False)
-    give_password(page, live_server)
+    page = visitor.page
+    give_password(visitor)
     page.wait_for_url("**/enrol/")
-    page.goto(f"{live_server.url}/admin/account/factor/key/add/")
+    visitor.go("/admin/account/factor/key/add/")
     page.click("#key-button")
     page.wait_for_url("**/codes/")
     key.forget()
     page.context.clear_cookies()
-    give_password(page, live_server)
+    give_password(visitor)
     page.wait_for_url("**/login/code/")
     page.click("#key-button")
     page.locator("#key-failed").wait_for(state="visible")
-    page.goto(f"{live_server.url}/admin/")
+    visitor.go("/admin/")
     page.wait_for_url("**/login/code/")
