@@ -267,8 +267,11 @@ def check_erased_is_overwritten(built: House, seal: bytes) -> None:
     """Should the key be found one day, it opens nobody who left."""
     [[busy, *_frames]] = built.stores.query("PRAGMA wal_checkpoint(TRUNCATE)")
     assert not busy
-    assert seal
-    assert not any(seal in straw.content for straw in built.seize())
+    # What came into the row's place may have overwritten a part by chance.
+    pieces = [seal[start : start + 12] for start in range(len(seal) - 12)]
+    assert pieces
+    for straw in built.seize():
+        assert not any(piece in straw.content for piece in pieces), straw.where
 
 
 def check_the_search_reaches_everything(built: House) -> None:
