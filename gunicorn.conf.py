@@ -7,5 +7,8 @@ logs.install()
 accesslog = None
 # The site is loaded once, before the workers are there: what keeps it from starting is said once.
 preload_app = True
+# No header says where the site is mounted or which page is asked for: proxies pass such headers
+# on from whoever sends them.
+forwarder_headers = ""
 # Another door into a running server, and nobody's need.
 control_socket_disable = True

@@ -22,7 +22,8 @@ def is_staff_page(request: HttpRequest) -> bool:
 
 
 def _is_staff_path(request: HttpRequest) -> bool:
-    return f"{request.path}/".startswith(STAFF_PATH)
+    # What the addresses are matched by. `path` has SCRIPT_NAME before it, which may be a header.
+    return f"{request.path_info}/".startswith(STAFF_PATH)
 
 
 def _is_admin_host(request: HttpRequest) -> bool:
@@ -67,5 +68,5 @@ class LanguageFromPath:
 
 def of_path(request: HttpRequest) -> str:
     """The language that a reader's path names, else the default."""
-    first = request.path.lstrip("/").partition("/")[0]
+    first = request.path_info.lstrip("/").partition("/")[0]
     return first if languages.is_language(first) else languages.default()

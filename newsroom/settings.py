@@ -171,6 +171,9 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "cache",
+            # Of Django's 300 a stranger's attempts under other names would soon push out the
+            # counts that close an account.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     }
 else:

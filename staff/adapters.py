@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from allauth.core import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +26,7 @@ from staff import second_factor
 from staff.clients import client_hash, name_hash
 from staff.seals import seal, unseal
 
+log = logging.getLogger(__name__)
 SEALED_FACTOR = "second factor"
 
 
@@ -53,6 +55,12 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             address = super().get_client_ip(request)
         except PermissionDenied:  # behind a Unix socket there is none
+            address = ""
+        except ImproperlyConfigured:
+            log.warning(
+                "X-Forwarded-For names fewer proxies than TRUSTED_PROXIES, so all who come this "
+                "way count as one client. Set TRUSTED_PROXIES to how many of yours add to it."
+            )
             address = ""
         return client_hash(address, timezone.now().date())
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from allauth.core import context
 from allauth.mfa import signals as mfa
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from staff.ending import end_sessions, sweep
 def connect() -> None:
     """Starts to listen; once, when the app is ready."""
     post_save.connect(user_saved, sender=User)
+    post_delete.connect(user_deleted, sender=User)
     user_logged_in.connect(logged_in)
     for signal in (mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset):
         signal.connect(second_factor_changed)
@@ -30,9 +32,15 @@ def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:
         return
     if not (instance.is_active and instance.is_staff):
         end_sessions(instance)
+        _leave(instance)
     # Django keeps the typed password here until after the save, and only if it is a new one.
     elif getattr(instance, "_password", None) is not None:
         end_sessions(instance, but=_session_of(context.request))
+
+
+def user_deleted(instance: User, **_kwargs: Any) -> None:
+    """The database has deleted the sessions with the account."""
+    _leave(instance)
 
 
 def second_factor_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
@@ -43,6 +51,13 @@ def second_factor_changed(request: HttpRequest, user: User, **_kwargs: Any) -> N
 def logged_in(**_kwargs: Any) -> None:
     """Somebody has to sweep, and a log-in is rare and writes anyway."""
     sweep(timezone.now())
+
+
+def _leave(user: User) -> None:
+    """Logs out whoever shuts their own account: else an ended session would be saved."""
+    session = _session_of(context.request)
+    if session is not None and session.get(SESSION_KEY) == str(user.pk):
+        session.flush()
 
 
 def _session_of(request: HttpRequest | None) -> SessionBase | None:

@@ -34,7 +34,7 @@ TITLES = {
 
 def of_the_admin(request: HttpRequest) -> dict[str, Any]:
     """A context processor: allauth's views do not know that they are pages of the admin."""
-    if not (request.path.startswith(ACCOUNT_PATH) and is_staff_page(request)):
+    if not (request.path_info.startswith(ACCOUNT_PATH) and is_staff_page(request)):
         return {}
     asked = request.resolver_match.view_name if request.resolver_match else ""
     return {**admin.site.each_context(request), "title": TITLES.get(asked, "")}

@@ -28,6 +28,7 @@ VARIABLES = {
     "BOUNCE_DOMAIN": "bounces.example.org",
 }
 """What an administrator writes in .env; with the mail catcher as the relay."""
+MERGE = "tag:yaml.org,2002:merge"
 IMAGE_FOLDERS = ("/app/var", "/tmp")
 
 
@@ -35,9 +36,23 @@ class NotSet(Exception):
     """A variable that compose would refuse to go on without."""
 
 
+class Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping, as compose does; YAML takes the last."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        # Before the merge keys (<<) are resolved: what is merged may be overridden.
+        names = [key.value for key, _value in node.value if key.tag != MERGE]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                "in a mapping", node.start_mark, f"{', '.join(sorted(twice))} stands there twice"
+            )
+        super().flatten_mapping(node)
+
+
 def services(variables: dict[str, str]) -> dict[str, Any]:
     """The file's services with their variables filled in. Raises NotSet."""
-    found: dict[str, Any] = _filled(yaml.safe_load(FILE.read_text()), variables)["services"]
+    found: dict[str, Any] = _filled(yaml.load(FILE.read_text(), Strict), variables)["services"]
     return found
 
 

@@ -154,6 +154,16 @@ def test_who_must_enrol_reaches_nothing_else_and_does_nothing_else(client: Clien
     assert not Topic.objects.exists()
 
 
+def test_no_mount_point_leads_round_the_enrolment(client: Client) -> None:
+    """gunicorn takes SCRIPT_NAME from a header that a proxy may pass on from anybody."""
+    make_user(enrolled=False)
+    give_password(client)
+    for path in (DESK, "/admin/auth/user/", "/admin/articles/topic/add/"):
+        for answer in (client.get(path, SCRIPT_NAME="/x"), client.post(path, SCRIPT_NAME="/x")):
+            assert answer.status_code == 302
+            assert answer.headers["Location"].endswith(ENROL)
+
+
 def test_a_wrong_first_code_enrols_nothing(client: Client) -> None:
     user = make_user(enrolled=False)
     give_password(client)

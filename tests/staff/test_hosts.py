@@ -44,6 +44,15 @@ def test_it_answers_under_its_own_name_whatever_the_port(client: Client, host: s
     assert client.get(LOGIN, headers={"host": host}).status_code == 200
 
 
+@pytest.mark.parametrize("path", STAFF_PATHS)
+def test_no_mount_point_hides_the_admins_path(client: Client, path: str) -> None:
+    """gunicorn takes SCRIPT_NAME from a header that a proxy may pass on from anybody."""
+    asked = {"headers": {"host": "mirror.example"}, "SCRIPT_NAME": "/x"}
+    answer, unknown = client.get(path, **asked), client.get("/nothing/", **asked)
+    assert answer.status_code == 404
+    assert answer.content == unknown.content
+
+
 def test_a_log_in_does_not_help_elsewhere(client: Client) -> None:
     make_user()
     inside = log_in(HTTP_HOST="desk.example.org")

@@ -74,6 +74,19 @@ def test_many_clients_do_not_try_one_name_for_ever(client: Client) -> None:
     assert TOO_MANY in attempt(client, password="pass", REMOTE_ADDR="198.51.100.7")
 
 
+def test_attempts_under_other_names_do_not_push_out_what_closed_an_account(
+    client: Client,
+) -> None:
+    """Django's database cache keeps 300 entries unless it is told otherwise."""
+    make_user()
+    for _ in range(5):
+        attempt(client)
+    for number in range(40):
+        for name in range(10):
+            attempt(client, f"name{name}", REMOTE_ADDR=f"203.0.113.{number}")
+    assert TOO_MANY in attempt(client, password="pass")
+
+
 def test_asking_for_the_page_too_often_is_answered_in_the_admins_look(client: Client) -> None:
     answers = [give_password(client, f"name{number}", "wrong") for number in range(31)]
     assert answers[-1].status_code == 429
@@ -141,6 +154,19 @@ def test_x_forwarded_for_is_not_believed_unless_a_proxy_of_ours_wrote_it(
         for number in range(11)
     ]
     assert TOO_MANY in said[-1]
+
+
+def test_a_header_with_fewer_proxies_than_ours_makes_all_one_client_and_it_is_said(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
+    said = [
+        attempt(client, f"name{number}", HTTP_X_FORWARDED_FOR=f"192.0.2.{number}")
+        for number in range(11)
+    ]
+    assert TOO_MANY in said[-1]
+    assert "Set TRUSTED_PROXIES" in caplog.text
+    assert "192.0.2." not in caplog.text
 
 
 # --- What is kept ---------------------------------------------------------------------

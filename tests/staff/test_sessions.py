@@ -211,6 +211,41 @@ def test_a_deleted_account_is_out_at_once() -> None:
     assert not is_in(client)
 
 
+def test_whoever_shuts_their_own_account_is_led_out() -> None:
+    """And is not told of a bad request because the session has ended under it."""
+    user = make_user()
+    make_user(username="colleague")
+    client, there = log_in(), log_in()
+    form = client.get(f"/admin/auth/user/{user.pk}/change/").context["adminform"].form
+    typed = {field.html_name: field.value() for field in form if field.value()}
+    typed |= {"date_joined_0": "2026-11-01", "date_joined_1": "10:00:00"}
+    del typed["is_active"]
+    answer = client.post(f"/admin/auth/user/{user.pk}/change/", typed, follow=True)
+    assert not User.objects.get(pk=user.pk).is_active
+    assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
+    assert answer.status_code == 200
+    assert not is_in(there)
+
+
+def test_whoever_deletes_their_own_account_is_led_out() -> None:
+    user = make_user()
+    make_user(username="colleague")
+    client, other = log_in(), log_in("colleague")
+    answer = client.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"}, follow=True)
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
+    assert is_in(other)
+
+
+def test_shutting_somebody_elses_account_leaves_ones_own_open() -> None:
+    make_user()
+    colleague = make_user(username="colleague")
+    client = log_in()
+    client.post(f"/admin/auth/user/{colleague.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(pk=colleague.pk).exists()
+    assert is_in(client)
+
+
 def test_a_second_factor_added_ends_the_sessions_that_came_in_without(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
