@@ -9,10 +9,13 @@ from celery import Celery, signals
 from celery.loaders.app import AppLoader
 from django.conf import settings
 from django.utils.log import configure_logging
+from kombu.transport import TRANSPORT_ALIASES
 
-from newsroom import heartbeats, starting
+from newsroom import filebroker, heartbeats, starting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+# BROKER_URL's filesystem: is ours.
+TRANSPORT_ALIASES["filesystem"] = f"{filebroker.__name__}:{filebroker.Transport.__name__}"
 
 
 class SettingsLoader(AppLoader):

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsroom.sealing import SealBroken, site_key
 from staff import second_factor
-from staff.clients import client_hash
+from staff.clients import client_hash, name_hash
 from staff.seals import seal, unseal
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Beside the tight limits for one client a wide one for the account as a whole."""
         super().pre_authenticate(request, **credentials)
-        name = credentials.get("username", "").lower()
+        # allauth's own hash of the key has no key.
+        name = name_hash(credentials.get("username", ""))
         if not ratelimit.consume(request, action="login_of_account", key=name):
             raise self.validation_error("too_many_login_attempts")
 
@@ -88,7 +89,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
         allauth's own has the Host header in it, which an attacker may change at will.
         """
-        return f"{self.get_client_ip(request)}:{credentials.get('username', '').lower()}"
+        return f"{self.get_client_ip(request)}:{name_hash(credentials.get('username', ''))}"
 
 
 def _has_just_logged_in(request: HttpRequest) -> bool:

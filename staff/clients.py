@@ -1,4 +1,4 @@
-"""Whom the limits count: never by an IP address, only by a hash of it that lasts a day."""
+"""Whom the limits count: never by an IP address or a name, only by keyed hashes of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def client_hash(address: str, day: dt.date) -> str:
     """
     counted = f"{day.isoformat()} {_network(address)}"
     return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
+
+
+def name_hash(name: str) -> str:
+    """HMAC-SHA256 of a name that somebody typed at the door, in any case, in hex.
+
+    Keyed, since a reader who takes the door for theirs types an address.
+    """
+    return hmac.digest(site_key("name at the door"), name.lower().encode(), hashlib.sha256).hex()
 
 
 def _network(address: str) -> str:

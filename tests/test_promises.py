@@ -142,7 +142,10 @@ def test_promise_5_a_seized_disk_shows_no_reader(
     client: Client,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The database and what was logged; broker, Redis and media follow with their own test."""
+    """The database and what was logged, within one process.
+
+    tests/test_seizure.py searches all that real processes leave on disk.
+    """
     planted = ["planted.one@example.org", "planted.two@example.org", "planted.three@example.org"]
     mailing = make_mailing(readers=0)
     for address in planted[:2]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 from kombu.exceptions import OperationalError
@@ -112,6 +113,18 @@ def test_without_a_key_to_seal_with_nobody_signs_up_and_nothing_is_lost(
     assert 'value="new@example.org"' in answer.content.decode()
     assert "errorlist" in answer.content.decode()
     assert not SignUp.objects.exists()
+
+
+def test_nothing_that_is_sent_with_the_form_waits_in_a_file(
+    client: Client, edition: Edition, settings: Settings, tmp_path: Path
+) -> None:
+    """A process that is killed would leave it there."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "is not there")
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    file = SimpleUploadedFile("list.csv", b"reader@example.org\n" * 10)
+    form = {"email": "reader@example.org", "edition": "be-ru", "list": file}
+    assert client.post("/be/subscribe/", form).status_code == 302
+    assert SignUp.objects.count() == 1
 
 
 def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:

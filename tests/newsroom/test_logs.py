@@ -175,46 +175,65 @@ def wait_until_said(started: Process, *words: str) -> None:
     wait_for(lambda: all(word in said_by(started) for word in words), f"{words} in {started.log}")
 
 
+QUERY = f"?email={ADDRESS.replace('@', '%40')}&ip={IPV4}"
+HEADERS = f"X-Forwarded-For: {IPV4}, {IPV6}\r\nReferer: /en/letter/{TOKEN}/\r\nConnection: close"
+HOST = f"Host: localhost\r\n{HEADERS}"
+OF_THIS_TEST = "127.77.0.7"
+"""An address of this machine, which the kernel tells gunicorn."""
+# Those that gunicorn alone answers, and what it makes of them.
+NO_HTTP = [
+    f"GET /en/{TOKEN}/{QUERY} HTTP/9.9\r\n{HOST}",
+    f"GET /en/{TOKEN}/{ADDRESS} {IPV6} HTTP/1.1\r\n{HOST}",
+    f"GET / HTTP/1.1\r\n{ADDRESS} {IPV4}: none\r\n{HOST}",
+    f"GET / HTTP/1.1\r\nX-Reader: {ADDRESS}\x00{IPV4}\r\n{HOST}",
+    f"POST / HTTP/1.1\r\nContent-Length: {ADDRESS}\r\n{HOST}",
+    f"GET /{ADDRESS * 200} HTTP/1.1\r\n{HOST}",  # too long a line
+]
+FAILING = [
+    f"GET /en/letter/{TOKEN}/{QUERY} HTTP/1.1\r\n{HOST}",  # Django's 500
+    f"GET /none/{TOKEN}x/{ADDRESS}/{QUERY} HTTP/1.1\r\n{HOST}",  # its 404
+    f"GET /en/{TOKEN}/ HTTP/1.1\r\nHost: {ADDRESS}_{IPV4}\r\n{HEADERS}",  # DisallowedHost
+    f"GET /warn/{QUERY} HTTP/1.1\r\n{HOST}",
+    f"GET /outside/{TOKEN}/{QUERY} HTTP/1.1\r\n{HOST}",  # gunicorn's 500
+]
+
+
+def said_when_served(application: str, requests: list[str], environment: dict[str, str]) -> str:
+    """What gunicorn's log has once it has answered all of them."""
+    port = free_port()
+    command = f"gunicorn {application} --bind 127.0.0.1:{port} --workers 1"
+    with process(command, environment) as web:
+        wait_until_said(web, "Booting worker")
+        for request in requests:
+            with socket.create_connection(("127.0.0.1", port), 10, (OF_THIS_TEST, 0)) as client:
+                client.sendall(request.encode() + b"\r\n\r\n")
+                while client.recv(65536):
+                    pass
+    said = said_by(web)
+    assert OF_THIS_TEST not in said
+    assert_names_nobody(said)
+    return said
+
+
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_gunicorn_and_django_name_nobody_on_any_path(
     environment: dict[str, str], debug: str
 ) -> None:
-    port = free_port()
-    query = f"?email={ADDRESS.replace('@', '%40')}&ip={IPV4}"
-    host = f"Host: localhost\r\nX-Forwarded-For: {IPV4}, {IPV6}\r\nReferer: /en/letter/{TOKEN}/"
-    requests = [
-        f"GET /en/letter/{TOKEN}/{query} HTTP/1.1\r\n{host}",  # Django's 500
-        f"GET /none/{TOKEN}x/{ADDRESS}/{query} HTTP/1.1\r\n{host}",  # its 404
-        f"GET /outside/{TOKEN}/{query} HTTP/1.1\r\n{host}",  # gunicorn's 500
-        f"GET /warn/{query} HTTP/1.1\r\n{host}",
-        f"GET /en/{TOKEN}/ HTTP/1.1\r\nHost: {ADDRESS}_{IPV4}",  # DisallowedHost
-        f"GET /en/{TOKEN}/{query} HTTP/9.9\r\n{host}",
-        f"GET /en/{TOKEN}/{ADDRESS} {IPV6} HTTP/1.1\r\n{host}",
-        f"GET / HTTP/1.1\r\n{ADDRESS} {IPV4}: none\r\n{host}",
-        f"GET / HTTP/1.1\r\nX-Reader: {ADDRESS}\x00{IPV4}\r\n{host}",
-        f"POST / HTTP/1.1\r\nContent-Length: {ADDRESS}\r\n{host}",
-        f"GET /{ADDRESS * 200} HTTP/1.1\r\n{host}",  # too long a line
-    ]
-    serve = f"gunicorn {RAISING} --bind 127.0.0.1:{port} --workers 1"
-    with process(serve, {**environment, "DEBUG": debug}) as web:
-        wait_until_said(web, "Booting worker")
-        for request in requests:
-            # From an address of this machine that only this test has, since the kernel tells it.
-            with socket.create_connection(("127.0.0.1", port), 10, ("127.77.0.7", 0)) as client:
-                client.sendall(request.encode() + b"\r\nConnection: close\r\n\r\n")
-                while client.recv(65536):
-                    pass
-        wait_until_said(web, "Internal Server Error: /en/letter/[token]", "/outside/[token]/")
-    said = said_by(web)
-    assert "DisallowedHost: Invalid HTTP_HOST header" in said
+    said = said_when_served(RAISING, FAILING + NO_HTTP, {**environment, "DEBUG": debug})
+    assert "Internal Server Error: /en/letter/[token]" in said
     assert "Not Found: /none/[token]/[address]/" in said
-    assert "Invalid request from ip=[ip]" in said
-    assert "Error handling request GET /outside/[token]/?[address]&ip=[ip]" in said
+    assert "DisallowedHost: Invalid HTTP_HOST header" in said
     assert "RuntimeWarning: <[address]> from [ip] and [ip] with [token]" in said
+    assert "Error handling request GET /outside/[token]/?[address]&ip=[ip]" in said
     assert said.count("Note of <[address]>") >= 3
-    assert "127.77.0.7" not in said
+    assert said.count("Invalid request from ip=[ip]") == len(NO_HTTP)
     assert '" 200 ' not in said  # no access log
-    assert_names_nobody(said)
+
+
+def test_gunicorn_names_nobody_before_django_is_there(environment: dict[str, str]) -> None:
+    """Its own file sees to that, whatever it serves."""
+    said = said_when_served("wsgiref.simple_server:demo_app", NO_HTTP, environment)
+    assert said.count("Invalid request from ip=[ip]") == len(NO_HTTP)
 
 
 def test_a_worker_names_nobody_whatever_its_tasks_do(environment: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from staff.clients import client_hash
 from tests.factories import make_user
+from tests.needles import Straw, of_address, search
 from tests.services import Missing, free_port, running_redis, skip_or_fail
 from tests.staff.browser import (
     CODE,
@@ -200,6 +201,16 @@ def test_no_address_and_no_browser_is_stored(clock: time_machine.Traveller) -> N
     assert client_hash(ADDRESSES[0], day).encode() in stored
     for planted in (*ADDRESSES, "Planted"):
         assert planted.encode() not in stored
+
+
+def test_a_reader_who_takes_the_door_for_theirs_leaves_no_address(client: Client) -> None:
+    """Not even hashed, but with a key: a list of addresses is soon tried."""
+    address = "Planted.Reader@example.org"
+    for _ in range(6):
+        attempt(client, address)
+    stored = everything_stored()
+    assert b"login_of_account" in stored
+    assert search([Straw("the database", stored)], of_address(address)) == []
 
 
 def test_what_is_asked_again_is_not_kept_meanwhile(clock: time_machine.Traveller) -> None:
