@@ -80,9 +80,9 @@ def test_its_buttons_lists_and_dialogs_say_nothing_in_english(visitor: Visitor) 
     titles = "all => all.flatMap((one) => [one.title, one.getAttribute('aria-label') || ''])"
     said = [*editor.locator("[title], [aria-label]").evaluate_all(titles), dialog.inner_text()]
     assert len(said) > 20
-    assert english_in([line for text in said for line in text.splitlines()]) == [
-        *(["http://", "https://", "ftp://", "news://"] if "http://" in said[-1] else [])
-    ]
+    lines = [line.strip("\u200e") for text in said for line in text.splitlines()]
+    # The names of protocols are the same everywhere.
+    assert english_in([line for line in lines if not line.endswith("://")]) == []
     dialog.locator(".cke_dialog_ui_button_cancel").click()
     expect(dialog).to_be_hidden()
     page.locator(".cke_combo__format:visible .cke_combo_button").click()
