@@ -225,6 +225,26 @@ def cancel(mailing: Mailing, now: dt.datetime) -> bool:
     return True
 
 
+@transaction.atomic
+def resume(mailing: Mailing) -> bool:
+    """Goes on where it stopped.
+
+    Raises MailingStuck, also where its frozen letter shows what has been withdrawn since: no
+    letter that has not been handed over may (promise 6.8).
+    """
+    Mailing.objects.select_for_update().get(pk=mailing.pk)
+    for content in mailing.contents.select_related("article"):
+        if content.language not in content.article.public_languages:
+            raise MailingStuck(
+                _(
+                    "“%(article)s” in it was withdrawn. Cancel this mailing and approve the "
+                    "digest anew: whoever has its letter already is left out."
+                )
+                % {"article": str(content.article)[:200]}
+            )
+    return mailing.resume()
+
+
 def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:
     """sending → sent, once nothing is left to send."""
     if Delivery.objects.of_mailing(mailing).still_to_send().exists():

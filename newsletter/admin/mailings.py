@@ -35,7 +35,7 @@ def pause(_request: HttpRequest, mailing: Mailing) -> str:
 
 def resume(_request: HttpRequest, mailing: Mailing) -> str:
     """Goes on where it stopped."""
-    mailing.resume()
+    mailings.resume(mailing)
     enqueue_lanes(mailing)
     return __("The sending goes on.")
 

@@ -182,6 +182,22 @@ def test_a_relay_that_refuses_us_pauses_the_mailing_and_marks_no_reader(
     assert len(relay.letters) == 3
 
 
+def test_what_was_withdrawn_in_the_middle_cannot_be_resumed_but_a_correction_can(
+    relay: Catcher,
+) -> None:
+    mailing = launched(2)
+    [content] = mailing.contents.all()
+    mailing.pause("“The budget” was corrected.")
+    assert mailings.resume(mailing)
+    publishing.withdraw_language(content.article, content.language, NOW)
+    mailing.refresh_from_db()
+    assert mailing.status == MailingStatus.PAUSED
+    with pytest.raises(MailingStuck, match="The budget en” in it was withdrawn"):
+        mailings.resume(mailing)
+    assert send(mailing).status == MailingStatus.PAUSED
+    assert relay.letters == []
+
+
 def test_a_relay_that_refuses_at_the_door_pauses_the_mailing(
     relay: Catcher, settings: Settings
 ) -> None:

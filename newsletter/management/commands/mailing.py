@@ -50,7 +50,7 @@ class Command(BaseCommand):
         mailing.pause()
 
     def resume(self, mailing: Mailing) -> None:
-        mailing.resume()
+        mailings.resume(mailing)
         enqueue_lanes(mailing)
 
     def cancel(self, mailing: Mailing) -> None:
