@@ -15,6 +15,8 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
         anchor: { errorWhitespace: "В названии якоря не может быть пробелов" },
         noTel: "Введите номер телефона",
         phoneNumber: "Номер телефона",
+        emailAddress: "Адрес электронной почты",
+        toEmail: "Электронная почта",
         toPhone: "Телефон",
       },
     },
