@@ -1,41 +1,129 @@
-"""Letting a text out, and taking it back."""
+"""Letting a text out, now or at its hour, and taking it back."""
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from articles import signals
 from articles.models import Article, ArticleLanguage, CannotPublish
 from newsroom import languages
+from staff.audit import record
+from staff.models import AuditAction
+
+logger = logging.getLogger(__name__)
+
+SCHEDULE = "schedule"
+"""The audit's note on what published itself; whoever scheduled it is the actor."""
 
 
-@transaction.atomic
-def publish(article: Article, language: str, now: dt.datetime) -> bool:
-    """Publishes one language; False if it was public already. Raises CannotPublish."""
+class InThePast(Exception):
+    """A text cannot publish itself at an hour that is over."""
+
+
+def _row(article: Article, language: str) -> ArticleLanguage:
+    """The language's state, locked. Raises CannotPublish where nothing is written in it."""
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None:
         missing = ArticleLanguage(article=article, language=language)
         raise CannotPublish(missing.obstacles(article.text_in(language)))
     row.article = article
-    return row.publish(article.text_in(language), now)
+    return row
 
 
 @transaction.atomic
-def withdraw_language(article: Article, language: str, now: dt.datetime) -> bool:
+def publish(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
+    """Publishes one language; False if it was public already. Raises CannotPublish."""
+    changed = _row(article, language).publish(article.text_in(language), now)
+    if changed:
+        record(AuditAction.PUBLISHED, article, by=by, now=now, language=language)
+    return changed
+
+
+@transaction.atomic
+def schedule(
+    article: Article, language: str, at: dt.datetime, now: dt.datetime, *, by: Any
+) -> bool:
+    """One language publishes itself at that time; False if that is so already.
+
+    Raises InThePast, CannotPublish, WrongState.
+    """
+    if at <= now:
+        raise InThePast(_("This time is over. Choose one that is still to come."))
+    changed = _row(article, language).schedule(article.text_in(language), at, by)
+    if changed:
+        detail = f"{at:%Y-%m-%d %H:%M} UTC"
+        record(AuditAction.SCHEDULED, article, by=by, now=now, language=language, detail=detail)
+    return changed
+
+
+@transaction.atomic
+def hand_in(article: Article, language: str) -> bool:
+    """Asks for a review; False if it waits for one. Raises CannotPublish, WrongState."""
+    return _row(article, language).hand_in()
+
+
+@transaction.atomic
+def send_back(article: Article, language: str, remark: str = "") -> bool:
+    """Back to its writer; False for a draft. Raises CannotPublish, WrongState."""
+    return _row(article, language).send_back(remark)
+
+
+def publish_due(now: dt.datetime, one: Callable[[int, dt.datetime], bool] | None = None) -> int:
+    """Publishes what is scheduled and due, each by itself: one that fails stops no other.
+
+    Returns how many were published.
+    """
+    one = one or publish_scheduled
+    due = ArticleLanguage.objects.due(now).order_by("scheduled_for", "pk")
+    published = 0
+    for pk in list(due.values_list("pk", flat=True)):
+        try:
+            published += one(pk, now)
+        except Exception:
+            # The next tick tries again; those after it do not wait for that.
+            logger.exception("Scheduled text %s could not be published.", pk)
+    return published
+
+
+@transaction.atomic
+def publish_scheduled(pk: int, now: dt.datetime) -> bool:
+    """One row of the schedule. What is not fit to be published waits for a person, and says why."""
+    row = ArticleLanguage.objects.due(now).select_for_update(of=("self",)).filter(pk=pk).first()
+    if row is None:
+        return False
+    article, by = row.article, row.scheduled_by
+    try:
+        row.publish(article.text_in(row.language), now)
+    except CannotPublish as error:
+        row.miss_schedule()
+        logger.warning("Article %s (%s) missed its hour: %s", article.pk, row.language, error)
+        return False
+    record(AuditAction.PUBLISHED, article, by=by, now=now, language=row.language, detail=SCHEDULE)
+    return True
+
+
+@transaction.atomic
+def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
     """Takes one language back; False if it was not public."""
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None or not row.withdraw():
         return False
+    record(AuditAction.WITHDREW, article, by=by, now=now, language=language)
     signals.article_withdrawn.send(Article, article=article, languages=[language], now=now)
     return True
 
 
 @transaction.atomic
-def withdraw(article: Article, now: dt.datetime) -> bool:
+def withdraw(article: Article, now: dt.datetime, *, by: Any = None) -> bool:
     """Takes the whole article back, in every language; False if it was so already."""
     if not article.mark_withdrawn(now):
         return False
+    record(AuditAction.WITHDREW, article, by=by, now=now)
     signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True

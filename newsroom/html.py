@@ -49,6 +49,7 @@ ALLOWED_SCHEMES = {"http", "https", "mailto"}
 
 BLOCKS = frozenset({"p", "h2", "h3", "li", "blockquote"})
 WHITE_SPACE = re.compile(r"\s+")
+BETWEEN_TAGS = re.compile(r">\s+<")
 FINGERPRINT_SCHEME = 1
 
 
@@ -131,6 +132,11 @@ def blocks(html: str) -> list[Block]:
     reader.close()
     reader.end_block()
     return reader.blocks
+
+
+def squeezed(html: str) -> str:
+    """For comparing two HTML texts: an editor breaks and indents lines as it likes."""
+    return WHITE_SPACE.sub(" ", BETWEEN_TAGS.sub("><", html)).strip()
 
 
 def fingerprint(title: str, lead: str, body: str) -> str:

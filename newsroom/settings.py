@@ -209,11 +209,12 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Nothing to keep: the first tick comes at once, and the database knows what is due.
 CELERY_BEAT_SCHEDULER = "newsroom.beating:TickScheduler"
 CELERY_BEAT_SCHEDULE = {
-    "tick": {
-        "task": "newsletter.tick",
+    app: {
+        "task": f"{app}.tick",
         "schedule": 60.0,
         "last_run_at": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     }
+    for app in ("articles", "newsletter")
 }
 CELERY_TIMEZONE = "UTC"
 
@@ -311,10 +312,12 @@ WITHOUT_SECOND_FACTOR = frozenset(
         "articles.add_article",
         "articles.change_article",
         "articles.delete_article",
+        "articles.translate_article",
         "articles.view_article",
         "articles.view_author",
         "articles.view_digest",
         "articles.view_masthead",
+        "articles.view_revision",
         "articles.view_topic",
         "newsletter.view_edition",
         "newsletter.view_mailing",

@@ -1,4 +1,5 @@
-"""What ends sessions: heard wherever it happens, in the admin or on the command line."""
+"""What ends sessions, heard wherever it happens, in the admin or on the command line; and
+the moment after migrations at which the roles are made."""
 
 from __future__ import annotations
 
@@ -6,15 +7,17 @@ from typing import Any
 
 from allauth.core import context
 from allauth.mfa import signals as mfa
+from django.apps import apps
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_migrate, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 
 from staff.ending import end_sessions, sweep
+from staff.roles import make_roles
 
 
 def connect() -> None:
@@ -24,6 +27,8 @@ def connect() -> None:
     user_logged_in.connect(logged_in)
     for signal in (mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset):
         signal.connect(second_factor_changed)
+    # Once, after every app's permissions are there.
+    post_migrate.connect(make_roles, sender=list(apps.get_app_configs())[-1])
 
 
 def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:

@@ -1,10 +1,15 @@
-"""Rows of the doors: open sessions, and what the limits count."""
+"""Rows of the doors (open sessions, and what the limits count), and the audit."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from newsroom import languages
 
 
 class Session(AbstractBaseSession):
@@ -34,3 +39,72 @@ class CacheEntry(models.Model):
     class Meta:
         db_table = "cache"
         default_permissions = ()
+
+
+class AuditAction(models.TextChoices):
+    """What the audit writes down: whatever readers get to see, or stop seeing."""
+
+    PUBLISHED = "published", _("Published")
+    SCHEDULED = "scheduled", _("Scheduled")
+    CORRECTED = "corrected", _("Corrected")
+    WITHDREW = "withdrew", _("Withdrew")
+    SHARED = "shared", _("Shared a preview")
+    APPROVED = "approved", _("Approved")
+    REOPENED = "reopened", _("Opened again")
+    SENT = "sent", _("Began to send")
+    PAUSED = "paused", _("Paused")
+    RESUMED = "resumed", _("Resumed")
+    REFROZE = "refroze", _("Froze anew")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class AuditIsFinal(Exception):
+    """An entry of the audit is neither changed nor deleted."""
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Reads only; the database refuses the rest too, see the migration."""
+
+    def about(self, subject: models.Model) -> AuditQuerySet:
+        """What was done to this row."""
+        return self.filter(subject_type=subject._meta.label_lower, subject_id=subject.pk)
+
+    def update(self, **_fields: Any) -> int:
+        raise AuditIsFinal
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AuditIsFinal
+
+
+class AuditEntry(models.Model):
+    """Who did what to which row, and when. It has no network address, and no foreign key:
+    it outlives the user and the row that it speaks of."""
+
+    at = models.DateTimeField(_("when"), db_index=True)
+    actor_id = models.BigIntegerField(null=True)
+    actor = models.CharField(_("who"), max_length=150, blank=True)
+    action = models.CharField(_("what"), max_length=12, choices=AuditAction)
+    subject_type = models.CharField(max_length=60)
+    subject_id = models.BigIntegerField()
+    subject = models.CharField(_("on what"), max_length=200)
+    language = models.CharField(_("language"), max_length=12, choices=languages.choices, blank=True)
+    detail = models.CharField(_("note"), max_length=500, blank=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("audit entry"), _("audit")
+        ordering = ["-at", "-pk"]
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["subject_type", "subject_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}: {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise AuditIsFinal
+        super().save(*args, **kwargs)
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AuditIsFinal

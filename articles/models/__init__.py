@@ -6,9 +6,11 @@ from articles.models.languages import (
     ArticleLanguage,
     CannotPublish,
     Correction,
-    Draft,
+    Status,
+    WrongState,
 )
 from articles.models.masthead import Author, Masthead, Topic
+from articles.models.revisions import Draft, PreviewLink, Revision
 
 __all__ = [
     "Article",
@@ -21,6 +23,10 @@ __all__ = [
     "DigestEntry",
     "Draft",
     "Masthead",
+    "PreviewLink",
+    "Revision",
+    "Status",
     "Topic",
     "Verdict",
+    "WrongState",
 ]

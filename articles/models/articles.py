@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 TRANSLITERATION = {"be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"]]}
 
 
+TEXTS = ("title", "lead", "body")
+"""The fields that each language has its own columns of."""
+
+
 class Verdict(models.TextChoices):
     """What became of the topic's situation that week."""
 
@@ -49,6 +53,14 @@ class ArticleText:
     def fingerprint(self) -> str:
         """Changes when what is said changes; see newsroom.html.fingerprint."""
         return html.fingerprint(self.title, self.lead, self.body)
+
+    def reads_as(self, other: ArticleText) -> bool:
+        """Whether it is the same text and markup, however an editor broke the lines."""
+        return (self.title, self.lead, html.squeezed(self.body)) == (
+            other.title,
+            other.lead,
+            html.squeezed(other.body),
+        )
 
     @property
     def slug(self) -> str:
@@ -87,6 +99,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         """Whatever a page of articles shows, in a fixed number of queries."""
         return self.select_related("topic").prefetch_related("article_languages", "authors")
 
+    def locked(self) -> ArticleQuerySet:
+        """For whoever compares before writing: the others wait. Only in a transaction."""
+        return self.select_for_update(of=("self",))
+
 
 class Article(models.Model):
     """One commentary: topic, week, verdict, and title, lead and body in each language."""
@@ -123,6 +139,8 @@ class Article(models.Model):
         verbose_name, verbose_name_plural = _("article"), _("articles")
         ordering = ["-week", "topic__position", "-pk"]
         permissions = [
+            ("change_others_article", _("Can write in articles of others")),
+            ("translate_article", _("Can translate any article")),
             ("publish_article", _("Can publish, correct and withdraw")),
         ]
         constraints = [
@@ -186,6 +204,31 @@ class Article(models.Model):
             return []
         public = {row.language for row in self.article_languages.all() if row.is_public}
         return [code for code in languages.codes() if code in public]
+
+    @property
+    def language_rows(self) -> dict[str, ArticleLanguage]:
+        """The state of each language there is."""
+        return {row.language: row for row in self.article_languages.all()}
+
+    @property
+    def stale_languages(self) -> list[str]:
+        """Translations whose source has changed since, in the order of the languages."""
+        rows = self.language_rows
+        stale = {code for code, row in rows.items() if row.is_stale(rows.get(row.source_language))}
+        return [code for code in languages.codes() if code in stale]
+
+    @property
+    def original_languages(self) -> list[str]:
+        """Written and not translated: usually the one that came first."""
+        rows = self.language_rows
+        return [
+            code for code in languages.codes() if code in rows and not rows[code].source_language
+        ]
+
+    def put_text(self, text: ArticleText) -> None:
+        """Sets one language's columns; save them with articles.writing.save_article."""
+        for field in TEXTS:
+            setattr(self, f"{field}_{text.language}", getattr(text, field))
 
     def public_text(self, preferences: list[str]) -> ArticleText | None:
         """The first published of the languages asked for; None where none is."""

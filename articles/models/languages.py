@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -28,6 +28,8 @@ class Status(models.TextChoices):
 
 PUBLIC = frozenset({Status.PUBLISHED})
 UNPUBLISHED = frozenset({Status.DRAFT, Status.REVIEW, Status.SCHEDULED})
+ANSWERED_FOR = PUBLIC | {Status.SCHEDULED}
+"""Somebody who may publish has answered for the text: nobody else changes it past them."""
 
 
 class CannotPublish(Exception):
@@ -38,11 +40,32 @@ class CannotPublish(Exception):
         self.reasons = reasons
 
 
+class WrongState(Exception):
+    """What was asked is not possible in the language's state; says what is."""
+
+
 class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
-    """Adjectives filter."""
+    """Adjectives filter; "now" is an argument."""
 
     def public(self) -> ArticleLanguageQuerySet:
         return self.filter(status__in=PUBLIC)
+
+    def of_living_articles(self) -> ArticleLanguageQuerySet:
+        return self.filter(article__withdrawn_at__isnull=True)
+
+    def in_review(self) -> ArticleLanguageQuerySet:
+        return self.of_living_articles().filter(status=Status.REVIEW)
+
+    def due(self, now: dt.datetime) -> ArticleLanguageQuerySet:
+        """Scheduled, and the hour has come."""
+        return self.filter(status=Status.SCHEDULED, scheduled_for__lte=now)
+
+    def stale(self) -> ArticleLanguageQuerySet:
+        """Translations whose source no longer says what they were made from."""
+        moved_on = ArticleLanguage.objects.filter(
+            article=models.OuterRef("article"), language=models.OuterRef("source_language")
+        ).exclude(fingerprint=models.OuterRef("source_fingerprint"))
+        return self.exclude(source_language="").filter(models.Exists(moved_on))
 
 
 class ArticleLanguage(models.Model):
@@ -54,7 +77,23 @@ class ArticleLanguage(models.Model):
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT)
     scheduled_for = models.DateTimeField(_("scheduled for"), null=True, blank=True)
+    scheduled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("scheduled by"),
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
+    missed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("When it should have been published, but was not fit for it."),
+    )
+    remark = models.CharField(
+        _("remark"), max_length=300, blank=True, help_text=_("Why it was sent back.")
+    )
     revision = models.PositiveIntegerField(_("revision"), default=0)
     fingerprint = models.CharField(_("fingerprint"), max_length=80)
     source_language = models.CharField(
@@ -74,6 +113,7 @@ class ArticleLanguage(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("language of an article"), _("languages of articles")
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(
                 fields=["article", "language"], name="one_state_per_article_and_language"
@@ -87,30 +127,32 @@ class ArticleLanguage(models.Model):
                 name="scheduled_has_a_time",
             ),
         ]
+        indexes = [models.Index(fields=["status", "scheduled_for"])]
 
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
+
+    # --- What it is ------------------------------------------------------------------
 
     @property
     def is_public(self) -> bool:
         return self.status in PUBLIC
 
-    def publish(self, text: ArticleText, now: dt.datetime) -> bool:
-        """Makes the language public; False if it was already.
+    @property
+    def is_answered_for(self) -> bool:
+        """Public, or to become so by itself: only who may publish changes its text."""
+        return self.status in ANSWERED_FOR
 
-        A language that was public before keeps the date of its first publication.
-        Raises CannotPublish, naming everything that is missing.
-        """
-        if self.is_public:
+    @property
+    def was_public(self) -> bool:
+        """Now or once: its address is known to readers."""
+        return self.published_at is not None
+
+    def is_stale(self, source: ArticleLanguage | None) -> bool:
+        """Whether its source says something else by now; `source` is that language's row."""
+        if not self.source_language or source is None:
             return False
-        reasons = self.obstacles(text)
-        if reasons:
-            raise CannotPublish(reasons)
-        self.status = Status.PUBLISHED
-        self.published_at = self.published_at or now
-        self.scheduled_for = None
-        self.save(update_fields=["status", "published_at", "scheduled_for"])
-        return True
+        return source.fingerprint != self.source_fingerprint
 
     def obstacles(self, text: ArticleText) -> list[str]:
         """What stands in the way of publishing."""
@@ -128,23 +170,101 @@ class ArticleLanguage(models.Model):
             reasons.append(__("The whole article was withdrawn."))
         return reasons
 
+    # --- Its states: each change is safe to repeat -------------------------------------
+
+    def _move(self, status: Status, **fields: object) -> None:
+        self.status = status
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.save(update_fields=["status", *fields])
+
+    def hand_in(self) -> bool:
+        """draft → review; False if it is in review. Raises WrongState."""
+        if self.status == Status.REVIEW:
+            return False
+        if self.status not in {Status.DRAFT, Status.WITHDRAWN}:
+            raise WrongState(self._cannot(Status.REVIEW))
+        self._move(Status.REVIEW, remark="")
+        return True
+
+    def send_back(self, remark: str = "") -> bool:
+        """To its writer, also out of the schedule; False for a draft. Raises WrongState."""
+        if self.status == Status.DRAFT:
+            return False
+        if self.status not in UNPUBLISHED:
+            raise WrongState(self._cannot(Status.DRAFT))
+        self._move(Status.DRAFT, remark=remark[:300], scheduled_for=None, scheduled_by=None)
+        return True
+
+    def schedule(self, text: ArticleText, at: dt.datetime, by: Any) -> bool:
+        """Publishes itself at that time; False if that is so already.
+
+        Raises CannotPublish for what would fail then, and WrongState for what is public.
+        """
+        if self.is_public:
+            raise WrongState(self._cannot(Status.SCHEDULED))
+        if self.status == Status.SCHEDULED and self.scheduled_for == at:
+            return False
+        self._must_be_fit(text)
+        self._move(Status.SCHEDULED, scheduled_for=at, scheduled_by=by, remark="", missed_at=None)
+        return True
+
+    def miss_schedule(self) -> None:
+        """It could not be published at its time: a person has to look; `obstacles` says why."""
+        self._move(Status.REVIEW, missed_at=self.scheduled_for, scheduled_for=None)
+
+    def publish(self, text: ArticleText, now: dt.datetime) -> bool:
+        """Makes the language public; False if it was already.
+
+        A language that was public before keeps the date of its first publication.
+        Raises CannotPublish, naming everything that is missing.
+        """
+        if self.is_public:
+            return False
+        self._must_be_fit(text)
+        first = self.published_at or now
+        self._move(
+            Status.PUBLISHED,
+            published_at=first,
+            scheduled_for=None,
+            scheduled_by=None,
+            missed_at=None,
+            remark="",
+        )
+        return True
+
     def withdraw(self) -> bool:
         """Takes one language back; False if it was not public."""
         if not self.is_public:
             return False
-        self.status = Status.WITHDRAWN
-        self.save(update_fields=["status"])
+        self._move(Status.WITHDRAWN)
         return True
 
-    def note_text(self, text: ArticleText) -> bool:
+    def _must_be_fit(self, text: ArticleText) -> None:
+        reasons = self.obstacles(text)
+        if reasons:
+            raise CannotPublish(reasons)
+
+    def _cannot(self, wanted: Status) -> str:
+        return __("This language is “%(status)s”, so it cannot become “%(wanted)s”.") % {
+            "status": self.get_status_display(),
+            "wanted": wanted.label,
+        }
+
+    # --- Its text ----------------------------------------------------------------------
+
+    def note_text(self, text: ArticleText, revision: int) -> bool:
         """Takes note of a saved text; False if it says the same as before."""
-        fingerprint = text.fingerprint
-        if fingerprint == self.fingerprint:
-            return False
-        self.fingerprint = fingerprint
-        self.revision += 1
-        self.save()
-        return True
+        before, self.fingerprint = self.fingerprint, text.fingerprint
+        self.revision = revision
+        self.save(update_fields=["fingerprint", "revision"])
+        return before != self.fingerprint
+
+    def rest_on(self, source: str, fingerprint: str, translator: Any = None) -> None:
+        """Says which text of which language it was translated from, and by whom if anew."""
+        self.source_language, self.source_fingerprint = source, fingerprint
+        self.translator = translator or self.translator
+        self.save(update_fields=["source_language", "source_fingerprint", "translator"])
 
 
 class Correction(models.Model):
@@ -161,30 +281,3 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return self.note
-
-
-class Draft(models.Model):
-    """What somebody is typing. It reaches the article's columns only through Save."""
-
-    article = models.ForeignKey(
-        "articles.Article", models.CASCADE, related_name="drafts", null=True, blank=True
-    )
-    language = models.CharField(_("language"), max_length=12, choices=languages.choices)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="drafts")
-    base_revision = models.PositiveIntegerField(_("base revision"), default=0)
-    title = models.CharField(_("title"), max_length=200, blank=True)
-    lead = models.TextField(_("lead"), blank=True)
-    body = models.TextField(_("body"), blank=True)
-    saved_at = models.DateTimeField(_("saved"))
-
-    class Meta:
-        verbose_name, verbose_name_plural = _("draft"), _("drafts")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["article", "language", "owner"],
-                name="one_draft_per_article_language_and_owner",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.title

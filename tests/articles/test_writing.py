@@ -53,14 +53,19 @@ def test_a_draft_that_was_emptied_is_missing_again() -> None:
     assert states(article) == {"en": "draft"}
 
 
-def test_only_a_change_of_text_counts_as_one() -> None:
+def test_a_change_of_markup_is_a_revision_and_only_a_change_of_text_another_fingerprint() -> None:
     article = make_article()
-    revision = article.article_languages.get(language="en").revision
+    before = article.article_languages.get(language="en")
     article.body_en = "<p>The <em>budget</em>  grows.</p>"
-    assert save(article) == []
+    assert save(article) == ["en"]
+    row = article.article_languages.get(language="en")
+    assert (row.revision, row.fingerprint) == (before.revision + 1, before.fingerprint)
     article.body_en = "<p>The budget shrinks.</p>"
     assert save(article) == ["en"]
-    assert article.article_languages.get(language="en").revision == revision + 1
+    row = article.article_languages.get(language="en")
+    assert row.revision == before.revision + 2
+    assert row.fingerprint != before.fingerprint
+    assert save(article) == []
 
 
 def test_a_corrected_public_text_is_told_and_a_draft_is_not() -> None:

@@ -7,19 +7,23 @@ from typing import Any
 from django.core.management import BaseCommand
 from django.utils import timezone
 
+from articles.publishing import publish_due
 from newsletter import due
 from newsletter.tasks import enqueue_due
 
 
 class Command(BaseCommand):
-    """Settles what dead workers left, launches what is due and wakes the workers."""
+    """Publishes what is scheduled, settles what dead workers left, launches what is due."""
 
     help = "Does once what Celery beat does each minute."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = due.settle_and_launch(timezone.now())
+        now = timezone.now()
+        published = publish_due(now)
+        found = due.settle_and_launch(now)
         enqueue_due(found)
         self.stdout.write(
-            f"{len(found.lanes)} lanes, {len(found.sign_ups)} sign-ups and "
-            f"{len(found.confirmations)} confirmations handed to the workers"
+            f"{published} texts published; {len(found.lanes)} lanes, "
+            f"{len(found.sign_ups)} sign-ups and {len(found.confirmations)} confirmations "
+            "handed to the workers"
         )

@@ -1,0 +1,78 @@
+"""What somebody is typing: kept while they type, and given back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+
+from articles.models import Article, ArticleText, Draft, Revision
+
+
+@transaction.atomic
+def keep_draft(
+    owner: Any, article_id: int | None, text: ArticleText, base: int, now: dt.datetime
+) -> Draft | None:
+    """Keeps one language as it stands in somebody's editor.
+
+    `base` is the revision that the typing began from. None where there is nothing to keep:
+    the text is what that revision says. A draft that was handed in is taken back by typing on.
+    """
+    found = Draft.objects.of(owner, article_id).filter(language=text.language)
+    if _is_saved(article_id, text, base):
+        found.delete()
+        return None
+    kept, _created = found.update_or_create(
+        defaults={
+            "base_revision": base,
+            "title": text.title,
+            "lead": text.lead,
+            "body": text.body,
+            "saved_at": now,
+            "handed_in_at": None,
+        },
+        create_defaults={
+            "owner": owner,
+            "article_id": article_id,
+            "language": text.language,
+            "base_revision": base,
+            "title": text.title,
+            "lead": text.lead,
+            "body": text.body,
+            "saved_at": now,
+        },
+    )
+    return kept
+
+
+def _is_saved(article_id: int | None, text: ArticleText, base: int) -> bool:
+    if article_id is None or base == 0:
+        return text.is_empty
+    based_on = Revision.objects.filter(article_id=article_id, language=text.language, number=base)
+    return any(revision.text.reads_as(text) for revision in based_on)
+
+
+def give_up(draft: Draft) -> None:
+    """Throws away what was typed."""
+    draft.delete()
+
+
+@transaction.atomic
+def begin_again(draft: Draft, now: dt.datetime) -> None:
+    """Makes a draft whose article somebody deleted the beginning of a new article.
+
+    A new article that is being typed in this language already keeps its own.
+    """
+    new = Draft.objects.of(draft.owner, None).filter(language=draft.language)
+    if new.exists():
+        return
+    draft.article_id, draft.base_revision, draft.handed_in_at = None, 0, None
+    draft.saved_at = now
+    draft.save()
+
+
+def drafts_by_language(owner: Any, article: Article | None) -> dict[str, Draft]:
+    """What this person has typed and not saved, of an article or of a new one."""
+    article_id = article.pk if article else None
+    return {draft.language: draft for draft in Draft.objects.of(owner, article_id)}

@@ -1,0 +1,33 @@
+"""Writing down who did what. In the transaction of what was done, so that neither is alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import models
+
+from staff.models import AuditAction, AuditEntry
+
+
+def record(
+    action: AuditAction,
+    subject: models.Model,
+    *,
+    by: Any,
+    now: dt.datetime,
+    language: str = "",
+    detail: str = "",
+) -> AuditEntry:
+    """One entry. `by` is a user; None is the newsroom itself: a command, or the hour."""
+    return AuditEntry.objects.create(
+        at=now,
+        actor_id=getattr(by, "pk", None),
+        actor=by.get_username() if by is not None else "",
+        action=action,
+        subject_type=subject._meta.label_lower,
+        subject_id=subject.pk,
+        subject=str(subject)[:200],
+        language=language,
+        detail=detail[:500],
+    )
