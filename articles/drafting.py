@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from articles.models import Article, ArticleText, Draft, Revision
 
@@ -47,10 +48,12 @@ def keep_draft(
 
 
 def _is_saved(article_id: int | None, text: ArticleText, base: int) -> bool:
-    if article_id is None or base == 0:
+    """Whether this is what the typing began from, or what is saved by now."""
+    if article_id is None:
         return text.is_empty
-    based_on = Revision.objects.filter(article_id=article_id, language=text.language, number=base)
-    return any(revision.text.reads_as(text) for revision in based_on)
+    saved = Revision.objects.filter(article_id=article_id, language=text.language)
+    known = saved.filter(Q(number=base) | Q(pk__in=saved.newest()))
+    return any(revision.text.reads_as(text) for revision in known) or (base == 0 and text.is_empty)
 
 
 def give_up(draft: Draft) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from articles import signals
 from articles.models import Article, ArticleLanguage, CannotPublish
@@ -18,6 +18,7 @@ from staff.models import AuditAction
 
 logger = logging.getLogger(__name__)
 
+IN_THE_PAST = _("This time is over. Choose one that is still to come.")
 SCHEDULE = "schedule"
 """The audit's note on what published itself; whoever scheduled it is the actor."""
 
@@ -54,7 +55,7 @@ def schedule(
     Raises InThePast, CannotPublish, WrongState.
     """
     if at <= now:
-        raise InThePast(_("This time is over. Choose one that is still to come."))
+        raise InThePast(str(IN_THE_PAST))
     changed = _row(article, language).schedule(article.text_in(language), at, by)
     if changed:
         detail = f"{at:%Y-%m-%d %H:%M} UTC"

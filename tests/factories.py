@@ -69,12 +69,17 @@ def make_article(
     published_in: tuple[str, ...] | None = None,
     verdict: str = "",
     title: str = "",
+    owner: Any = None,
     now: dt.datetime = MONDAY_MORNING,
     **fields: Any,
 ) -> Article:
     """Written in these languages and published in those (all of them by default)."""
     article = Article(
-        topic=topic or make_topic(), week=week, verdict=verdict, owner=make_user(), **fields
+        topic=topic or make_topic(),
+        week=week,
+        verdict=verdict,
+        owner=owner or make_user(),
+        **fields,
     )
     for language in written_in:
         words = WORDS[language]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ckeditor.widgets import CKEditorWidget
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
@@ -19,75 +18,31 @@ from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles import publishing
-from articles.admin.languages import language_tabs, mark_language
+from articles import permissions, publishing
+from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
+from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
+from articles.admin.languages import Fieldset, mark_language
 from articles.admin.verbs import Verb, VerbsAdmin
-from articles.models import Article, CannotPublish
-from articles.models.languages import UNPUBLISHED, Status
+from articles.drafting import keep_draft
+from articles.models import Article, Draft, Status
+from articles.models.articles import TEXTS
 from articles.writing import save_article
-from newsroom import headers, html, languages
+from newsroom import headers, languages
 
-MAY_PUBLISH = "articles.publish_article"
-TEXTS = ("title", "lead", "body")
-PUBLISH = "_publish"
-"""The name of the save bar's buttons that publish; each one's value is a language."""
-
-
-class ArticleForm(forms.ModelForm):
-    """No language is compulsory, but an article has a title in one."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        names = [f"title_{code}" for code in languages.codes()]
-        # What this user may not change is not in the form, but it is there.
-        kept = [getattr(self.instance, name) for name in names if name not in self.fields]
-        if not any([*kept, *(cleaned.get(name) for name in names)]):
-            raise forms.ValidationError(
-                _("The article has no title. Write one in any one language.")
-            )
-        self._keep_public_texts(cleaned)
-        return cleaned
-
-    def _post_clean(self) -> None:
-        """Checks the verdict's constraint too: Django skips one that names a column not shown."""
-        super()._post_clean()  # type: ignore[misc]
-        if not self.errors:
-            try:
-                self.instance.validate_constraints()
-            except forms.ValidationError as error:
-                self._update_errors(error)  # type: ignore[attr-defined]
-
-    def _keep_public_texts(self, cleaned: dict[str, Any]) -> None:
-        for name in (
-            ("topic", "week") if self.instance.pk and self.instance.public_languages else ()
-        ):
-            if name in cleaned and not cleaned[name]:
-                self.add_error(
-                    name, _("The article is public. Choose another, but leave none out.")
-                )
-        for code in self.instance.public_languages if self.instance.pk else ():
-            for field in ("title", "body"):
-                name = f"{field}_{code}"
-                text = cleaned.get(name) or ""
-                # An emptied editor sends <p>&nbsp;</p>; what counts is what would be saved.
-                left = html.clean(text) if field == "body" else text
-                if name in cleaned and not left:
-                    self.add_error(
-                        name,
-                        _("This language is public. Withdraw it before you empty it."),
-                    )
+COVER = ("cover", "cover_credit")
 
 
 def _withdraw_language(code: str) -> Any:
-    def act(_request: HttpRequest, article: Article) -> str:
-        publishing.withdraw_language(article, code, timezone.now())
+    def act(request: HttpRequest, article: Article) -> str:
+        publishing.withdraw_language(article, code, timezone.now(), by=request.user)
         return __("Withdrawn in %(language)s.") % {"language": languages.own_name(code)}
 
     return act
 
 
-def _withdraw(_request: HttpRequest, article: Article) -> str:
-    publishing.withdraw(article, timezone.now())
+def _withdraw(request: HttpRequest, article: Article) -> str:
+    publishing.withdraw(article, timezone.now(), by=request.user)
     return __("The whole article is withdrawn.")
 
 
@@ -101,69 +56,31 @@ VANISHES = _(
 )
 
 
-class LanguageStatusFilter(admin.SimpleListFilter):
-    """By the state of one language."""
-
-    title = _("language")
-    parameter_name = "language"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        states = (
-            ("public", __("published in %(language)s")),
-            ("waiting", __("not published yet in %(language)s")),
-            ("missing", __("missing in %(language)s")),
-        )
-        return [
-            (f"{code}:{state}", label % {"language": languages.own_name(code)})
-            for code in languages.codes()
-            for state, label in states
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> QuerySet[Article]:
-        code, _colon, state = (self.value() or "").partition(":")
-        if not languages.is_language(code):
-            return queryset
-        if state == "public":
-            return queryset.filter(pk__in=Article.objects.in_language(code))
-        rows = Q(article_languages__language=code)
-        if state == "waiting":
-            return queryset.filter(rows, article_languages__status__in=UNPUBLISHED)
-        return queryset.exclude(rows)
-
-
 @admin.register(Article)
 class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     """An analyst starts in any one language, adds another, publishes a language."""
 
     form = ArticleForm
     list_display = ("titled", "topic", "week_label", "verdict", "states")
-    list_filter = ("topic", LanguageStatusFilter, "verdict", "authors")
+    list_filter = (
+        LanguageStatusFilter,
+        StaleFilter,
+        WeekFilter,
+        "topic",
+        "verdict",
+        "authors",
+    )
     list_per_page = 50
     search_fields = ("title",)
     autocomplete_fields = ("authors",)
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "topic",
-                    "week",
-                    "verdict",
-                    "authors",
-                    "cover",
-                    "cover_credit",
-                ]
-            },
-        ),
-        *language_tabs(*TEXTS),
-    ]
+    change_form_before_template = "admin/articles/conflicts.html"
     verbs = (
         *(
             Verb(
                 f"withdraw-{code}",
                 format_lazy(_("Withdraw in {language}"), language=languages.own_name(code)),
                 _withdraw_language(code),
-                MAY_PUBLISH,
+                permissions.PUBLISH,
                 _shows_in(code),
                 question=VANISHES,
                 variant="danger",
@@ -175,7 +92,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             "withdraw",
             _("Withdraw the whole article"),
             _withdraw,
-            MAY_PUBLISH,
+            permissions.PUBLISH,
             lambda article: bool(article.public_languages),
             question=VANISHES,
             variant="danger",
@@ -200,7 +117,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     @admin.display(description=_("languages"))
     def states(self, article: Article) -> SafeString:
         """A chip for each language: its state in words too, for whoever sees no colour."""
-        rows = {row.language: row for row in article.article_languages.all()}
+        rows, stale = article.language_rows, article.stale_languages
         chips = []
         for code in languages.codes():
             row = rows.get(code)
@@ -208,6 +125,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             words = row.get_status_display() if row else __("Missing")
             if row and article.withdrawn_at is not None:
                 status, words = Status.WITHDRAWN, Status.WITHDRAWN.label
+            if code in stale:
+                status, words = f"{status} stale", f"{words}, {__('stale')}"
             chips.append((status, f"{languages.own_name(code)}: {words}", code.upper()))
         joined = format_html_join(" ", '<span class="chip {}" title="{}">{}</span>', chips)
         return format_html('<span class="chips">{}</span>', joined)
@@ -225,12 +144,78 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             queryset = queryset.filter(matches)
         return queryset, False
 
+    # --- Who may ---------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A translator opens every article, an analyst their own."""
+        user = request.user
+        if obj is None:
+            return user.has_perm(permissions.WRITE) or user.has_perm(permissions.TRANSLATE)
+        return permissions.may_open(user, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What was public is withdrawn, which readers are told; only a draft may be deleted."""
+        if obj is not None and (
+            obj.first_published_at() is not None
+            or not permissions.may_write_facts(request.user, obj)
+        ):
+            return False
+        return super().has_delete_permission(request, obj)
+
     # --- The form --------------------------------------------------------------------
 
     @method_decorator(headers.with_editor)
-    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super().changeform_view(*args, **kwargs)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method == "POST" and give_up_draft(request, object_id):
+            return HttpResponseRedirect(request.path)
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, extra_context
+        )
         return response
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Fieldset]:
+        facts: list[Any] = [*FACTS, *COVER]
+        if permissions.may_write_facts(request.user, obj):
+            facts.append("seen")
+        tabs = []
+        for code in languages.codes():
+            writable = permissions.may_write(request.user, obj, code)
+            own = list(language_fields(request.user, obj, code, writable=writable))
+            texts = [f"{field}_{code}" for field in TEXTS] if writable else []
+            fields = [*own[:2], *texts, *own[2:]]
+            tabs.append((languages.own_name(code), {"classes": ["tab"], "fields": fields}))
+        return [(None, {"fields": facts}), *tabs]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A translator reads what the article is about, and does not change it."""
+        fixed = super().get_readonly_fields(request, obj)
+        if permissions.may_write_facts(request.user, obj):
+            return fixed
+        return (*fixed, *FACTS, *COVER)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        own: dict[str, Any] = {"user": request.user, "draft": self._handed_in(request, obj)}
+        for code in languages.codes():
+            writable = permissions.may_write(request.user, obj, code)
+            own |= language_fields(request.user, obj, code, writable=writable)
+        kwargs["form"] = type("ArticleForm", (self.form,), own)
+        form = super().get_form(request, obj, **kwargs)
+        mark_language(form.base_fields)
+        return form
+
+    def _handed_in(self, request: HttpRequest, obj: Any) -> Draft | None:
+        """The draft that an editor came to read."""
+        asked = request.GET.get("draft", "")
+        if obj is None or not asked.isdecimal() or not permissions.may_publish(request.user):
+            return None
+        drafts = Draft.objects.handed_in().filter(article=obj, pk=int(asked[:18]))
+        return drafts.select_related("owner").first()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "week":
@@ -243,82 +228,64 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             field.widget.attrs["rows"] = 3
         return field
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
-        return form
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A public text is changed only by who may publish."""
-        fixed = super().get_readonly_fields(request, obj)
-        if obj is None or request.user.has_perm(MAY_PUBLISH):
-            return fixed
-        public = [f"{name}_{code}" for code in obj.public_languages for name in TEXTS]
-        return (*fixed, *public)
+    # --- Saving ----------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
+        now = timezone.now()
         if not change:
             obj.owner = request.user
-        save_article(obj, by=request.user, now=timezone.now())
+        save_article(obj, by=request.user, now=now, notes=form.notes)
+        Draft.objects.of(request.user, obj.pk if change else None).delete()
+        if form.draft is not None:
+            form.draft.delete()
+        for code, (text, base) in form.to_hand_in.items():
+            draft = keep_draft(request.user, obj.pk, text, base, now)
+            if draft is not None:
+                draft.hand_in(now)
+                told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
+                messages.info(request, told % {"language": languages.own_name(code)})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        self._publish(request, form.instance)
-
-    def _publish(self, request: HttpRequest, article: Article) -> None:
-        """After the save, which is kept even if the language is not fit to be published."""
-        code = request.POST.get(PUBLISH, "")
-        may = request.user.has_perm(MAY_PUBLISH)
-        if not may or not languages.is_language(code):
-            return
-        name = languages.own_name(code)
-        try:
-            publishing.publish(article, code, timezone.now())
-            messages.success(request, __("Published in %(language)s.") % {"language": name})
-        except CannotPublish as error:
-            for reason in error.reasons:
-                messages.error(request, reason)
+        act_on_language(request, form.instance)
 
     def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
-        _stay_after_publishing(request)
+        _stay_after_acting(request)
         return super().response_change(request, obj)
 
     def response_add(
         self, request: HttpRequest, obj: Model, post_url_continue: str | None = None
     ) -> HttpResponse:
-        _stay_after_publishing(request)
+        _stay_after_acting(request)
         return super().response_add(request, obj, post_url_continue)
 
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        """Somebody deleted it: what was being typed into it is kept as drafts."""
+        if request.method == "POST":
+            keep_what_was_typed(request, object_id)
+        response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
+        return response
+
     def facts(self, row: Any) -> dict[str, Any]:
-        """The buttons that publish stand in the save bar, since they save too."""
+        """What the page says of the row beside its form."""
         public = row.public_languages if row is not None else []
-        gone = row is not None and row.withdrawn_at is not None
         return {
-            "publishable": [
-                (code, languages.own_name(code))
-                for code in languages.codes()
-                if code not in public and not gone
-            ],
             "public": [
                 (languages.own_name(code), row.path_in(code)) for code in public if row is not None
             ],
             "facts_template": "admin/articles/public.html",
-            # The save bar is for publishing; the list has a button for another article.
             "show_save_and_add_another": False,
         }
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What was public is withdrawn, which readers are told; only a draft may be deleted."""
-        published = obj is not None and obj.first_published_at() is not None
-        return not published and super().has_delete_permission(request, obj)
 
     def view_on_site(self, obj: Article) -> str | None:
         return obj.get_absolute_url() if obj.public_languages else None
 
 
-def _stay_after_publishing(request: HttpRequest) -> None:
+def _stay_after_acting(request: HttpRequest) -> None:
     """Whoever publishes one language looks at the next."""
-    if PUBLISH in request.POST:
+    if PUBLISH in request.POST or DO in request.POST:
         data = request.POST.copy()
         data["_continue"] = "1"
         request.POST = data

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
@@ -61,6 +62,11 @@ class ArticleText:
             other.lead,
             html.squeezed(other.body),
         )
+
+    @property
+    def safe_body(self) -> SafeString:
+        """For a page: sanitised at save, and once more for what was only typed."""
+        return mark_safe(html.clean(self.body))  # noqa: S308
 
     @property
     def slug(self) -> str:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from articles.merging import newest_revisions
 from articles.models import Article
 from newsroom import languages
 from staff.second_factor import needs_second_factor
@@ -48,6 +49,9 @@ def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
             f"lead_{code}": text.lead,
             f"body_{code}": text.body,
         }
+    texts |= {
+        f"base_{code}": revision.number for code, revision in newest_revisions(article).items()
+    }
     shared = {
         "topic": article.topic_id or "",
         "week": str(article.week or ""),

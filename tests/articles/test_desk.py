@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from articles.models import Article, Author
+from articles.models import Article, Author, Draft
 from articles.publishing import withdraw, withdraw_language
 from tests.articles.browser import ADD, LIST, an_analyst, as_saved, page_of, said, typed
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic
@@ -293,9 +294,24 @@ def test_a_nonsense_filter_is_no_crash(desk: Client) -> None:
         assert desk.get(LIST, query).status_code in (200, 302)
 
 
-def test_who_may_not_publish_does_not_change_a_public_text(desk: Client) -> None:
-    article = make_article(written_in=("ru",))
+def test_what_an_analyst_changes_in_a_public_text_is_handed_in(desk: Client) -> None:
+    analyst = an_analyst()
+    article = make_article(
+        written_in=("ru",), owner=User.objects.get(username="analyst"), now=MONDAY_MORNING
+    )
     before = article.title_ru
-    an_analyst().post(page_of(article), as_saved(article, title_ru="Иначе", title_be="Бюджэт"))
+    page = analyst.post(
+        page_of(article), as_saved(article, title_ru="Иначе", title_be="Бюджэт"), follow=True
+    )
+    assert "Your changes in Русский wait for an editor" in said(page)
     article.refresh_from_db()
     assert (article.title_ru, article.title_be) == (before, "Бюджэт")
+
+    [draft] = Draft.objects.handed_in()
+    assert "analyst handed in changes" in said(desk.get(page_of(article)))
+    read = f"{page_of(article)}?draft={draft.pk}"
+    assert 'value="Иначе"' in desk.get(read).content.decode()
+    desk.post(read, as_saved(article, title_ru="Иначе"))
+    article.refresh_from_db()
+    assert article.title_ru == "Иначе"
+    assert not Draft.objects.exists()

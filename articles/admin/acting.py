@@ -1,0 +1,128 @@
+"""What a language's buttons do, after the form was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from articles import permissions, publishing
+from articles.admin.forms import DO, PUBLISH, parse_schedule
+from articles.drafting import keep_draft
+from articles.models import Article, ArticleText, CannotPublish, Draft, WrongState
+from articles.publishing import InThePast
+from articles.writing import still_right
+from newsroom import languages
+
+
+def act_on_language(request: HttpRequest, article: Article) -> None:
+    """Presses the button that was pressed. The save is kept even if it could not be done."""
+    verb, _colon, code = _pressed(request)
+    act = VERBS.get(verb)
+    if act is None or not languages.is_language(code):
+        return
+    needed, do = act
+    if not needed(request.user, article, code):
+        return
+    try:
+        messages.success(request, do(request, article, code))
+    except CannotPublish as error:
+        for reason in error.reasons:
+            messages.error(request, reason)
+    except (InThePast, WrongState) as error:
+        messages.error(request, str(error))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+
+
+def _pressed(request: HttpRequest) -> tuple[str, str, str]:
+    if PUBLISH in request.POST:
+        return "publish", ":", request.POST[PUBLISH]
+    return request.POST.get(DO, "").partition(":")
+
+
+def _publish(request: HttpRequest, article: Article, code: str) -> str:
+    publishing.publish(article, code, timezone.now(), by=request.user)
+    return _("Published in %(language)s.") % {"language": languages.own_name(code)}
+
+
+def _schedule(request: HttpRequest, article: Article, code: str) -> str:
+    at = parse_schedule(request.POST.get(f"schedule_{code}", ""))
+    publishing.schedule(article, code, at, timezone.now(), by=request.user)
+    return _("%(language)s publishes itself at its time.") % {"language": languages.own_name(code)}
+
+
+def _hand_in(_request: HttpRequest, article: Article, code: str) -> str:
+    publishing.hand_in(article, code)
+    return _("%(language)s waits for an editor.") % {"language": languages.own_name(code)}
+
+
+def _send_back(request: HttpRequest, article: Article, code: str) -> str:
+    publishing.send_back(article, code, request.POST.get(f"remark_{code}", ""))
+    return _("%(language)s is a draft again.") % {"language": languages.own_name(code)}
+
+
+def _still_right(_request: HttpRequest, article: Article, code: str) -> str:
+    still_right(article, code)
+    return _("%(language)s stands beside its source as it is now.") % {
+        "language": languages.own_name(code)
+    }
+
+
+def _return_draft(request: HttpRequest, article: Article, code: str) -> str:
+    for draft in article.drafts.handed_in().filter(language=code).exclude(owner_id=request.user.pk):
+        draft.handed_in_at = None
+        draft.save(update_fields=["handed_in_at"])
+    return _("The changes went back to whoever made them.")
+
+
+def _publishes(user: Any, _article: Article, _code: str) -> bool:
+    return permissions.may_publish(user)
+
+
+VERBS: dict[
+    str,
+    tuple[Callable[[Any, Article, str], bool], Callable[[HttpRequest, Article, str], str]],
+] = {
+    "publish": (_publishes, _publish),
+    "schedule": (_publishes, _schedule),
+    "send-back": (_publishes, _send_back),
+    "return-draft": (_publishes, _return_draft),
+    "hand-in": (permissions.may_write, _hand_in),
+    "still-right": (permissions.may_write, _still_right),
+}
+
+
+def give_up_draft(request: HttpRequest, object_id: str | None) -> bool:
+    """Throws away what this person typed in one language, if that was asked for."""
+    verb, _colon, code = request.POST.get(DO, "").partition(":")
+    if verb != "discard" or (object_id is not None and not object_id.isdecimal()):
+        return False
+    article_id = int(object_id) if object_id else None
+    Draft.objects.of(request.user, article_id).filter(language=code).delete()
+    messages.info(request, _("What was typed and not saved is thrown away."))
+    return True
+
+
+def keep_what_was_typed(request: HttpRequest, object_id: str) -> None:
+    """Into drafts that stand on the first page."""
+    if not object_id.isdecimal():
+        return
+    kept = False
+    for code in languages.codes():
+        title, lead, body = (
+            request.POST.get(f"{field}_{code}", "") for field in ("title", "lead", "body")
+        )
+        text = ArticleText(code, title, lead, body)
+        if not text.is_empty:
+            kept |= bool(keep_draft(request.user, int(object_id), text, 0, timezone.now()))
+    if kept:
+        messages.warning(
+            request,
+            _("Somebody has deleted this article. What you typed is kept on your first page."),
+        )
