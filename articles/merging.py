@@ -62,8 +62,6 @@ def merge(
         return theirs
     if began_from is None and mine.is_empty:
         return theirs
-    if choice.which == THEIRS:
-        return theirs
-    if choice.which == MINE and choice.seen == newest.number:
-        return mine
+    if choice.seen == newest.number and choice.which in (MINE, THEIRS):
+        return mine if choice.which == MINE else theirs
     return Conflict(mine, theirs, newest)

@@ -154,3 +154,20 @@ def alternates(
         path = reverse(view, args=[code, *args, *paged])
         found.append(Alternate(code, languages.own_name(code), path, code == language, is_there))
     return found
+
+
+def preview_page(
+    article: Article, text: ArticleText, language: str, paths: dict[str, str]
+) -> dict[str, Any]:
+    """An article's page before it is public; `paths` leads to the same in each language."""
+    there = {one.language for one in article.texts()}
+    alternates = [
+        Alternate(code, languages.own_name(code), paths[code], code == language, code in there)
+        for code in languages.codes()
+    ]
+    return {
+        "article": article,
+        "text": text,
+        "alternates": alternates,
+        "corrections": article.corrections.filter(language=language),
+    }

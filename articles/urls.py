@@ -44,6 +44,7 @@ in_language = [
     path("<int:pk>/", views.article, name="article"),
     # Whatever a mail program made of the slug: the id is the key.
     path("<int:pk>/<str:slug>/", views.article, name="article"),
+    path("preview/<str:token>/", views.preview, name="preview"),
     path("topics/<slug:code>/", views.topic, name="topic"),
     path("topics/<slug:code>/<int:page>/", views.topic, name="topic"),
     path("weeks/", views.weeks, name="weeks"),

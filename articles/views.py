@@ -7,14 +7,17 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.utils import translation
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from articles import pages
+from articles import pages, sharing
 from articles.models import Article, Topic
 from articles.models.articles import ArticleQuerySet
-from newsroom import languages
+from articles.sharing import PreviewClosed
+from newsroom import headers, languages
+from newsroom.links import BadToken
 from newsroom.weeks import Week
 
 MEDIA_AGE = 7 * 24 * 3600
@@ -80,6 +83,21 @@ def _of_article(article: Article, language: str, public: list[str]) -> list[page
         else one
         for one in plain
     ]
+
+
+@require_safe
+def preview(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """One article before it is public, for whoever was sent the link."""
+    try:
+        found = sharing.open_preview(token, timezone.now())
+    except BadToken:
+        raise Http404 from None
+    except PreviewClosed:
+        gone = {"alternates": pages.alternates("preview", language, token)}
+        return headers.unlisted(render(request, "articles/preview_closed.html", gone, status=410))
+    paths = {code: reverse("preview", args=[code, token]) for code in languages.codes()}
+    shown = pages.preview_page(found, found.text_in(language), language, paths)
+    return headers.unlisted(render(request, "articles/preview.html", shown))
 
 
 @require_safe

@@ -12,7 +12,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
@@ -48,6 +48,14 @@ STAFF: Policy = {
 EDITOR: Policy = {"script-src-attr": [UNSAFE_INLINE], "style-src": [UNSAFE_INLINE]}
 with_editor = csp_update(EDITOR)
 """Decorates a view whose page has the editor on it."""
+
+
+def unlisted(response: HttpResponse) -> HttpResponse:
+    """For a page that nobody may find by searching, or keep."""
+    response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
 
 # Chromium knows all of these; an unknown name would be an error in each page's console.
 FEATURES = (

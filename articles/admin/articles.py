@@ -8,6 +8,7 @@ from ckeditor.widgets import CKEditorWidget
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
@@ -18,11 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles import permissions, publishing
+from articles import permissions, publishing, sharing
 from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
 from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
 from articles.admin.languages import Fieldset, mark_language
+from articles.admin.previews import open_links, preview_urls
 from articles.admin.verbs import Verb, VerbsAdmin
 from articles.drafting import keep_draft
 from articles.models import Article, Draft, Status
@@ -180,7 +182,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         return response
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Fieldset]:
-        facts: list[Any] = [*FACTS, *COVER]
+        facts: list[Any] = [("topic", "week"), ("verdict", "authors"), COVER]
         if permissions.may_write_facts(request.user, obj):
             facts.append("seen")
         tabs = []
@@ -207,6 +209,10 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         kwargs["form"] = type("ArticleForm", (self.form,), own)
         form = super().get_form(request, obj, **kwargs)
         mark_language(form.base_fields)
+        labels = {"title": _("Title"), "lead": _("Lead"), "body": _("Body")}
+        for name, field in form.base_fields.items():
+            # The tab names the language; the label need not.
+            field.label = labels.get(name.rpartition("_")[0], field.label)
         return form
 
     def _handed_in(self, request: HttpRequest, obj: Any) -> Draft | None:
@@ -268,16 +274,39 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
+    def get_urls(self) -> list[URLPattern]:
+        return [*preview_urls(self.admin_site), *super().get_urls()]
+
     def facts(self, row: Any) -> dict[str, Any]:
-        """What the page says of the row beside its form."""
-        public = row.public_languages if row is not None else []
-        return {
-            "public": [
-                (languages.own_name(code), row.path_in(code)) for code in public if row is not None
-            ],
+        """What the page says of the article beside its form."""
+        told: dict[str, Any] = {
             "facts_template": "admin/articles/public.html",
             "show_save_and_add_another": False,
         }
+        if row is None:
+            return told
+        return {
+            **told,
+            "public": [
+                (languages.own_name(code), row.path_in(code)) for code in row.public_languages
+            ],
+            "previews": [
+                (
+                    languages.own_name(text.language),
+                    reverse("admin:articles_article_preview", args=[row.pk, text.language]),
+                )
+                for text in row.texts()
+            ],
+            "share_days": sharing.DAYS,
+            "preview_links": open_links(row),
+        }
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        article = kwargs.get("obj")
+        context["may_share"] = article is not None and permissions.may_open(request.user, article)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def view_on_site(self, obj: Article) -> str | None:
         return obj.get_absolute_url() if obj.public_languages else None

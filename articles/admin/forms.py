@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from articles import permissions
 from articles.admin.panels import LanguagePanel, PanelField, panel_of
@@ -47,7 +48,7 @@ def language_fields(
             label=_("Note on the correction"),
             required=False,
             max_length=500,
-            widget=forms.Textarea(attrs={"rows": 2, "lang": code, "spellcheck": "true"}),
+            widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "lang": code, "spellcheck": "true"}),
             help_text=_("Readers see it below the article, with today’s date. Empty: no note."),
         )
     return fields
