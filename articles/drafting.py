@@ -20,6 +20,7 @@ def keep_draft(
     `base` is the revision that the typing began from. None where there is nothing to keep:
     the text is what that revision says. A draft that was handed in is taken back by typing on.
     """
+    text = text.cleaned()
     found = Draft.objects.of(owner, article_id).filter(language=text.language)
     if _is_saved(article_id, text, base):
         found.delete()

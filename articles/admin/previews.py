@@ -47,7 +47,8 @@ def preview(request: HttpRequest, pk: int, language: str) -> HttpResponse:
     ):
         raise PermissionDenied
     draft = drafts_by_language(request.user, article).get(language)
-    text = draft.text if draft else article.text_in(language)
+    # What is typed has not been through Save, where the sanitiser stands.
+    text = draft.text.cleaned() if draft else article.text_in(language)
     paths = {
         code: reverse("admin:articles_article_preview", args=[pk, code])
         for code in languages.codes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -62,6 +62,10 @@ class ArticleText:
             other.lead,
             html.squeezed(other.body),
         )
+
+    def cleaned(self) -> ArticleText:
+        """As Save would keep it."""
+        return replace(self, body=html.clean(self.body))
 
     @property
     def safe_body(self) -> SafeString:
