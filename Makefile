@@ -4,6 +4,8 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
+# A module's tests stay in one process: they share servers and a browser.
+PROCESSES := -n auto --maxprocesses 4 --dist loadfile
 SERVICES := postgresql redis-server chromium fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -18,8 +20,8 @@ run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's le
 	@PORT=$(PORT) exec python manage.py run_demo
 
 test: .venv/.dev $(CATALOGUES)  ## Runs all tests, those with a database on SQLite and PostgreSQL
-	@python -m pytest $(ARGS)
-	@python -m tests.on_postgresql $(ARGS)
+	@python -m pytest $(PROCESSES) $(ARGS)
+	@python -m tests.on_postgresql $(PROCESSES) $(ARGS)
 
 services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chromium
 	@command -v apt-get >/dev/null \

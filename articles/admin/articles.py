@@ -6,6 +6,7 @@ from typing import Any
 
 from ckeditor.widgets import CKEditorWidget
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
@@ -24,6 +25,7 @@ from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
 from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
 from articles.admin.languages import Fieldset, mark_language
+from articles.admin.panels import panel_of, shown
 from articles.admin.previews import open_links, preview_urls
 from articles.admin.verbs import Verb, VerbsAdmin
 from articles.drafting import keep_draft
@@ -310,6 +312,20 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
 
     def view_on_site(self, obj: Article) -> str | None:
         return obj.get_absolute_url() if obj.public_languages else None
+
+
+def _panel_to_read(code: str) -> Any:
+    """For whoever may only look: Django then asks the admin for each field's value."""
+
+    @admin.display(description=_("Status"))
+    def panel(_admin: Any, article: Article) -> SafeString:
+        return shown(panel_of(AnonymousUser(), article, code, None, None))
+
+    return panel
+
+
+for _code in languages.codes():
+    setattr(ArticleAdmin, f"panel_{_code}", _panel_to_read(_code))
 
 
 def _stay_after_acting(request: HttpRequest) -> None:

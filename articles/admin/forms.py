@@ -38,7 +38,7 @@ def language_fields(
     if not writable:
         return fields
     fields[f"base_{code}"] = forms.IntegerField(
-        required=False, min_value=0, widget=forms.HiddenInput
+        label=_("revision"), required=False, min_value=0, widget=forms.HiddenInput
     )
     if article is None or not permissions.may_publish(user):
         return fields
@@ -66,7 +66,7 @@ class ArticleForm(forms.ModelForm):
     draft: Draft | None
     """The handed-in draft that an editor reads, if any."""
 
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    seen = forms.CharField(label=_("Facts"), required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,6 +98,12 @@ class ArticleForm(forms.ModelForm):
             self.initial[f"base_{code}"] = draft.base_revision
             for field in TEXTS:
                 self.initial[f"{field}_{code}"] = getattr(draft, field)
+
+    @property
+    def changed_data(self) -> list[str]:
+        """For the history: what only carries the form is no change."""
+        own = ("seen", "base_", "panel_")
+        return [name for name in super().changed_data if not name.startswith(own)]
 
     def panels(self) -> list[LanguagePanel]:
         """Each language's state and what can be done about it."""

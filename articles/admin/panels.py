@@ -8,7 +8,8 @@ from typing import Any
 from django import forms
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
 
 from articles import permissions
 from articles.models import Article, ArticleLanguage, ArticleText, Draft, Revision, Status
@@ -59,7 +60,7 @@ class LanguagePanel:
 
     @property
     def status_label(self) -> str:
-        return str(Status(self.status).label) if self.row else _("Missing")
+        return str(Status(self.status).label) if self.row else __("Missing")
 
     @property
     def text(self) -> ArticleText:
@@ -164,15 +165,21 @@ def _buttons(
     status = row.status if row else "missing"
     is_public = row is not None and row.is_public
     if may_publish and may_write and not is_public:
-        found.append(Button("_publish", code, _("Publish"), "primary"))
+        found.append(Button("_publish", code, __("Publish"), "primary"))
     if may_write and not may_publish and status in {"missing", Status.DRAFT, Status.WITHDRAWN}:
-        found.append(Button("_do", f"hand-in:{code}", _("Hand in for review"), "primary"))
+        found.append(Button("_do", f"hand-in:{code}", __("Hand in for review"), "primary"))
     if row is not None and code in (article.stale_languages if article else []) and may_write:
-        found.append(Button("_do", f"still-right:{code}", _("Still right")))
+        found.append(Button("_do", f"still-right:{code}", __("Still right")))
     if may_publish and status in {Status.REVIEW, Status.SCHEDULED}:
-        label = _("Take off the schedule") if status == Status.SCHEDULED else _("Send back")
+        label = __("Take off the schedule") if status == Status.SCHEDULED else __("Send back")
         found.append(Button("_do", f"send-back:{code}", label))
     return found
+
+
+def shown(panel: LanguagePanel, schedule_typed: str = "") -> SafeString:
+    """The panel as HTML."""
+    context = {"panel": panel, "schedule_typed": schedule_typed}
+    return render_to_string("admin/articles/language.html", context)
 
 
 class PanelWidget(forms.Widget):
@@ -182,8 +189,7 @@ class PanelWidget(forms.Widget):
     schedule_typed = ""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        context = {"panel": self.panel, "schedule_typed": self.schedule_typed}
-        return render_to_string("admin/articles/language.html", context)
+        return shown(self.panel, self.schedule_typed) if self.panel else SafeString()
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return True
@@ -193,4 +199,4 @@ class PanelField(forms.Field):
     """Stands in a tab's list of fields so that the panel comes before the text."""
 
     def __init__(self) -> None:
-        super().__init__(required=False, disabled=True, label="", widget=PanelWidget)
+        super().__init__(required=False, disabled=True, label=_("Status"), widget=PanelWidget)

@@ -315,3 +315,18 @@ def test_what_an_analyst_changes_in_a_public_text_is_handed_in(desk: Client) -> 
     article.refresh_from_db()
     assert article.title_ru == "Иначе"
     assert not Draft.objects.exists()
+
+
+def test_who_may_only_look_reads_the_texts_and_finds_no_button() -> None:
+    article = make_article(published_in=("be",))
+    page = an_analyst(may=()).get(page_of(article))
+    assert "Бюджэт расце." in said(page)
+    assert 'name="_do"' not in page.content.decode()
+
+
+def test_the_history_names_texts_and_facts_only(desk: Client) -> None:
+    article = make_article(published_in=())
+    desk.post(page_of(article), as_saved(article, title_be="Іншы", seen="{}"))
+    page = said(desk.get(f"{LIST}{article.pk}/history/"))
+    assert "Title" in page or "title" in page
+    assert "base_" not in page
