@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles import signals
@@ -128,3 +129,28 @@ def withdraw(article: Article, now: dt.datetime, *, by: Any = None) -> bool:
     record(AuditAction.WITHDREW, article, by=by, now=now)
     signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True
+
+
+def consequences(article: Article, codes: list[str]) -> list[str]:
+    """What withdrawing these languages would do, in sentences for whoever is about to."""
+    public = [code for code in article.public_languages if code in codes]
+    said = [
+        __("The page in %(language)s answers that the text was withdrawn: %(path)s")
+        % {"language": languages.own_name(code), "path": article.path_in(code)}
+        for code in public
+    ]
+    if article.topic is not None and public:
+        said.append(
+            __("It vanishes from the home page, from its week and from the topic “%(topic)s”.")
+            % {"topic": article.topic}
+        )
+    for digest in article.digests.all():
+        said.append(
+            __("It vanishes from the digest of %(week)s.")
+            % {"week": digest.week.label(languages.current())}
+        )
+    answers: list[tuple[Any, Any]] = signals.withdrawal_asked.send(
+        Article, article=article, languages=public
+    )
+    said += [sentence for _receiver, sentences in answers for sentence in sentences]
+    return said

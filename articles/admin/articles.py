@@ -54,10 +54,15 @@ def _shows_in(code: str) -> Any:
     return lambda article: code in article.public_languages
 
 
-VANISHES = _(
-    "It vanishes from the site and the lists. Letters that have not begun are cancelled and "
-    "their digest is opened again; letters on their way are paused."
-)
+def _vanishing(*codes: str) -> Any:
+    """Where it would vanish, in these languages or wholly."""
+
+    def said(article: Article) -> list[str]:
+        told = publishing.consequences(article, list(codes) or languages.codes())
+        # The mark on the whole article cannot be taken off; a language may be published again.
+        return told if codes else [*told, __("This cannot be undone.")]
+
+    return said
 
 
 @admin.register(Article)
@@ -86,9 +91,9 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
                 _withdraw_language(code),
                 permissions.PUBLISH,
                 _shows_in(code),
-                question=VANISHES,
                 variant="danger",
                 group=_("Withdraw"),
+                consequences=_vanishing(code),
             )
             for code in languages.codes()
         ),
@@ -98,9 +103,9 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             _withdraw,
             permissions.PUBLISH,
             lambda article: bool(article.public_languages),
-            question=VANISHES,
             variant="danger",
             group=_("Withdraw"),
+            consequences=_vanishing(),
         ),
     )
 

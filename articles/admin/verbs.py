@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 
 from staff.desk import DeskAdmin
@@ -34,6 +34,8 @@ class Verb:
     """What to ask before; empty where pressing it by mistake costs nothing."""
     group: Any = ""
     """Verbs of one group stand together behind one word, and share their question."""
+    consequences: Callable[[Any], list[str]] | None = None
+    """What it would do to this row: the button then leads to a page that says so, and asks."""
 
 
 class VerbsAdmin(DeskAdmin):
@@ -55,14 +57,16 @@ class VerbsAdmin(DeskAdmin):
         return [acting, *super().get_urls()]
 
     def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
-        """Does one verb and goes back to the row."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+        """Does one verb and goes back to the row; a GET only says what it would do."""
         chosen = next((one for one in self.verbs if one.name == verb), None)
         if chosen is None or not _may(request, chosen):
             raise PermissionDenied
         model = self.model
         row = get_object_or_404(model, pk=object_id)
+        if request.method in {"GET", "HEAD"} and chosen.consequences is not None:
+            return self._ask_first(request, row, chosen)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         try:
             messages.success(request, chosen.act(request, row))
         except chosen.refuses as refusal:
@@ -71,6 +75,19 @@ class VerbsAdmin(DeskAdmin):
         return HttpResponseRedirect(
             reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[object_id])
         )
+
+    def _ask_first(self, request: HttpRequest, row: Any, verb: Verb) -> HttpResponse:
+        opts = self.model._meta
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": opts,
+            "original": row,
+            "title": verb.label,
+            "verb": verb,
+            "consequences": verb.consequences(row) if verb.consequences else [],
+            "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk]),
+        }
+        return render(request, "admin/articles/confirm.html", context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -212,7 +212,12 @@ def test_one_language_is_withdrawn_and_the_others_stay(desk: Client) -> None:
 
 def test_the_whole_article_is_withdrawn_after_saying_what_vanishes(desk: Client) -> None:
     article = make_article()
-    assert "It vanishes from the site" in said(desk.get(page_of(article)))
+    asked = said(desk.get(f"{LIST}{article.pk}/do/withdraw/"))
+    assert (
+        f"The page in Беларуская answers that the text was withdrawn: {article.path_in('be')}"
+        in (asked)
+    )
+    assert "This cannot be undone." in asked
     desk.post(f"{LIST}{article.pk}/do/withdraw/")
     assert Article.objects.get().withdrawn_at is not None
 
