@@ -37,6 +37,11 @@ class Verb:
     consequences: Callable[[Any], list[str]] | None = None
     """What it would do to this row: the button then leads to a page that says so, and asks."""
 
+    @property
+    def asks_first(self) -> bool:
+        """For templates, which would call `consequences`."""
+        return self.consequences is not None
+
 
 class VerbsAdmin(DeskAdmin):
     """A row's verbs above its form."""
