@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from ckeditor.fields import RichTextField
+from ckeditor.widgets import CKEditorWidget
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -82,3 +83,8 @@ class BodyField(RichTextField):
         cleaned = html.clean(super().pre_save(model_instance, add) or "")
         setattr(model_instance, self.attname, cleaned)
         return cleaned
+
+
+def body_widget(code: str) -> CKEditorWidget:
+    """The editor for a body in this language."""
+    return CKEditorWidget(config_name=f"body_{code}")

@@ -54,9 +54,7 @@ def member(name: str, role: str) -> Any:
 def open_tab(visitor: Visitor, path: str, language: str) -> Page:
     """An article's form, in one of its languages."""
     page = visitor.go(path)
-    page.locator("#content-main nav, #content-main").get_by_role("link", name=language).or_(
-        page.locator("a[x-on\\:click]", has_text=language)
-    ).last.click()
+    page.get_by_role("tab", name=language).click()
     expect(page.locator(EDITOR)).to_be_visible()
     return page
 

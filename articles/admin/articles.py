@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ckeditor.widgets import CKEditorWidget
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
@@ -22,13 +21,17 @@ from unfold.widgets import UnfoldAdminDateWidget
 
 from articles import permissions, publishing, sharing
 from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.drafts import draft_urls
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
 from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
 from articles.admin.languages import Fieldset, mark_language
 from articles.admin.panels import panel_of, shown
 from articles.admin.previews import open_links, preview_urls
+from articles.admin.revisions import revision_urls
+from articles.admin.translating import translating_urls
 from articles.admin.verbs import Verb, VerbsAdmin
 from articles.drafting import keep_draft
+from articles.fields import body_widget
 from articles.models import Article, Draft, Status
 from articles.models.articles import TEXTS
 from articles.writing import save_article
@@ -82,7 +85,11 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     list_per_page = 50
     search_fields = ("title",)
     autocomplete_fields = ("authors",)
-    change_form_before_template = "admin/articles/conflicts.html"
+    change_form_before_template = "admin/articles/before_form.html"
+
+    class Media:
+        js = ("drafts.js",)
+
     verbs = (
         *(
             Verb(
@@ -236,7 +243,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         code = getattr(db_field, "language", "")
         if field is not None and db_field.name.startswith("body_"):
-            field.widget = CKEditorWidget(config_name=f"body_{code}")
+            field.widget = body_widget(code)
         if field is not None and db_field.name.startswith("lead_"):
             field.widget.attrs["rows"] = 3
         return field
@@ -282,7 +289,13 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         return response
 
     def get_urls(self) -> list[URLPattern]:
-        return [*preview_urls(self.admin_site), *super().get_urls()]
+        return [
+            *draft_urls(self.admin_site),
+            *preview_urls(self.admin_site),
+            *revision_urls(self),
+            *translating_urls(self),
+            *super().get_urls(),
+        ]
 
     def facts(self, row: Any) -> dict[str, Any]:
         """What the page says of the article beside its form."""

@@ -1,0 +1,234 @@
+"""One language beside another: the source to read, the translation to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from articles import permissions
+from articles.admin.acting import act_on_language
+from articles.admin.forms import DO, PUBLISH
+from articles.admin.panels import panel_of
+from articles.drafting import drafts_by_language, keep_draft
+from articles.fields import body_widget
+from articles.merging import Choice, Conflict, merge, newest_revisions
+from articles.models import Article, ArticleText, Draft
+from articles.models.articles import TEXTS
+from articles.writing import save_article
+from newsroom import differences, headers, html, languages
+from newsroom.differences import Difference
+
+
+def translating_urls(model_admin: Any) -> list[URLPattern]:
+    """Below an article's address in the admin."""
+    site = model_admin.admin_site
+
+    def view(request: HttpRequest, pk: int, target: str) -> HttpResponse:
+        return translate(request, pk, target, site.each_context(request), model_admin)
+
+    return [
+        path(
+            "<int:pk>/translate/<slug:target>/",
+            headers.with_editor(site.admin_view(view)),
+            name="articles_article_translate",
+        )
+    ]
+
+
+class TranslationForm(forms.Form):
+    """One language's text, with the names that it has in the article's own form."""
+
+    def __init__(self, code: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.code = code
+        attrs = {"lang": code, "spellcheck": "true"}
+        longest = Article._meta.get_field("title").max_length
+        self.fields[f"base_{code}"] = forms.IntegerField(
+            required=False, min_value=0, widget=forms.HiddenInput
+        )
+        self.fields["source_revision"] = forms.IntegerField(
+            required=False, min_value=0, widget=forms.HiddenInput
+        )
+        self.fields[f"title_{code}"] = forms.CharField(
+            label=_("Title"),
+            required=False,
+            max_length=longest,
+            widget=UnfoldAdminTextInputWidget(attrs=attrs),
+        )
+        self.fields[f"lead_{code}"] = forms.CharField(
+            label=_("Lead"),
+            required=False,
+            widget=UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 3}),
+        )
+        self.fields[f"body_{code}"] = forms.CharField(
+            label=_("Body"), required=False, widget=body_widget(code)
+        )
+
+    @property
+    def text(self) -> ArticleText:
+        """As it would be saved."""
+        title, lead, body = (self.cleaned_data.get(f"{field}_{self.code}") or "" for field in TEXTS)
+        return ArticleText(self.code, title, lead, html.clean(body))
+
+    @property
+    def base(self) -> int:
+        return self.cleaned_data.get(f"base_{self.code}") or 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is translated from, and what changed in it since the translation was made."""
+
+    text: ArticleText
+    revision: int
+    fingerprint: str
+    changes: Difference | None
+
+    @property
+    def name(self) -> str:
+        return languages.own_name(self.text.language)
+
+
+def translate(
+    request: HttpRequest, pk: int, target: str, context: dict[str, Any], model_admin: Any
+) -> HttpResponse:
+    """GET shows both; POST saves the translation and may do one thing with it."""
+    if not languages.is_language(target):
+        raise Http404
+    with transaction.atomic():
+        articles = Article.objects.with_everything()
+        if request.method == "POST":
+            articles = articles.locked()
+        article = get_object_or_404(articles, pk=pk)
+        if not permissions.may_write(request.user, article, target):
+            raise PermissionDenied
+        source = source_of(article, target, request.GET.get("from", ""))
+        if source is None:
+            messages.info(request, __("There is no other language to translate from yet."))
+            return HttpResponseRedirect(reverse("admin:articles_article_change", args=[pk]))
+        newest = newest_revisions(article).get(target)
+        draft = drafts_by_language(request.user, article).get(target)
+        form = _form(request, article, target, source, newest.number if newest else 0, draft)
+        conflict = None
+        if request.method == "POST" and form.is_valid():
+            conflict = _save(request, article, form, source, newest)
+            if conflict is None:
+                return HttpResponseRedirect(request.get_full_path())
+    context |= {
+        "title": article,
+        "opts": model_admin.opts,
+        "original": article,
+        "form": form,
+        "media": form.media,
+        "source": source,
+        "panel": panel_of(request.user, article, target, draft, newest),
+        "target": target,
+        "target_name": languages.own_name(target),
+        "sources": [
+            (code, languages.own_name(code))
+            for code in (text.language for text in article.texts())
+            if code != target
+        ],
+        "conflicts": {target: conflict} if conflict else {},
+    }
+    return render(request, "admin/articles/translate.html", context)
+
+
+def source_of(article: Article, target: str, asked: str) -> Source | None:
+    """The language that was asked for, else the one it was made from, else the nearest."""
+    row = article.language_rows.get(target)
+    written = {text.language: text for text in article.texts() if text.language != target}
+    wanted = [asked, row.source_language if row else "", *languages.nearest_first(target)]
+    code = next((one for one in wanted if one in written), None)
+    if code is None:
+        return None
+    now = article.language_rows[code]
+    text, changes = written[code], None
+    if row is not None and row.source_language == code and row.is_stale(now):
+        made_from = article.revisions.of(article, code).filter(fingerprint=row.source_fingerprint)
+        old = made_from.first()
+        if old is not None:
+            changes = differences.difference(
+                (old.title, old.lead, old.body), (text.title, text.lead, text.body)
+            )
+    return Source(text, now.revision, now.fingerprint, changes)
+
+
+def _form(
+    request: HttpRequest,
+    article: Article,
+    target: str,
+    source: Source,
+    base: int,
+    draft: Draft | None,
+) -> TranslationForm:
+    if request.method == "POST":
+        return TranslationForm(target, request.POST)
+    text = draft.text if draft else article.text_in(target)
+    initial: dict[str, Any] = {f"{field}_{target}": getattr(text, field) for field in TEXTS}
+    initial[f"base_{target}"] = draft.base_revision if draft else base
+    initial["source_revision"] = source.revision
+    return TranslationForm(target, initial=initial)
+
+
+def _save(
+    request: HttpRequest, article: Article, form: TranslationForm, source: Source, newest: Any
+) -> Conflict | None:
+    code, now, mine = form.code, timezone.now(), form.text
+    if request.POST.get(DO) == f"discard:{code}":
+        Draft.objects.of(request.user, article.pk).filter(language=code).delete()
+        messages.info(request, __("What was typed and not saved is thrown away."))
+        return None
+    if permissions.needs_review(request.user, article, code):
+        draft = keep_draft(request.user, article.pk, mine, form.base, now)
+        if draft is not None:
+            draft.hand_in(now)
+        told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
+        messages.info(request, told % {"language": languages.own_name(code)})
+        return None
+    seen = request.POST.get(f"seen_{code}", "")
+    choice = Choice(
+        request.POST.get(f"choice_{code}", ""),
+        int(seen) if seen.isdecimal() and len(seen) < 10 else 0,
+    )
+    merged = merge(article, mine, form.base, newest, choice)
+    if isinstance(merged, Conflict):
+        return merged
+    article.put_text(merged)
+    save_article(article, by=request.user, now=now)
+    Draft.objects.of(request.user, article.pk).filter(language=code).delete()
+    _rest_on_source(request, article, code, source, form)
+    messages.success(request, __("Saved: %(language)s.") % {"language": languages.own_name(code)})
+    if PUBLISH in request.POST or DO in request.POST:
+        act_on_language(request, article)
+    return None
+
+
+def _rest_on_source(
+    request: HttpRequest, article: Article, code: str, source: Source, form: TranslationForm
+) -> None:
+    """It was made from the source as it was shown; what came in since leaves it stale."""
+    row = article.article_languages.filter(language=code).first()
+    shown = article.revisions.of(article, source.text.language).filter(
+        number=form.cleaned_data.get("source_revision") or 0
+    )
+    revision = shown.first()
+    if row is None or revision is None:
+        return
+    row.rest_on(source.text.language, revision.fingerprint, request.user)
+    if revision.fingerprint != source.fingerprint:
+        messages.warning(
+            request, __("The source has changed while you were writing: see what changed in it.")
+        )
