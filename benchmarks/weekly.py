@@ -35,6 +35,7 @@ from django.utils import timezone  # noqa: E402
 
 from articles.gathering import gather  # noqa: E402
 from articles.models import Topic  # noqa: E402
+from newsletter import approving  # noqa: E402
 from newsletter import mailing as mailings  # noqa: E402
 from newsletter.importing import import_subscribers  # noqa: E402
 from newsletter.models import Edition, Subscriber  # noqa: E402
@@ -98,7 +99,7 @@ def send(catcher: Catcher) -> float:
     """Approves and launches; returns the seconds from launch to the last letter."""
     now = timezone.now()
     digest = gather(Week.last_full(now.date()))
-    waiting = mailings.approve(digest, None, now)
+    waiting = approving.approve(digest, None, now)
     print(f"digest                {digest}, {digest.entries.count()} articles")
     for mailing in waiting:
         size = len(bytes(mailing.variants.get().content))

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from articles.models import Digest
+from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter.models import Mailing
 
@@ -16,7 +17,7 @@ def launch_once(by: Any, now: dt.datetime) -> bool:
     digest = Digest.objects.order_by("-week").first()
     if digest is None or Mailing.objects.exists():
         return False
-    for mailing in mailings.approve(digest, by, now):
+    for mailing in approving.approve(digest, by, now):
         mailings.launch(mailing, now)
     return True
 

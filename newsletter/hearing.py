@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from articles.models import Article
-from articles.signals import article_corrected, article_withdrawn
+from articles.signals import article_corrected, article_withdrawn, withdrawal_asked
 from newsletter import mailing
 
 
@@ -16,6 +16,7 @@ def connect() -> None:
     """Called once the apps are ready."""
     article_withdrawn.connect(on_withdrawn, dispatch_uid="newsletter")
     article_corrected.connect(on_corrected, dispatch_uid="newsletter")
+    withdrawal_asked.connect(on_asked, dispatch_uid="newsletter")
 
 
 def on_withdrawn(
@@ -24,6 +25,11 @@ def on_withdrawn(
     """No letter that has not been handed over may show it."""
     why = _("“%(article)s” was withdrawn.") % {"article": str(article)[:200]}
     mailing.withdraw_from_mailings(article, languages, now, why)
+
+
+def on_asked(sender: object, article: Article, languages: list[str], **_kwargs: Any) -> list[str]:
+    """What would become of the letters that show it."""
+    return mailing.consequences(article, languages)
 
 
 def on_corrected(

@@ -1,4 +1,4 @@
-"""A mailing's life: approved and frozen, launched, cancelled; and its ledger."""
+"""A mailing's life once it is approved: launched, paused, cancelled; and its ledger."""
 
 from __future__ import annotations
 
@@ -24,128 +24,49 @@ from django.db.models import (
 from django.utils.translation import gettext as _
 
 from articles.models import Article, Digest
-from newsletter import messages
-from newsletter.messages import Content
 from newsletter.models import (
     Delivery,
     DeliveryKind,
     DeliveryStatus,
-    Edition,
     Mailing,
-    MailingContent,
     MailingStatus,
     MailingStuck,
     Reason,
     Subscriber,
-    Variant,
-    VariantKind,
 )
 from newsletter.models.deliveries import NEVER_ARRIVED, STILL_TO_SEND, TO_SEND
-from newsletter.models.mailings import NOT_BEGUN
+from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsroom import languages
+from staff.audit import record
+from staff.models import AuditAction
 
 logger = logging.getLogger(__name__)
 
 
-class CannotApprove(Exception):
-    """The digest cannot go as it is; says what to do."""
-
-
-# --- Approving -----------------------------------------------------------------------
-
-
 @transaction.atomic
-def approve(digest: Digest, by: Any, now: dt.datetime) -> list[Mailing]:
-    """Freezes one mailing for each edition that shows anything, and lets it wait for its hour.
-
-    An edition that has a mailing already (one that went before the digest was opened again)
-    keeps it. Raises CannotApprove; then nothing has changed.
-    """
-    digest = Digest.objects.select_for_update().get(pk=digest.pk)
-    if digest.is_approved:
-        raise CannotApprove(_("The digest is approved already."))
-    taken = set(digest.mailings.not_cancelled().values_list("edition", flat=True))
-    editions = list(Edition.objects.all())
-    if not editions:
-        raise CannotApprove(_("There is no edition. Add one first."))
-    choices = {edition: messages.contents_of(digest, edition) for edition in editions}
-    if not any(choices.values()):
-        raise CannotApprove(
-            _("The digest is empty: none of its articles is published in a language of an edition.")
-        )
-    mailings = [
-        _freeze(digest, edition, contents, by, now)
-        for edition, contents in choices.items()
-        if contents and edition.pk not in taken
-    ]
-    digest.mark_approved(by, now)
-    return mailings
-
-
-def _freeze(
-    digest: Digest, edition: Edition, contents: list[Content], by: Any, now: dt.datetime
-) -> Mailing:
-    mailing = Mailing.objects.create(
-        digest=digest,
-        edition=edition,
-        due_at=edition.due_at(digest.week),
-        approved_at=now,
-        approved_by=by,
-    )
-    MailingContent.objects.bulk_create(
-        MailingContent(
-            mailing=mailing,
-            article=content.article,
-            language=content.text.language,
-            position=position,
-        )
-        for position, content in enumerate(contents, start=1)
-    )
-    for kind in _kinds(edition):
-        letter = messages.digest_letter(digest, edition, contents, kind)
-        Variant.objects.create(
-            mailing=mailing, kind=kind, subject=letter.subject[:200], content=letter.content
-        )
-    mailing.schedule(now)
-    return mailing
-
-
-def _kinds(edition: Edition) -> list[VariantKind]:
-    if edition.offers_discreet:
-        return [VariantKind.FULL, VariantKind.DISCREET]
-    hidden = Subscriber.objects.active().of_edition(edition).filter(variant=VariantKind.DISCREET)
-    if hidden.exists():
-        # They asked not to be recognised by what arrives; the full letter would do just that.
-        raise CannotApprove(
-            _(
-                "Readers of %(edition)s chose the discreet letter, and the edition has no "
-                "neutral sender any more. Fill in its discreet fields first."
-            )
-            % {"edition": edition.name}
-        )
-    return [VariantKind.FULL]
-
-
-@transaction.atomic
-def reopen(digest: Digest, now: dt.datetime) -> bool:
+def reopen(digest: Digest, now: dt.datetime, *, by: Any = None, because: str = "") -> bool:
     """Opens an approved digest again; cancels those of its mailings that have not begun."""
     digest = Digest.objects.select_for_update().get(pk=digest.pk)
     for mailing in digest.mailings.not_begun():
-        cancel(mailing, now)
-    return digest.reopen()
+        cancel(mailing, now, by=by)
+    opened = digest.reopen(because)
+    if opened:
+        record(AuditAction.REOPENED, digest, by=by, now=now, detail=because)
+    return opened
 
 
 # --- Sending and stopping ------------------------------------------------------------
 
 
 @transaction.atomic
-def launch(mailing: Mailing, now: dt.datetime) -> int:
+def launch(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
     """Opens the ledger: one row for each reader, in one statement. Returns how many.
 
     Raises MailingStuck if the mailing has ended; launching twice does nothing.
     """
     if not mailing.begin(now):
         return 0
+    record(AuditAction.SENT, mailing, by=by, now=now)
     variants = {variant.kind: variant.pk for variant in mailing.variants.order_by("revision")}
     return _insert_deliveries(_audience(mailing), mailing, variants, now)
 
@@ -215,10 +136,11 @@ def launch_due(now: dt.datetime) -> list[Mailing]:
 
 
 @transaction.atomic
-def cancel(mailing: Mailing, now: dt.datetime) -> bool:
+def cancel(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     """Ends a mailing. What was handed over stays in the ledger, the rest is excluded."""
     if not mailing.mark_cancelled(now):
         return False
+    record(AuditAction.CANCELLED, mailing, by=by, now=now)
     Delivery.objects.of_mailing(mailing).filter(
         status__in=TO_SEND | {DeliveryStatus.CLAIMED}
     ).update(status=DeliveryStatus.EXCLUDED, reason=Reason.CANCELLED, lane=None, settled_at=now)
@@ -226,7 +148,16 @@ def cancel(mailing: Mailing, now: dt.datetime) -> bool:
 
 
 @transaction.atomic
-def resume(mailing: Mailing) -> bool:
+def pause(mailing: Mailing, now: dt.datetime, *, by: Any = None, why: str = "") -> bool:
+    """No lane hands over another letter once this has returned. Raises MailingStuck."""
+    paused = mailing.pause(why)
+    if paused:
+        record(AuditAction.PAUSED, mailing, by=by, now=now, detail=why)
+    return paused
+
+
+@transaction.atomic
+def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     """Goes on where it stopped.
 
     Raises MailingStuck, also where its frozen letter shows what has been withdrawn since: no
@@ -237,12 +168,15 @@ def resume(mailing: Mailing) -> bool:
         if content.language not in content.article.public_languages:
             raise MailingStuck(
                 _(
-                    "“%(article)s” in it was withdrawn. Cancel this mailing and approve the "
-                    "digest anew: whoever has its letter already is left out."
+                    "“%(article)s” in it was withdrawn. Freeze the letter anew for the rest of its "
+                    "readers, or cancel the mailing."
                 )
                 % {"article": str(content.article)[:200]}
             )
-    return mailing.resume()
+    resumed = mailing.resume()
+    if resumed:
+        record(AuditAction.RESUMED, mailing, by=by, now=now)
+    return resumed
 
 
 def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:
@@ -266,10 +200,28 @@ def withdraw_from_mailings(
     )
     for mailing in concerned:
         if mailing.status in NOT_BEGUN:
-            reopen(mailing.digest, now)
+            reopen(mailing.digest, now, because=why)
         elif mailing.status == MailingStatus.SENDING:
-            mailing.pause(why)
+            pause(mailing, now, why=why)
     return concerned
+
+
+def consequences(article: Article, codes: Iterable[str]) -> list[str]:
+    """What withdrawing it would do to letters, in sentences for whoever is about to."""
+    said = []
+    for one in Mailing.objects.carrying(article, *codes).select_related("digest", "edition"):
+        counts = ledger(one)
+        named = {"mailing": one, "sent": counts.sent, "all": counts.audience}
+        if one.status in NOT_BEGUN:
+            told = _("The mailing %(mailing)s is cancelled, and its digest opens again.")
+        elif one.status in UNDER_WAY:
+            told = _("The mailing %(mailing)s pauses: %(sent)s of %(all)s letters have gone.")
+        elif one.status == MailingStatus.SENT:
+            told = _("The mailing %(mailing)s has gone: letters are not called back (%(sent)s).")
+        else:
+            continue
+        said.append(told % named)
+    return said
 
 
 # --- The ledger ----------------------------------------------------------------------

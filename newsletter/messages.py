@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 
 from articles.models import Article, ArticleText, Digest, Masthead
+from articles.readiness import pick, policies_of
 from newsletter import rendering
 from newsletter.models import Edition, Subscriber, VariantKind
 from newsletter.rendering import Rendered, Sender
@@ -62,10 +63,11 @@ class FrozenLetter:
 
 
 def contents_of(digest: Digest, edition: Edition) -> list[Content]:
-    """The digest's articles that the edition shows, each in the first of its languages."""
+    """The digest's articles that the edition shows, each in the language it shows it in."""
+    policies = policies_of(digest)
     chosen = []
     for article in digest.ordered_articles():
-        text = article.public_text(edition.languages)
+        text = pick(article, edition.languages, policies)
         if text is not None:
             chosen.append(Content(article, text, edition.language))
     return chosen
@@ -75,6 +77,22 @@ def digest_letter(
     digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
 ) -> FrozenLetter:
     """The week's letter, frozen. Carries the full texts: for many readers it is the site."""
+    discreet = kind == VariantKind.DISCREET
+    rendered = render_digest(digest, edition, contents, kind)
+    content = rendering.freeze(
+        rendered,
+        sender_of(edition, kind),
+        list_id=edition.discreet_list_id if discreet else edition.list_id,
+        list_name=edition.discreet_sender_name if discreet else edition.sender_name,
+        unsubscribe_url=_leave_url(edition, discreet=discreet),
+    )
+    return FrozenLetter(rendered.subject, content)
+
+
+def render_digest(
+    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
+) -> Rendered:
+    """The week's letter as its templates say it, with placeholders."""
     discreet = kind == VariantKind.DISCREET
     language = edition.language
     leave_url = _leave_url(edition, discreet=discreet)
@@ -92,16 +110,7 @@ def digest_letter(
             "web_url": "" if discreet else links.absolute("week", language, digest.week),
         }
         rendered = rendering.render("digest", context, language, with_html=not discreet)
-    if discreet:
-        rendered = Rendered(edition.discreet_subject, rendered.text, "")
-    content = rendering.freeze(
-        rendered,
-        sender_of(edition, kind),
-        list_id=edition.discreet_list_id if discreet else edition.list_id,
-        list_name=edition.discreet_sender_name if discreet else edition.sender_name,
-        unsubscribe_url=leave_url,
-    )
-    return FrozenLetter(rendered.subject, content)
+    return Rendered(edition.discreet_subject, rendered.text, "") if discreet else rendered
 
 
 def sender_of(edition: Edition, kind: str) -> Sender:

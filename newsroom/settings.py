@@ -323,6 +323,8 @@ WITHOUT_SECOND_FACTOR = frozenset(
         "newsletter.view_mailing",
     }
 )
+SECOND_APPROVER = env.flag("SECOND_APPROVER", False)
+"""Whether a digest goes only after two people have approved the same letters."""
 AUTHENTICATION_BACKENDS = ["staff.backends.StaffBackend"]
 LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
 LOGIN_REDIRECT_URL = "/admin/"

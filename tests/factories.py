@@ -15,8 +15,7 @@ from articles import publishing
 from articles.gathering import gather
 from articles.models import Article, Topic
 from articles.writing import save_article
-from newsletter import mailing as mailings
-from newsletter import subscribing
+from newsletter import approving, subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
 from newsroom import sealing
 from newsroom.weeks import Week
@@ -139,5 +138,5 @@ def make_mailing(*, readers: int = 3, now: dt.datetime = MONDAY_MORNING) -> Mail
     for _ in range(readers):
         make_subscriber(edition=edition, now=now)
     make_article(published_in=("en",))
-    [mailing] = mailings.approve(gather(WEEK), make_user(), now)
+    [mailing] = approving.approve(gather(WEEK), make_user(), now)
     return mailing

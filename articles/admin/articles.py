@@ -29,7 +29,7 @@ from articles.admin.panels import panel_of, shown
 from articles.admin.previews import open_links, preview_urls
 from articles.admin.revisions import revision_urls
 from articles.admin.translating import translating_urls
-from articles.admin.verbs import Verb, VerbsAdmin
+from articles.admin.verbs import Page, Verb, VerbsAdmin
 from articles.drafting import keep_draft
 from articles.fields import body_widget
 from articles.models import Article, Draft, Status
@@ -60,12 +60,14 @@ def _shows_in(code: str) -> Any:
 def _vanishing(*codes: str) -> Any:
     """Where it would vanish, in these languages or wholly."""
 
-    def said(article: Article) -> list[str]:
+    def page(_request: HttpRequest, article: Article) -> Page:
         told = publishing.consequences(article, list(codes) or languages.codes())
-        # The mark on the whole article cannot be taken off; a language may be published again.
-        return told if codes else [*told, __("This cannot be undone.")]
+        if not codes:
+            # The mark on the whole article stays; a language may be published again.
+            told.append(__("This cannot be undone."))
+        return Page("admin/articles/confirm.html", {"consequences": told})
 
-    return said
+    return page
 
 
 @admin.register(Article)
@@ -100,7 +102,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
                 _shows_in(code),
                 variant="danger",
                 group=_("Withdraw"),
-                consequences=_vanishing(code),
+                page=_vanishing(code),
             )
             for code in languages.codes()
         ),
@@ -112,7 +114,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             lambda article: bool(article.public_languages),
             variant="danger",
             group=_("Withdraw"),
-            consequences=_vanishing(),
+            page=_vanishing(),
         ),
     )
 

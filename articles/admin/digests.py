@@ -17,7 +17,10 @@ from unfold.widgets import UnfoldAdminDateWidget
 from articles.admin.languages import language_tabs, mark_language
 from articles.admin.verbs import Verb, VerbsAdmin
 from articles.gathering import DigestApproved, EmptyWeek, gather
-from articles.models import Article, Digest, DigestEntry
+from articles.models import Article, Digest, DigestEntry, Topic
+from articles.models.digests import GapPolicy
+from articles.readiness import choose_policies, matrix
+from newsroom import languages
 
 
 def gather_again(_request: HttpRequest, digest: Digest) -> str:
@@ -25,6 +28,17 @@ def gather_again(_request: HttpRequest, digest: Digest) -> str:
     before = digest.entries.count()
     added = gather(digest.week).entries.count() - before
     return __("Articles added: %(count)s.") % {"count": added}
+
+
+def _chosen_policies(request: HttpRequest) -> list[tuple[int, str, str]]:
+    """What the matrix's selects say; only gaps have one."""
+    topics = set(Topic.objects.values_list("pk", flat=True))
+    return [
+        (topic, code, request.POST[name])
+        for topic in topics
+        for code in languages.codes()
+        if (name := f"gap-{topic}-{code}") in request.POST
+    ]
 
 
 class NewDigestForm(forms.ModelForm):
@@ -71,6 +85,11 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
     list_filter = ("status",)
     inlines = (EntryInline,)
     fieldsets = language_tabs("introduction")
+    change_form_after_template = "admin/articles/matrix_in_form.html"
+
+    class Media:
+        js = ("ordering.js",)
+
     verbs: tuple[Verb, ...] = (
         Verb(
             "gather",
@@ -81,6 +100,17 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
             (EmptyWeek, DigestApproved),
         ),
     )
+
+    def facts(self, row: Any) -> dict[str, Any]:
+        """The week's matrix, in the form, so that its policies are saved with it."""
+        if row is None:
+            return {}
+        return {
+            "matrix": matrix(row.week, row),
+            "policies": GapPolicy.choices,
+            "matrix_languages": [(code, languages.own_name(code)) for code in languages.codes()],
+            "may_choose": not row.is_approved,
+        }
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -105,6 +135,7 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
     def save_model(self, request: HttpRequest, obj: Digest, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
+            choose_policies(obj, _chosen_policies(request))
             return
         gathered = gather(obj.week)
         obj.pk, obj._state.adding = gathered.pk, False

@@ -19,6 +19,14 @@ Act = Callable[[HttpRequest, Any], str]
 
 
 @dataclass(frozen=True)
+class Page:
+    """What a verb shows before it acts: a template that asks, and what it needs."""
+
+    template: str
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Verb:
     """One button: its name in the address, its label, who may press it and when it shows."""
 
@@ -34,13 +42,13 @@ class Verb:
     """What to ask before; empty where pressing it by mistake costs nothing."""
     group: Any = ""
     """Verbs of one group stand together behind one word, and share their question."""
-    consequences: Callable[[Any], list[str]] | None = None
-    """What it would do to this row: the button then leads to a page that says so, and asks."""
+    page: Callable[[HttpRequest, Any], Page] | None = None
+    """The button leads to a page that says what would happen, and asks. May refuse, as `act`."""
 
     @property
     def asks_first(self) -> bool:
-        """For templates, which would call `consequences`."""
-        return self.consequences is not None
+        """For templates, which would call `page`."""
+        return self.page is not None
 
 
 class VerbsAdmin(DeskAdmin):
@@ -68,11 +76,11 @@ class VerbsAdmin(DeskAdmin):
             raise PermissionDenied
         model = self.model
         row = get_object_or_404(model, pk=object_id)
-        if request.method in {"GET", "HEAD"} and chosen.consequences is not None:
-            return self._ask_first(request, row, chosen)
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         try:
+            if request.method in {"GET", "HEAD"} and chosen.page is not None:
+                return self._ask_first(request, row, chosen, chosen.page(request, row))
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
             messages.success(request, chosen.act(request, row))
         except chosen.refuses as refusal:
             messages.error(request, str(refusal))
@@ -81,7 +89,7 @@ class VerbsAdmin(DeskAdmin):
             reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[object_id])
         )
 
-    def _ask_first(self, request: HttpRequest, row: Any, verb: Verb) -> HttpResponse:
+    def _ask_first(self, request: HttpRequest, row: Any, verb: Verb, page: Page) -> HttpResponse:
         opts = self.model._meta
         context = {
             **self.admin_site.each_context(request),
@@ -89,10 +97,10 @@ class VerbsAdmin(DeskAdmin):
             "original": row,
             "title": verb.label,
             "verb": verb,
-            "consequences": verb.consequences(row) if verb.consequences else [],
             "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk]),
+            **page.context,
         }
-        return render(request, "admin/articles/confirm.html", context)
+        return render(request, page.template, context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -1,7 +1,7 @@
 """What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
 
 from articles.models.articles import Article, ArticleText, Verdict
-from articles.models.digests import Digest, DigestEntry
+from articles.models.digests import Digest, DigestEntry, DigestGap
 from articles.models.languages import (
     ArticleLanguage,
     CannotPublish,
@@ -21,6 +21,7 @@ __all__ = [
     "Correction",
     "Digest",
     "DigestEntry",
+    "DigestGap",
     "Draft",
     "Masthead",
     "PreviewLink",

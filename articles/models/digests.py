@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField
 from articles.models.articles import Article
+from articles.models.masthead import Topic
 from newsroom import languages
 
 
@@ -34,6 +35,13 @@ class Digest(models.Model):
         _("introduction"), blank=True, help_text=_("Plain text; an empty line starts a paragraph.")
     )
     articles = models.ManyToManyField(Article, through="DigestEntry", related_name="digests")
+    reopened_because = models.CharField(max_length=300, blank=True, editable=False)
+    # Where approving needs two: the first one's approval, and a hash of what they saw.
+    first_approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    first_approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    first_approved_of = models.CharField(max_length=64, blank=True, editable=False)
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True, editable=False)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -75,15 +83,24 @@ class Digest(models.Model):
         """Says who let it go and when."""
         self.status = DigestStatus.APPROVED
         self.approved_at, self.approved_by = now, by  # type: ignore[assignment]
-        self.save(update_fields=["status", "approved_at", "approved_by"])
+        self.reopened_because = self.first_approved_of = ""
+        self.first_approved_at = self.first_approved_by = None
+        self.save()
 
-    def reopen(self) -> bool:
+    def mark_first_approved(self, by: object, now: dt.datetime, of: str) -> None:
+        """One of two has approved what `of` is the hash of."""
+        self.first_approved_at, self.first_approved_by = now, by  # type: ignore[assignment]
+        self.first_approved_of = of
+        self.save(update_fields=["first_approved_at", "first_approved_by", "first_approved_of"])
+
+    def reopen(self, because: str = "") -> bool:
         """Lets it be changed and approved anew; False if it was open."""
         if not self.is_approved:
             return False
         self.status = DigestStatus.OPEN
         self.approved_at = self.approved_by = None
-        self.save(update_fields=["status", "approved_at", "approved_by"])
+        self.reopened_because = because[:300]
+        self.save(update_fields=["status", "approved_at", "approved_by", "reopened_because"])
         return True
 
 
@@ -107,3 +124,32 @@ class DigestEntry(models.Model):
 
     def __str__(self) -> str:
         return str(self.article)
+
+
+class GapPolicy(models.TextChoices):
+    """What to do where a topic has no published text in a language."""
+
+    HOLD = "hold", _("Hold the digest")
+    LEAVE_OUT = "leave out", _("Leave it out")
+    SHOW_OTHER = "show other", _("Show it in another language")
+
+
+class DigestGap(models.Model):
+    """The policy for one topic in one language; without a row it is as the edition says."""
+
+    digest = models.ForeignKey(Digest, models.CASCADE, related_name="gaps")
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="+")
+    language = models.CharField(_("language"), max_length=12, choices=languages.choices)
+    policy = models.CharField(_("policy"), max_length=10, choices=GapPolicy)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("gap"), _("gaps")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["digest", "topic", "language"], name="one_policy_per_gap"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic_id} {self.language}: {self.policy}"

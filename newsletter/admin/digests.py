@@ -1,38 +1,83 @@
-"""What the newsletter adds to a digest's page: approving, and its mailings."""
+"""What the newsletter adds to a digest's page: approving what was seen, and its mailings."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from csp.constants import NONE, UNSAFE_INLINE
+from csp.decorators import csp
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.admin import DigestAdmin as ArticlesDigestAdmin
-from articles.admin.verbs import Verb
+from articles.admin.verbs import Page, Verb
 from articles.models import Digest
+from newsletter import approving, rendering
 from newsletter import mailing as mailings
 from newsletter import messages as letters
-from newsletter.mailing import CannotApprove
-from newsletter.models import Edition
+from newsletter.approving import CannotApprove
+from newsletter.models import Edition, VariantKind
 from newsletter.rendering import LetterBroken
 
 MAY_APPROVE = "articles.approve_digest"
+SAMPLES = {rendering.TOKEN: "x" * 45, rendering.RECIPIENT: "reader@example.org"}
+"""What stands for the reader's own bytes where a letter is only looked at."""
+LETTER = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [NONE]}
+"""A letter has its styles on its tags, and may do nothing else."""
 
 
 def approve(request: HttpRequest, digest: Digest) -> str:
-    """Freezes a mailing for each edition."""
-    made = mailings.approve(digest, request.user, timezone.now())
+    """Freezes a mailing for each edition, if they are still what was shown."""
+    shown = request.POST.get("shown", "")
+    made = approving.approve(digest, request.user, timezone.now(), shown=shown)
+    if not made and not Digest.objects.get(pk=digest.pk).is_approved:
+        return __("Your approval is noted. It goes once a second person approves the same.")
     names = ", ".join(f"{mailing.edition} ({mailing.get_status_display()})" for mailing in made)
     return __("Approved and frozen: %(editions)s.") % {"editions": names or "–"}
 
 
-def reopen(_request: HttpRequest, digest: Digest) -> str:
+def look_first(_request: HttpRequest, digest: Digest) -> Page:
+    """What each edition would carry, and the hash of it. Raises CannotApprove, LetterBroken."""
+    planned = approving.plan(digest)
+    found, now = approving.hash_of(planned), timezone.now()
+    is_first_of = digest.first_approved_of == found
+    return Page(
+        "admin/newsletter/approve.html",
+        {
+            "planned": [(one, one.is_late(now)) for one in planned],
+            "shown": found,
+            "first_approval": digest.first_approved_by if is_first_of else None,
+        },
+    )
+
+
+def reopen(request: HttpRequest, digest: Digest) -> str:
     """So that it may be changed."""
-    mailings.reopen(digest, timezone.now())
+    mailings.reopen(digest, timezone.now(), by=request.user)
     return __("The digest is open again. Mailings that had not begun are cancelled.")
+
+
+def letter(request: HttpRequest, pk: int, edition: int, kind: str, part: str) -> HttpResponse:
+    """A letter exactly as it would be frozen now, its HTML or its plain text."""
+    if not request.user.has_perm(MAY_APPROVE) and not request.user.has_perm("articles.view_digest"):
+        raise Http404
+    digest, chosen = get_object_or_404(Digest, pk=pk), get_object_or_404(Edition, pk=edition)
+    if kind not in VariantKind.values:
+        raise Http404
+    contents = letters.contents_of(digest, chosen)
+    rendered = letters.render_digest(digest, chosen, contents, VariantKind(kind))
+    text = rendered.html if part == "html" else rendered.text
+    for placeholder, sample in SAMPLES.items():
+        text = text.replace(placeholder, sample)
+    if part == "html":
+        return HttpResponse(text)
+    return HttpResponse(f'<pre lang="{chosen.language}">{escape(text)}</pre>')
 
 
 admin.site.unregister(Digest)
@@ -52,7 +97,7 @@ class DigestAdmin(ArticlesDigestAdmin):
             lambda digest: not digest.is_approved,
             (CannotApprove, LetterBroken),
             "primary",
-            _("Save your changes first. Each edition becomes a letter that waits for its hour."),
+            page=look_first,
         ),
         Verb(
             "reopen",
@@ -64,15 +109,28 @@ class DigestAdmin(ArticlesDigestAdmin):
         ),
     )
 
+    def get_urls(self) -> list[URLPattern]:
+        view: Any = csp(LETTER)(self.admin_site.admin_view(cast(Any, letter)))
+        return [
+            path(
+                "<int:pk>/letter/<int:edition>/<slug:kind>/<slug:part>/",
+                view,
+                name="articles_digest_letter",
+            ),
+            *super().get_urls(),
+        ]
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What became a letter stays on record."""
         mailed = obj is not None and obj.mailings.exists()
         return not mailed and super().has_delete_permission(request, obj)
 
     def facts(self, row: Any) -> dict[str, Any]:
+        told = super().facts(row)
         if row is None:
-            return {}
+            return told
         return {
+            **told,
             "facts_template": "admin/newsletter/editions.html",
             "mailings": row.mailings.select_related("edition"),
             "editions": [

@@ -11,38 +11,61 @@ from django.utils import timezone
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
-from articles.admin.verbs import Verb, VerbsAdmin
+from articles.admin.verbs import Page, Verb, VerbsAdmin
+from newsletter import approving
 from newsletter import mailing as mailings
+from newsletter import messages as letters
+from newsletter.approving import CannotApprove
 from newsletter.models import Mailing, MailingStatus, MailingStuck
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
+from newsletter.rendering import LetterBroken
 from newsletter.tasks import enqueue_lanes
 
 MAY_SEND = "newsletter.send_mailing"
 
 
-def send_now(_request: HttpRequest, mailing: Mailing) -> str:
+def send_now(request: HttpRequest, mailing: Mailing) -> str:
     """Without waiting for its hour."""
-    readers = mailings.launch(mailing, timezone.now())
+    readers = mailings.launch(mailing, timezone.now(), by=request.user)
     enqueue_lanes(mailing)
     return __("The sending has begun. Readers: %(count)s.") % {"count": readers}
 
 
-def pause(_request: HttpRequest, mailing: Mailing) -> str:
+def pause(request: HttpRequest, mailing: Mailing) -> str:
     """Stops before the next letter."""
-    mailing.pause(__("Paused by hand."))
+    mailings.pause(mailing, timezone.now(), by=request.user, why=__("Paused by hand."))
     return __("Paused. Letters that were already handed over arrive; no other leaves.")
 
 
-def resume(_request: HttpRequest, mailing: Mailing) -> str:
+def resume(request: HttpRequest, mailing: Mailing) -> str:
     """Goes on where it stopped."""
-    mailings.resume(mailing)
+    mailings.resume(mailing, timezone.now(), by=request.user)
     enqueue_lanes(mailing)
     return __("The sending goes on.")
 
 
-def cancel(_request: HttpRequest, mailing: Mailing) -> str:
+def freeze_again(request: HttpRequest, mailing: Mailing) -> str:
+    """For whoever has not got the old letter."""
+    readers = approving.freeze_again(mailing, request.user, timezone.now())
+    return __("Frozen anew. Readers who will get the new letter: %(count)s.") % {"count": readers}
+
+
+def before_freezing_again(_request: HttpRequest, mailing: Mailing) -> Page:
+    """Who has the old letter, who would get the new one, and what it would carry."""
+    counts = mailings.ledger(mailing)
+    said = [
+        __("Have the old letter already, or may have it: %(count)s.")
+        % {"count": counts.sent + counts.uncertain},
+        __("Would get the new letter: %(count)s.") % {"count": counts.still_to_send},
+    ]
+    for content in letters.contents_of(mailing.digest, mailing.edition):
+        said.append(f"{content.text.title} ({content.language_name})")
+    return Page("admin/articles/confirm.html", {"consequences": said})
+
+
+def cancel(request: HttpRequest, mailing: Mailing) -> str:
     """For good."""
-    mailings.cancel(mailing, timezone.now())
+    mailings.cancel(mailing, timezone.now(), by=request.user)
     return __("Cancelled. Letters that were already handed over arrive; no other leaves.")
 
 
@@ -88,6 +111,15 @@ class MailingAdmin(VerbsAdmin):
             _in(MailingStatus.PAUSED),
             (MailingStuck,),
             "primary",
+        ),
+        Verb(
+            "freeze-again",
+            _("Freeze anew for the rest"),
+            freeze_again,
+            MAY_SEND,
+            _in(MailingStatus.PAUSED),
+            (MailingStuck, CannotApprove, LetterBroken),
+            page=before_freezing_again,
         ),
         Verb(
             "cancel",

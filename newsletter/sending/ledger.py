@@ -82,6 +82,8 @@ def mark_handed_over(delivery: Delivery, lane: Lane, relay: str, now: dt.datetim
             pk=delivery.pk,
             status=DeliveryStatus.CLAIMED,
             lane=lane.pk,
+            # Frozen anew since it was claimed: the old letter must not leave.
+            variant=delivery.variant_id,
             mailing__status=MailingStatus.SENDING,
             subscriber__status=SubscriberStatus.ACTIVE,
         ).update(

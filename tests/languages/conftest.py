@@ -10,7 +10,7 @@ from django.test import Client
 
 from articles.gathering import gather
 from articles.models import Article, Author, Correction, Digest, Masthead, Topic
-from newsletter import mailing as mailings
+from newsletter import approving
 from newsletter.models import Edition, Mailing, Subscriber
 from newsroom import languages
 from tests.factories import (
@@ -65,7 +65,7 @@ def newsroom() -> Newsroom:
     withdrawn = make_article(topic=topic, title="Памылка", written_in=("be", "ru"))
     withdrawn.mark_withdrawn(MONDAY_MORNING)
     digest = gather(WEEK)
-    [mailing] = mailings.approve(digest, make_user(), MONDAY_MORNING)
+    [mailing] = approving.approve(digest, make_user(), MONDAY_MORNING)
     Group.objects.create(name="Аналітыкі").permissions.set(Permission.objects.all()[:3])
     return Newsroom(
         published, draft, withdrawn, digest, gather(WEEK.previous()), mailing, edition, reader

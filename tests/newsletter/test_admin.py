@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -52,8 +53,12 @@ def test_an_editor_orders_introduces_approves_and_sends(desk: Client) -> None:
 
     assert "would carry 2 articles" in page(desk.get(change))
     approve = reverse("admin:articles_digest_do", args=[digest.pk, "approve"])
-    assert desk.get(approve).status_code == 405
-    assert "Approved and frozen: EN" in page(desk.post(approve, follow=True))
+    asked = page(desk.get(approve))
+    assert "Leaves on 23 November 2026, 07:00." in asked
+    assert not Mailing.objects.exists(), "a GET changes nothing"
+    [shown] = re.findall(r'name="shown" value="(\w+)"', asked)
+    approved = desk.post(approve, {"shown": shown}, follow=True)
+    assert "Approved and frozen: EN" in page(approved)
     mailing = Mailing.objects.get()
     assert "A quiet week." in bytes(mailing.variants.get().content).decode()
     # Frozen: the form is read-only now.

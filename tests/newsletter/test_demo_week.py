@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from articles.gathering import gather
-from newsletter import demo_week
+from newsletter import approving, demo_week
 from newsletter import mailing as mailings
 from newsletter.models import Mailing, MailingStatus
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_user
@@ -24,7 +24,7 @@ def test_the_newest_digest_goes_once_and_what_a_newcomer_makes_later_does_not() 
     assert demo_week.last_report() == "Digest 9–15 November 2026 sent: EN 0, failed 0"
 
     make_article()
-    mailings.approve(gather(WEEK), make_user(), NOW)
+    approving.approve(gather(WEEK), make_user(), NOW)
     assert not demo_week.launch_once(make_user(), NOW)
     assert demo_week.under_way() == []
     assert Mailing.objects.filter(status=MailingStatus.SCHEDULED).count() == 1

@@ -12,8 +12,7 @@ import pytest
 
 from articles import publishing
 from articles.gathering import gather
-from newsletter import mailing as mailings
-from newsletter import rendering
+from newsletter import approving, rendering
 from newsletter.models import Variant, VariantKind
 from newsletter.rendering import LetterBroken, Personal, Rendered, Sender
 from newsroom import links
@@ -41,7 +40,7 @@ def frozen(code: str = "be-ru", kind: VariantKind = VariantKind.FULL) -> bytes:
     make_edition(code=code, discreet=True)
     make_article(published_in=("ru",), topic=make_topic(code="west", position=2))
     make_article(verdict="worsened", topic=make_topic(code="elite", position=1))
-    mailings.approve(gather(WEEK), make_user(), MONDAY_MORNING)
+    approving.approve(gather(WEEK), make_user(), MONDAY_MORNING)
     return bytes(Variant.objects.get(kind=kind).content)
 
 
@@ -118,7 +117,7 @@ def test_every_line_is_one_that_a_relay_takes(eight_bit: bool) -> None:
     article.body_be = long
     article.save()
     publishing.publish(article, "be", MONDAY_MORNING)
-    mailings.approve(gather(WEEK), make_user(), MONDAY_MORNING)
+    approving.approve(gather(WEEK), make_user(), MONDAY_MORNING)
     content = bytes(Variant.objects.get().content)
     wire = rendering.for_wire(content, eight_bit=eight_bit)
     lines = wire.split(b"\r\n")

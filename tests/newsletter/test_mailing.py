@@ -11,8 +11,9 @@ from articles import publishing
 from articles.gathering import gather
 from articles.models import Digest
 from articles.writing import save_article
+from newsletter import approving
 from newsletter import mailing as mailings
-from newsletter.mailing import CannotApprove
+from newsletter.approving import CannotApprove
 from newsletter.models import Delivery, Mailing, MailingStatus, Variant, VariantKind
 from newsroom.weeks import Week
 from tests.factories import (
@@ -32,7 +33,7 @@ EARLY = NOW - dt.timedelta(hours=20)
 
 
 def approved(now: dt.datetime = EARLY) -> list[Mailing]:
-    return mailings.approve(gather(WEEK), make_user(), now)
+    return approving.approve(gather(WEEK), make_user(), now)
 
 
 def test_approving_freezes_one_mailing_for_each_edition() -> None:
@@ -64,7 +65,7 @@ def test_approving_an_empty_digest_is_refused_and_leaves_nothing() -> None:
     make_edition(code="en")
     digest = Digest.objects.create(week=WEEK)
     with pytest.raises(CannotApprove, match="empty"):
-        mailings.approve(digest, make_user(), NOW)
+        approving.approve(digest, make_user(), NOW)
     assert not Mailing.objects.exists()
     assert not Digest.objects.get().is_approved
 
@@ -73,11 +74,11 @@ def test_approving_without_an_edition_or_twice_is_refused() -> None:
     make_article()
     digest = gather(WEEK)
     with pytest.raises(CannotApprove, match="no edition"):
-        mailings.approve(digest, make_user(), NOW)
+        approving.approve(digest, make_user(), NOW)
     make_edition()
-    mailings.approve(digest, make_user(), NOW)
+    approving.approve(digest, make_user(), NOW)
     with pytest.raises(CannotApprove, match="approved already"):
-        mailings.approve(digest, make_user(), NOW)
+        approving.approve(digest, make_user(), NOW)
 
 
 def test_readers_who_chose_the_discreet_letter_never_get_the_full_one() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from articles import publishing
+from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter.models import (
     Delivery,
@@ -188,12 +189,12 @@ def test_what_was_withdrawn_in_the_middle_cannot_be_resumed_but_a_correction_can
     mailing = launched(2)
     [content] = mailing.contents.all()
     mailing.pause("“The budget” was corrected.")
-    assert mailings.resume(mailing)
+    assert mailings.resume(mailing, NOW)
     publishing.withdraw_language(content.article, content.language, NOW)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.PAUSED
     with pytest.raises(MailingStuck, match="The budget en” in it was withdrawn"):
-        mailings.resume(mailing)
+        mailings.resume(mailing, NOW)
     assert send(mailing).status == MailingStatus.PAUSED
     assert relay.letters == []
 
@@ -279,7 +280,7 @@ def test_the_rest_of_a_cancelled_mailing_gets_the_digest_anew_and_nobody_gets_tw
     Moody.moods.clear()
     mailings.cancel(mailing, NOW)
     mailings.reopen(mailing.digest, NOW)
-    [anew] = mailings.approve(mailing.digest, make_user(), NOW)
+    [anew] = approving.approve(mailing.digest, make_user(), NOW)
     assert mailings.launch(anew, NOW) == 2
     send(anew)
     assert anew.status == MailingStatus.SENT
@@ -351,7 +352,7 @@ def test_a_relay_without_8bitmime_gets_quoted_printable(relay: Catcher) -> None:
     mailings.reopen(mailing.digest, NOW)
     article = mailing.digest.articles.get()
     publishing.publish(article, "be", NOW)
-    [be_ru] = [m for m in mailings.approve(mailing.digest, None, NOW) if m.edition == edition]
+    [be_ru] = [m for m in approving.approve(mailing.digest, None, NOW) if m.edition == edition]
     mailings.launch(be_ru, NOW)
     with mock.patch("smtplib.SMTP.has_extn", return_value=False):
         run_lane(be_ru.pk, 0, clock)

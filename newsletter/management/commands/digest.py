@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from articles.gathering import DigestApproved, EmptyWeek, gather
 from articles.models import Digest
+from newsletter import approving
 from newsletter import mailing as mailings
-from newsletter.mailing import CannotApprove
+from newsletter.approving import CannotApprove
 from newsletter.rendering import LetterBroken
 from newsroom.weeks import NotAWeek, Week
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def approve(self, digest: Digest) -> None:
-        for mailing in mailings.approve(digest, None, timezone.now()):
+        for mailing in approving.approve(digest, None, timezone.now()):
             self.stdout.write(
                 f"{mailing.pk}: {mailing.edition}, {mailing.get_status_display()}, "
                 f"due {mailing.due_at:%Y-%m-%d %H:%M} UTC"

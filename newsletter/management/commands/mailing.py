@@ -47,10 +47,10 @@ class Command(BaseCommand):
         enqueue_lanes(mailing)
 
     def pause(self, mailing: Mailing) -> None:
-        mailing.pause()
+        mailings.pause(mailing, timezone.now())
 
     def resume(self, mailing: Mailing) -> None:
-        mailings.resume(mailing)
+        mailings.resume(mailing, timezone.now())
         enqueue_lanes(mailing)
 
     def cancel(self, mailing: Mailing) -> None:
