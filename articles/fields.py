@@ -9,6 +9,7 @@ from ckeditor.fields import RichTextField
 from ckeditor.widgets import CKEditorWidget
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models.fields import Field
 from django.utils.translation import gettext_lazy as _
@@ -78,6 +79,12 @@ class WeekField(DateColumn):
 
 class BodyField(RichTextField):
     """HTML from the editor. Whatever is saved has gone through the one sanitiser."""
+
+    default_validators = [
+        MaxLengthValidator(
+            html.LONGEST, _("The text is too long: %(show_value)s characters of %(limit_value)s.")
+        )
+    ]
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         cleaned = html.clean(super().pre_save(model_instance, add) or "")

@@ -2,7 +2,7 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from articles.models import Article, Author, Digest, Masthead, Topic
+from articles.models import Article, Author, Digest, Masthead, Picture, Topic
 
 
 @register(Masthead)
@@ -31,6 +31,13 @@ class ArticleTranslation(TranslationOptions):
     """No language is compulsory; the first one written may be any."""
 
     fields = ("title", "lead", "body")
+
+
+@register(Picture)
+class PictureTranslation(TranslationOptions):
+    """What it shows, and what is said below it."""
+
+    fields = ("alt", "caption")
 
 
 @register(Digest)

@@ -14,7 +14,7 @@ from articles.readiness import pick, policies_of
 from newsletter import rendering
 from newsletter.models import Edition, Subscriber, VariantKind
 from newsletter.rendering import Rendered, Sender
-from newsroom import languages, links
+from newsroom import html, languages, links
 from newsroom.links import Kind
 
 
@@ -42,7 +42,8 @@ class Content:
     @property
     def letter_body(self) -> SafeString:
         """Sanitised at save; headings one level down, below the article's title."""
-        lowered = self.text.body.replace("h3>", "h4>").replace("h2>", "h3>")
+        lowered = html.without_pictures(self.text.body)
+        lowered = lowered.replace("h3>", "h4>").replace("h2>", "h3>")
         return mark_safe(lowered)  # noqa: S308
 
     @property

@@ -90,7 +90,7 @@ def plain_text(body: str) -> str:
     lines: list[str] = []
     previous = ""
     for number, block in enumerate(html.blocks(body)):
-        in_list = block.kind.endswith("li")
+        in_list = block.kind.endswith("li") or block.kind == "tr"
         if number and not (in_list and previous == block.kind):
             lines.append("")
         lines.extend(_wrapped(block))
@@ -100,7 +100,8 @@ def plain_text(body: str) -> str:
 
 def _wrapped(block: html.Block) -> list[str]:
     links = [link.removeprefix("mailto:") for link in block.links]
-    text = " ".join([block.text, *(f"<{link}>" for link in links if link not in block.text)])
+    said = f"[{block.text or '…'}]" if block.kind == "figure" else block.text
+    text = " ".join([said, *(f"<{link}>" for link in links if link not in block.text)])
     first, rest = {
         "blockquote": ("> ", "> "),
         "li": ("• ", "  "),

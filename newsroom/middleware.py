@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 from django.utils import translation
@@ -13,6 +13,8 @@ from newsroom import languages
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 STAFF_PATH = "/admin/"
+LARGEST_FORM = 64 * 1024
+"""Bytes that a reader's form may have."""
 READERS_URLCONF = "newsroom.readers"
 
 
@@ -43,6 +45,19 @@ class AdminOnItsHosts:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if _is_staff_path(request) and not _is_admin_host(request):
             request.urlconf = READERS_URLCONF
+        return self.get_response(request)
+
+
+class SmallForms:
+    """Strangers post addresses and buttons; nobody fills the memory with more."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.headers.get("Content-Length") or "0"
+        if not is_staff_page(request) and length.isdigit() and int(length) > LARGEST_FORM:
+            return HttpResponse(status=413)
         return self.get_response(request)
 
 

@@ -16,7 +16,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from newsroom import env, html
+from newsroom import env, html, typography
 from newsroom.relays import Relay
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.middleware.AdminOnItsHosts",
+    "newsroom.middleware.SmallForms",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -288,6 +289,9 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # Our files are for our pages; its default invites every other site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
+# Bytes of a form beside its files: a paste that is far too long has to reach the form, which
+# says so at the field. Readers' forms are a few lines, see newsroom.middleware.SmallForms.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -310,13 +314,16 @@ if PRODUCTION and not REQUIRE_SECOND_FACTOR:
 WITHOUT_SECOND_FACTOR = frozenset(
     {
         "articles.add_article",
+        "articles.add_picture",
         "articles.change_article",
+        "articles.change_picture",
         "articles.delete_article",
         "articles.translate_article",
         "articles.view_article",
         "articles.view_author",
         "articles.view_digest",
         "articles.view_masthead",
+        "articles.view_picture",
         "articles.view_revision",
         "articles.view_topic",
         "newsletter.view_edition",
@@ -420,7 +427,7 @@ EDITOR = {
     "disableNativeSpellChecker": False,
     "versionCheck": False,
     # The text in the page itself: a frame would need an inline script.
-    "extraPlugins": "divarea",
+    "extraPlugins": "divarea,newsroom",
     # A link is an address and no more; the upload's tab would hold a frame with a script.
     "linkDefaultProtocol": "https://",
     "removeDialogTabs": "link:target;link:upload;link:advanced",
@@ -431,15 +438,28 @@ EDITOR = {
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
         "sourcearea,elementspath,flash,image,specialchar,about,bidi,colorbutton,colordialog,"
         "copyformatting,dialogadvtab,div,editorplaceholder,find,font,horizontalrule,indentblock,"
-        "justify,language,pagebreak,showblocks,stylescombo,table,tableselection,tabletools,"
-        "uploadimage"
+        "justify,language,pagebreak,showblocks,stylescombo,uploadimage"
     ),
-    "allowedContent": f"{' '.join(sorted(html.ALLOWED_TAGS - {'a'}))}; a[!href]",
+    "allowedContent": (
+        f"{' '.join(sorted(html.ALLOWED_TAGS - html.ALLOWED_ATTRIBUTES.keys()))}; a[!href]; "
+        "img[!src,alt,width,height]; th[colspan,rowspan,scope]; td[colspan,rowspan]"
+    ),
+    "pasteFromWordRemoveFontStyles": True,
+    "pasteFromWordRemoveStyles": True,
+    "pasteFilter": None,
 }
 # One for each language, so that the browser checks the spelling of the field's own.
 CKEDITOR_CONFIGS = {
     "default": EDITOR,
-    **{f"body_{code}": {**EDITOR, "contentsLanguage": code} for code, _name in LANGUAGES},
+    **{
+        f"body_{code}": {
+            **EDITOR,
+            "contentsLanguage": code,
+            "typography": typography.for_editor(code),
+            "longest": html.LONGEST,
+        }
+        for code, _name in LANGUAGES
+    },
 }
 # CKEditor 4 is what the newsroom asked for although its upstream has ended: it stays behind
 # one field and this one configuration, with the plugins that have known holes removed, and

@@ -17,21 +17,26 @@ READ = (
     "articles.view_author",
     "articles.view_digest",
     "articles.view_masthead",
+    "articles.view_picture",
     "articles.view_revision",
     "articles.view_topic",
 )
+PICTURES = ("articles.add_picture", "articles.change_picture")
 ANALYST, TRANSLATOR = gettext_noop("Analyst"), gettext_noop("Translator")
 EDITOR, MANAGER = gettext_noop("Editor"), gettext_noop("Manager")
 ROLES: dict[str, tuple[str, ...]] = {
     ANALYST: (
         *READ,
+        *PICTURES,
         "articles.add_article",
         "articles.change_article",
         "articles.delete_article",
     ),
-    TRANSLATOR: (*READ, "articles.translate_article"),
+    TRANSLATOR: (*READ, *PICTURES, "articles.translate_article"),
     EDITOR: (
         *READ,
+        *PICTURES,
+        "articles.delete_picture",
         "articles.add_article",
         "articles.change_article",
         "articles.change_others_article",

@@ -27,6 +27,67 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
       else words[key] = value;
     }
   };
+  /* Words of the newsroom's own two buttons. */
+  const words = {
+    en: { picture: "Picture", typography: "Set quotation marks and dashes right", files: "A picture comes into the text through its button only, so that its description and credit come along." },
+    be: { picture: "Малюнак", typography: "Выправіць двукоссі і працяжнікі", files: "Малюнак трапляе ў тэкст толькі праз сваю кнопку, разам з апісаннем і аўтарствам." },
+    ru: { picture: "Изображение", typography: "Исправить кавычки и тире", files: "Изображение попадает в текст только через свою кнопку, вместе с описанием и авторством." },
+  };
+  const said = (editor) => words[editor.langCode] || words.en;
+
+  /* The picture library is the admin's own popup: what is chosen there comes back as an id. */
+  const choosePicture = (editor) => {
+    const id = `picture-for-${editor.name}`;
+    let field = document.getElementById(id);
+    if (!field) {
+      field = document.createElement("input");
+      field.type = "hidden";
+      field.id = id;
+      document.body.append(field);
+      django.jQuery(field).on("change", async () => {
+        const answer = await fetch(`/admin/articles/picture/${field.value}/figure/${editor.config.contentsLanguage}/`);
+        if (!answer.ok) return;
+        editor.focus();
+        editor.insertElement(CKEDITOR.dom.element.createFromHtml((await answer.json()).html, editor.document));
+        editor.fire("saveSnapshot");
+      });
+    }
+    field.value = "";
+    window.open("/admin/articles/picture/?_popup=1&_to_field=id", id, "width=960,height=720,resizable,scrollbars").focus();
+  };
+
+  CKEDITOR.plugins.add("newsroom", {
+    init(editor) {
+      editor.addCommand("newsroomPicture", { exec: choosePicture, allowedContent: editor.config.allowedContent });
+      editor.addCommand("newsroomTypography", { exec: (one) => one.fire("newsroom:typography") });
+      editor.ui.addButton("Picture", { label: said(editor).picture, command: "newsroomPicture", icon: "/static/picture.svg" });
+      editor.ui.addButton("Typography", { label: said(editor).typography, command: "newsroomTypography", icon: "/static/typography.svg" });
+      editor.on("paste", (event) => {
+        const pasted = event.data.dataTransfer;
+        if (pasted && pasted.getFilesCount() > 0) {
+          event.cancel();
+          editor.showNotification(said(editor).files, "warning");
+          return;
+        }
+        // A heading of the first order is the article's own title; h4 and below are not ours.
+        event.data.dataValue = event.data.dataValue
+          .replace(/<(\/?)h1\b/gi, "<$1h2").replace(/<(\/?)h[456]\b/gi, "<$1h3")
+          .replace(/<(\/?)b\b(?=[^>]*font-weight:\s*normal)[^>]*>/gi, "")
+          .replace(/<img\b[^>]*>/gi, (tag) => (/src="\/media\/pictures\//.test(tag) ? tag : ""))
+          .replace(/&nbsp;|\u00a0/g, (space, at, whole) => (/[—–]/.test(whole[at + space.length] || "") ? "\u00a0" : " "));
+      }, null, null, 20);
+    },
+  });
+  /* A table is rows and columns with a head; how it looks is the page's business. */
+  CKEDITOR.on("dialogDefinition", (event) => {
+    if (event.data.name !== "table" && event.data.name !== "tableProperties") return;
+    const { definition } = event.data;
+    const info = definition.getContents("info");
+    ["txtWidth", "txtHeight", "txtCellSpace", "txtCellPad", "txtBorder", "cmbAlign", "txtSummary"].forEach((id) => info.remove(id));
+    definition.removeContents("advanced");
+    const head = info.get("selHeaders");
+    if (head) head.default = "row";
+  });
   CKEDITOR.editorConfig = function (config) {
     this.on("langLoaded", () => fill(this.lang, gaps[this.langCode] || {}));
     // The plugin "divarea" leaves out the language that spelling is checked in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import itertools
 from typing import Any
 
@@ -10,10 +11,12 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from PIL import Image
 
 from articles import publishing
 from articles.gathering import gather
-from articles.models import Article, Topic
+from articles.models import Article, Picture, Topic
+from articles.picturing import admit
 from articles.writing import save_article
 from newsletter import approving, subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
@@ -89,6 +92,17 @@ def make_article(
     for language in written_in if published_in is None else published_in:
         publishing.publish(article, language, now)
     return article
+
+
+def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
+    """A grey one that came through the door; `fields` as the form sets them."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), "grey").save(buffer, "JPEG")
+    picture = admit(buffer.getvalue(), by=make_user(), now=MONDAY_MORNING)
+    for name, value in fields.items():
+        setattr(picture, name, value)
+    picture.save()
+    return picture
 
 
 def make_edition(*, code: str = "en", discreet: bool = False, **fields: Any) -> Edition:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 
 from articles import permissions, publishing
 from articles.admin.forms import DO, PUBLISH, parse_schedule
+from articles.admin.panels import DESPITE
+from articles.doubts import doubts
 from articles.drafting import keep_draft
 from articles.models import Article, ArticleText, CannotPublish, Draft, WrongState
 from articles.publishing import InThePast
@@ -29,6 +31,12 @@ def act_on_language(request: HttpRequest, article: Article) -> None:
     needed, do = act
     if not needed(request.user, article, code):
         return
+    asked = _doubts(request, verb, article, code)
+    if asked:
+        for doubt in asked:
+            messages.warning(request, doubt)
+        messages.warning(request, _("It is saved, and not published yet. Look at it once more."))
+        return
     try:
         messages.success(request, do(request, article, code))
     except CannotPublish as error:
@@ -42,8 +50,14 @@ def act_on_language(request: HttpRequest, article: Article) -> None:
 
 def _pressed(request: HttpRequest) -> tuple[str, str, str]:
     if PUBLISH in request.POST:
-        return "publish", ":", request.POST[PUBLISH]
+        return "publish", ":", request.POST[PUBLISH].removesuffix(DESPITE)
     return request.POST.get(DO, "").partition(":")
+
+
+def _doubts(request: HttpRequest, verb: str, article: Article, code: str) -> list[str]:
+    """What is said before a text comes out, once."""
+    is_seen = request.POST.get(PUBLISH, "").endswith(DESPITE)
+    return doubts(article.text_in(code)) if verb == "publish" and not is_seen else []
 
 
 def _publish(request: HttpRequest, article: Article, code: str) -> str:

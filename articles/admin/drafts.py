@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from articles import permissions
 from articles.drafting import begin_again, keep_draft
 from articles.models import Article, ArticleText, Draft
-from newsroom import languages
+from newsroom import html, languages
 
-MOST = 400_000
+MOST = html.LONGEST + 50_000
 """Characters of one language's text; a longer one is a paste that went wrong."""
 
 

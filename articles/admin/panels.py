@@ -12,8 +12,12 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles import permissions
+from articles.doubts import doubts
 from articles.models import Article, ArticleLanguage, ArticleText, Draft, Revision, Status
 from newsroom import languages
+
+DESPITE = "!"
+"""After the language of a button that publishes: its doubts have been seen."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class LanguagePanel:
     """Somebody saved this language after the draft was begun."""
     buttons: list[Button] = field(default_factory=list)
     handed_in: list[Draft] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """What to look at before it is published, or mended if it is."""
 
     @property
     def name(self) -> str:
@@ -126,6 +132,7 @@ def panel_of(
     handed_in = []
     if article is not None and may_publish:
         handed_in = [one for one in waiting_drafts(article) if one.language == code]
+    doubted = doubts(article.text_in(code)) if article is not None and may_write else []
     return LanguagePanel(
         code=code,
         article=article,
@@ -138,7 +145,8 @@ def panel_of(
         has_moved_on=draft is not None
         and newest is not None
         and newest.number > draft.base_revision,
-        buttons=_buttons(article, row, code, may_write, may_publish),
+        buttons=_buttons(article, row, code, may_write, may_publish, bool(doubted)),
+        doubts=doubted,
         handed_in=[one for one in handed_in if draft is None or one.pk != draft.pk],
     )
 
@@ -158,6 +166,7 @@ def _buttons(
     code: str,
     may_write: bool,
     may_publish: bool,
+    is_doubted: bool,
 ) -> list[Button]:
     if article is not None and article.withdrawn_at is not None:
         return []
@@ -165,7 +174,8 @@ def _buttons(
     status = row.status if row else "missing"
     is_public = row is not None and row.is_public
     if may_publish and may_write and not is_public:
-        found.append(Button("_publish", code, __("Publish"), "primary"))
+        label = __("Publish anyway") if is_doubted else __("Publish")
+        found.append(Button("_publish", f"{code}{DESPITE if is_doubted else ''}", label, "primary"))
     if may_write and not may_publish and status in {"missing", Status.DRAFT, Status.WITHDRAWN}:
         found.append(Button("_do", f"hand-in:{code}", __("Hand in for review"), "primary"))
     if row is not None and code in (article.stale_languages if article else []) and may_write:

@@ -73,7 +73,10 @@ class TranslationForm(forms.Form):
             widget=UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 3}),
         )
         self.fields[f"body_{code}"] = forms.CharField(
-            label=_("Body"), required=False, widget=body_widget(code)
+            label=_("Body"),
+            required=False,
+            widget=body_widget(code),
+            validators=Article._meta.get_field("body").validators,
         )
 
     @property

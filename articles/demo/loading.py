@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.core.files.base import ContentFile
 from django.db import transaction
 
 from articles.demo.content import FOLDER, Content, DemoArticle, Named, Translated, read_content
 from articles.demo.covers import draw_cover
 from articles.gathering import gather
-from articles.models import Article, Author, Masthead, Topic
+from articles.models import Article, Author, Masthead, Picture, Topic
+from articles.picturing import keep
 from articles.publishing import publish
 from articles.writing import save_article
+from newsroom.imaging import Prepared, prepare
 from newsroom.weeks import Week
 
 PREFIX = "demo-"
@@ -60,7 +61,7 @@ def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport
     return DemoReport(sum(len(articles) for articles in content.weeks.values()), len(weeks))
 
 
-def draw_covers(content: Content) -> dict[tuple[int, str], bytes]:
+def draw_covers(content: Content) -> dict[tuple[int, str], Prepared]:
     """Every article's cover, by the number of its week and its topic."""
     wanted = [
         (number, article.topic)
@@ -69,7 +70,7 @@ def draw_covers(content: Content) -> dict[tuple[int, str], bytes]:
     ]
     # Pillow lets other threads run while it draws, so that all processors are used.
     with ThreadPoolExecutor() as pool:
-        drawn = pool.map(lambda cover: draw_cover(cover[1], cover[0]), wanted)
+        drawn = pool.map(lambda cover: prepare(draw_cover(cover[1], cover[0])), wanted)
         return dict(zip(wanted, drawn, strict=True))
 
 
@@ -98,7 +99,7 @@ def load_week(
     content: Content,
     number: int,
     week: Week,
-    covers: dict[tuple[int, str], bytes],
+    covers: dict[tuple[int, str], Prepared],
     owner: Any,
     now: dt.datetime,
 ) -> None:
@@ -106,11 +107,10 @@ def load_week(
     first = dt.datetime.combine(week.next().monday, PUBLISHING_HOUR)
     for place, written in enumerate(content.weeks[number]):
         article = make_article(written, week, owner)
-        article.cover_credit = content.cover_credit
-        cover = ContentFile(covers[number, written.topic])
-        article.cover.save(f"{week}-{written.topic}.jpg", cover, save=False)
         # On a Monday morning the hour is still to come.
         moment = min(first + BETWEEN_ARTICLES * place, now)
+        picture = Picture(credit=content.cover_credit)
+        article.cover = keep(covers[number, written.topic], picture, by=owner, now=moment)
         save_article(article, by=owner, now=moment)
         article.authors.set(Author.objects.filter(code__in=written.authors))
         for text in written.texts:

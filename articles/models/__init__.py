@@ -10,6 +10,7 @@ from articles.models.languages import (
     WrongState,
 )
 from articles.models.masthead import Author, Masthead, Topic
+from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DigestGap",
     "Draft",
     "Masthead",
+    "Picture",
     "PreviewLink",
     "Revision",
     "Status",

@@ -16,6 +16,7 @@ from slugify import slugify
 from articles.fields import BodyField, WeekField
 from articles.models.languages import ArticleLanguage
 from articles.models.masthead import Author, Topic
+from articles.models.pictures import Picture
 from newsroom import html, languages
 
 if TYPE_CHECKING:
@@ -99,6 +100,13 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def of_week(self, week: Week) -> ArticleQuerySet:
         return self.filter(week=week)
 
+    def naming(self, words: str) -> ArticleQuerySet:
+        """With these words in a body, in any language."""
+        found = models.Q()
+        for code in languages.codes():
+            found |= models.Q(**{f"body_{code}__contains": words})
+        return self.filter(found)
+
     def newest_first(self) -> ArticleQuerySet:
         return self.order_by("-week", "topic__position", "-pk")
 
@@ -107,7 +115,9 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def with_everything(self) -> ArticleQuerySet:
         """Whatever a page of articles shows, in a fixed number of queries."""
-        return self.select_related("topic").prefetch_related("article_languages", "authors")
+        return self.select_related("topic", "cover").prefetch_related(
+            "article_languages", "authors"
+        )
 
     def locked(self) -> ArticleQuerySet:
         """For whoever compares before writing: the others wait. Only in a transaction."""
@@ -137,8 +147,14 @@ class Article(models.Model):
     title = models.CharField(_("title"), max_length=200, blank=True)
     lead = models.TextField(_("lead"), blank=True)
     body = BodyField(_("body"), blank=True)
-    cover = models.ImageField(_("cover"), upload_to="covers/", blank=True)
-    cover_credit = models.CharField(_("credit of the cover"), max_length=200, blank=True)
+    cover = models.ForeignKey(
+        Picture,
+        models.PROTECT,
+        verbose_name=_("cover"),
+        null=True,
+        blank=True,
+        related_name="articles",
+    )
     imported_as = models.CharField(max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True, editable=False)

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from articles import pages
-from articles.models import Article, Masthead, Topic
-from newsroom import languages
+from articles.models import Article, Masthead, Picture, Topic
+from newsroom import languages, renditions
 from newsroom.weeks import Week, long_date
 
 register = template.Library()
@@ -100,8 +100,20 @@ def language_name(code: str) -> str:
 
 @register.filter
 def sanitised(body: str) -> SafeString:
-    """A body as it is stored: the one sanitiser has seen it at save."""
-    return mark_safe(body)  # noqa: S308
+    """A body as it is stored: the one sanitiser has seen it at save. Its pictures in all widths."""
+    return mark_safe(renditions.shown(body))  # noqa: S308
+
+
+@register.simple_tag
+def picture(shown: Picture) -> SafeString:
+    """A cover: the first picture of a page, so that it is not put off."""
+    return shown.shown_in(here(), lazy=False).markup()
+
+
+@register.filter
+def caption(shown: Picture) -> str:
+    """In the page's language only."""
+    return shown.caption_in(here())
 
 
 @register.inclusion_tag("articles/verdict.html")

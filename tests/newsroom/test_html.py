@@ -4,12 +4,23 @@ import pytest
 
 from newsroom import html
 
+FIGURE = (
+    '<figure><img src="/media/pictures/0123456789abcdef01234567/640.jpg" alt="A gate" width="640" '
+    'height="360"><figcaption>The gate</figcaption></figure>'
+)
+TABLE = (
+    "<table><caption>Prices</caption>"
+    '<thead><tr><th scope="col">Year</th><th>Price</th></tr></thead>'
+    '<tbody><tr><td>2025</td><td colspan="2">7</td></tr></tbody></table>'
+)
+
 
 def test_what_you_can_type_is_what_survives() -> None:
     typed = (
         "<h2>Head</h2><h3>Below</h3><p>One <strong>bold</strong> <em>word</em><br>"
         '<a href="https://example.org/">link</a></p>'
         "<ul><li>a</li></ul><ol><li>b</li></ol><blockquote><p>said</p></blockquote>"
+        f"{FIGURE}{TABLE}"
     )
     kept = html.clean(typed)
     for tag in html.ALLOWED_TAGS:
@@ -71,3 +82,43 @@ def test_words_structure_and_links_are_text(body: str) -> None:
 
 def test_composed_and_decomposed_letters_are_the_same() -> None:
     assert html.fingerprint("ў", "", "") == html.fingerprint("ў", "", "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.org/pixel.png",
+        "//example.org/media/pictures/0123456789abcdef01234567/640.jpg",
+        "/media/pictures/../../admin/logout/",
+        "/media/covers/x.jpg",
+        "data:image/png;base64,AAAA",
+        "/media/pictures/0123456789abcdef01234567/640.jpg?x",
+        "javascript:alert(1)",
+    ],
+)
+def test_only_pictures_that_came_through_the_door_are_kept(source: str) -> None:
+    kept = html.clean(
+        f'<p>Text</p><figure><img src="{source}" alt="x"><figcaption>y</figcaption></figure>'
+    )
+    assert kept == "<p>Text</p>"
+
+
+def test_a_picture_alone_is_a_text_and_its_words_count() -> None:
+    assert html.clean(FIGURE) == FIGURE
+    [block] = html.blocks(FIGURE)
+    assert (block.kind, block.text) == ("figure", "A gate The gate")
+    other = FIGURE.replace("A gate", "A fence")
+    assert html.fingerprint("", "", FIGURE) != html.fingerprint("", "", other)
+    moved = FIGURE.replace("0123456789abcdef01234567", "f" * 24)
+    assert html.fingerprint("", "", FIGURE) == html.fingerprint("", "", moved)
+
+
+def test_a_row_of_a_table_is_one_block() -> None:
+    found = [(block.kind, block.text) for block in html.blocks(TABLE)]
+    assert found == [("caption", "Prices"), ("tr", "Year | Price"), ("tr", "2025 | 7")]
+
+
+def test_a_letter_has_a_pictures_words_in_its_place() -> None:
+    assert html.without_pictures(f"<p>a</p>{FIGURE}<p>b</p>") == (
+        "<p>a</p><p><em>[A gate The gate]</em></p><p>b</p>"
+    )

@@ -1,0 +1,158 @@
+"""The picture library: uploading, describing, and choosing from a form or the editor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as __
+from django.utils.translation import gettext_lazy as _
+from modeltranslation.admin import TranslationAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from articles.admin.languages import language_tabs, mark_language
+from articles.models import Picture
+from articles.picturing import keep, remove, uses_of
+from newsroom import imaging, languages
+from newsroom.imaging import BadPicture, Prepared
+from staff.desk import DeskAdmin
+
+
+class PictureForm(forms.ModelForm):
+    """A new picture has a file; a known one keeps its own, so that no page changes by itself."""
+
+    prepared: Prepared | None = None
+    file = forms.FileField(
+        label=_("File"),
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=_("JPEG, PNG, WebP, AVIF or GIF. What the camera wrote into it is left out."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            del self.fields["file"]
+
+    def clean_file(self) -> Any:
+        """Decoded and made ready here, so that what is wrong is said at the field."""
+        upload = self.cleaned_data["file"]
+        if upload.size > imaging.MOST_BYTES:
+            raise forms.ValidationError(imaging.too_heavy())
+        try:
+            self.prepared = imaging.prepare(upload.read())
+        except BadPicture as error:
+            raise forms.ValidationError(str(error)) from None
+        return upload
+
+
+@admin.register(Picture)
+class PictureAdmin(DeskAdmin, TranslationAdmin):
+    """Thumbnails to choose from; a form to describe one in each language."""
+
+    form = PictureForm
+    list_display = ("thumb", "described", "credit", "measures", "uploaded_at", "uploaded_by")
+    list_display_links = ("thumb", "described")
+    list_per_page = 40
+    search_fields = (
+        "credit",
+        *(f"{field}_{code}" for code in languages.codes() for field in ("alt", "caption")),
+    )
+    readonly_fields = ("shown", "used_in")
+
+    class Media:
+        js = ("focus.js",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Picture]:
+        found: QuerySet[Picture] = super().get_queryset(request)
+        return found.select_related("uploaded_by")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(figure)
+        return [
+            path("<int:pk>/figure/<slug:language>/", view, name="articles_picture_figure"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description=_("picture"))
+    def thumb(self, picture: Picture) -> SafeString:
+        return format_html('<img class="thumb" src="{}" alt="" loading="lazy">', picture.thumbnail)
+
+    @admin.display(description=_("description"))
+    def described(self, picture: Picture) -> str:
+        return str(picture)
+
+    @admin.display(description=_("size"))
+    def measures(self, picture: Picture) -> str:
+        return f"{picture.width} × {picture.height}"
+
+    @admin.display(description=_("picture"))
+    def shown(self, picture: Picture) -> SafeString:
+        """A click on it sets the focal point; the two numbers do the same."""
+        return format_html(
+            '<span class="focus" data-focus><img src="{}" alt=""><span class="focus-mark"></span>'
+            "</span><span>{}</span>",
+            picture.path,
+            __("Click on what must stay in view where the picture is cropped."),
+        )
+
+    @admin.display(description=_("used in"))
+    def used_in(self, picture: Picture) -> SafeString:
+        found = uses_of(picture)
+        if not found:
+            return format_html("{}", __("Nowhere yet."))
+        return format_html("{}", "; ".join(str(article) for article in found[:20]))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        own = (
+            ["file", "credit"]
+            if obj is None
+            else ["shown", ("focal_x", "focal_y"), "credit", "used_in"]
+        )
+        return [(None, {"fields": own}), *language_tabs("alt", "caption")]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        mark_language(form.base_fields)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Picture, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        keep(form.prepared, obj, by=request.user, now=timezone.now())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not while anything shows it."""
+        used = obj is not None and bool(uses_of(obj))
+        return not used and super().has_delete_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Picture) -> None:
+        remove(obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One by one: a list of many would go past what each is used in."""
+        found: dict[str, Any] = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+
+def figure(request: HttpRequest, pk: int, language: str) -> HttpResponse:
+    """What the editor puts into a body: the picture with its words in the field's language."""
+    if not languages.is_language(language) or not request.user.has_perm("articles.view_picture"):
+        raise Http404
+    picture = get_object_or_404(Picture, pk=pk)
+    context = {
+        "picture": picture,
+        "alt": picture.alt_in(language),
+        "caption": " · ".join(filter(None, (picture.caption_in(language), picture.credit))),
+    }
+    return JsonResponse({"html": render_to_string("admin/articles/figure.html", context).strip()})

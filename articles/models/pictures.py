@@ -1,0 +1,89 @@
+"""A picture: its row. Its files are named by its key and width, see newsroom.renditions."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from newsroom import languages, renditions
+from newsroom.renditions import Shown
+
+GRID = 4
+"""A focal point is rounded to one of five places each way, since a page has no style of its own."""
+
+
+def new_key() -> str:
+    """Says nothing of when and by whom it was uploaded, and cannot be guessed."""
+    return secrets.token_hex(12)
+
+
+class Picture(models.Model):
+    """Uploaded once, used as covers and in bodies."""
+
+    key = models.CharField(max_length=24, unique=True, default=new_key, editable=False)
+    width = models.PositiveIntegerField(_("width"), editable=False)
+    height = models.PositiveIntegerField(_("height"), editable=False)
+    alt = models.CharField(
+        _("description"),
+        max_length=300,
+        blank=True,
+        help_text=_("What it shows, for whoever does not see it. Empty: it only decorates."),
+    )
+    caption = models.CharField(_("caption"), max_length=300, blank=True)
+    credit = models.CharField(_("credit"), max_length=200, blank=True)
+    focal_x = models.PositiveSmallIntegerField(
+        _("focal point from the left, %"), default=50, validators=[MaxValueValidator(100)]
+    )
+    focal_y = models.PositiveSmallIntegerField(
+        _("focal point from the top, %"), default=50, validators=[MaxValueValidator(100)]
+    )
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("uploaded by"),
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"), editable=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("picture"), _("pictures")
+        ordering = ["-uploaded_at", "-pk"]
+
+    def __str__(self) -> str:
+        words = (self.alt_in(languages.current()), self.caption, self.credit)
+        return next((text for text in words if text), f"{self.uploaded_at:%Y-%m-%d %H:%M}")
+
+    def alt_in(self, language: str) -> str:
+        """The description in that language only."""
+        return str(getattr(self, f"alt_{language}") or "")
+
+    def caption_in(self, language: str) -> str:
+        """The caption in that language only."""
+        return str(getattr(self, f"caption_{language}") or "")
+
+    @property
+    def focus(self) -> str:
+        """Classes of static/site.css for what stays in view where it is cropped."""
+        across, down = (round(value * GRID / 100) for value in (self.focal_x, self.focal_y))
+        return f"focus-x{across} focus-y{down}"
+
+    @property
+    def path(self) -> str:
+        """Of the widest JPEG, which a body names."""
+        return renditions.path(self.key, self.width)
+
+    @property
+    def thumbnail(self) -> str:
+        return renditions.path(self.key, renditions.widths(self.width)[0])
+
+    def shown_in(self, language: str, *, lazy: bool = True) -> Shown:
+        """As a page in that language shows it."""
+        return Shown(
+            self.key, self.width, self.height, self.alt_in(language), self.focus, lazy=lazy
+        )
