@@ -35,24 +35,31 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
   };
   const said = (editor) => words[editor.langCode] || words.en;
 
-  /* The picture library is the admin's own popup: what is chosen there comes back as an id. */
+  /* The picture library is the admin's own popup. It answers by setting the value of the field
+     that it was opened for, whether a picture was chosen or uploaded, and not always by an event. */
+  const insertPicture = async (editor, id) => {
+    const answer = await fetch(`/admin/articles/picture/${id}/figure/${editor.config.contentsLanguage}/`);
+    if (!answer.ok) return;
+    editor.focus();
+    // A picture stands between paragraphs, not in a table's cell or a list's item.
+    const outer = editor.elementPath().contains({ table: 1, ul: 1, ol: 1 });
+    if (outer) {
+      const range = editor.createRange();
+      range.moveToPosition(outer, CKEDITOR.POSITION_AFTER_END);
+      range.select();
+    }
+    editor.insertElement(CKEDITOR.dom.element.createFromHtml((await answer.json()).html, editor.document));
+    editor.fire("saveSnapshot");
+  };
   const choosePicture = (editor) => {
     const id = `picture-for-${editor.name}`;
-    let field = document.getElementById(id);
-    if (!field) {
-      field = document.createElement("input");
+    if (!document.getElementById(id)) {
+      const field = document.createElement("input");
       field.type = "hidden";
       field.id = id;
+      Object.defineProperty(field, "value", { get: () => "", set: (chosen) => insertPicture(editor, chosen) });
       document.body.append(field);
-      django.jQuery(field).on("change", async () => {
-        const answer = await fetch(`/admin/articles/picture/${field.value}/figure/${editor.config.contentsLanguage}/`);
-        if (!answer.ok) return;
-        editor.focus();
-        editor.insertElement(CKEDITOR.dom.element.createFromHtml((await answer.json()).html, editor.document));
-        editor.fire("saveSnapshot");
-      });
     }
-    field.value = "";
     window.open("/admin/articles/picture/?_popup=1&_to_field=id", id, "width=960,height=720,resizable,scrollbars").focus();
   };
 
@@ -69,6 +76,7 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
           editor.showNotification(said(editor).files, "warning");
           return;
         }
+        if (typeof event.data.dataValue !== "string") return;
         // A heading of the first order is the article's own title; h4 and below are not ours.
         event.data.dataValue = event.data.dataValue
           .replace(/<(\/?)h1\b/gi, "<$1h2").replace(/<(\/?)h[456]\b/gi, "<$1h3")

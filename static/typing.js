@@ -8,7 +8,8 @@
   /* What to put for a typed character, and how many characters before it go. */
   const marked = (marks, typed, before) => {
     const previous = before.slice(-1);
-    const opens = !previous || /[\s(\[{«„“‘—–-]/.test(previous);
+    const opens = !previous || /[\s(\[{—–-]/.test(previous)
+      || previous === marks.opening || previous === marks.inner_opening;
     if (typed === '"') {
       const count = (mark) => before.split(mark).length - 1;
       const isInside = count(marks.opening) > count(marks.closing);

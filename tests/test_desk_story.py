@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from articles.models import Article
+from newsroom import languages
 from staff import roles
 from staff.second_factor import needs_second_factor
 from tests.articles.browser import ADD, LIST, page_of
@@ -20,7 +21,7 @@ from tests.browsing import Visitor
 from tests.factories import enrol, make_topic, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-EDITOR = ".cke_wysiwyg_div:visible"
+EDITOR = ".cke_wysiwyg_div[lang={}]"
 
 
 @pytest.fixture
@@ -55,13 +56,14 @@ def open_tab(visitor: Visitor, path: str, language: str) -> Page:
     """An article's form, in one of its languages."""
     page = visitor.go(path)
     page.get_by_role("tab", name=language).click()
-    expect(page.locator(EDITOR)).to_be_visible()
+    code = next(code for code in languages.codes() if languages.own_name(code) == language)
+    expect(page.locator(EDITOR.format(code))).to_be_visible()
     return page
 
 
 def write(page: Page, code: str, title: str, body: str) -> None:
     page.locator(f"[name=title_{code}]").fill(title)
-    typing = page.locator(EDITOR)
+    typing = page.locator(EDITOR.format(code))
     typing.click()
     page.keyboard.press("Control+a")
     page.keyboard.type(body)

@@ -19,7 +19,6 @@ from tests.browsing import Visitor
 from tests.factories import make_article, make_mailing, make_topic, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-EDITOR = ".cke_wysiwyg_div:visible"
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Vis
     page = editor.go(ADD)
     page.get_by_role("tab", name="Беларуская").click()
     page.locator("[name=title_be]").fill("Бюджэт")
-    typing = page.locator(EDITOR)
+    typing = page.locator(".cke_wysiwyg_div[lang=be]")
     typing.click()
     page.keyboard.type("Падзагаловак")
     page.locator(".cke_combo__format:visible .cke_combo_button").click()

@@ -1,0 +1,251 @@
+"""The editor in Chromium: marks while typing, cleaned pastes, tables, pictures, limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Browser, Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from articles.models import Article, Picture
+from newsroom import html
+from tests.articles.browser import ADD, as_saved, page_of, said
+from tests.articles.test_pictures import a_jpeg
+from tests.browsing import Visitor
+from tests.factories import make_article, make_picture, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def editor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+    """The window of a superuser."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
+    visitor = Visitor(context, live_server.url)
+    visitor.log_in(make_user())
+    yield visitor
+    assert visitor.errors == []
+    # A pasted picture from elsewhere is asked for by the browser, and refused by the policy.
+    assert all("image" in line or "img-src" in line for line in visitor.refused)
+    context.close()
+
+
+def opened(editor: Visitor, language: str, code: str) -> tuple[Page, Locator]:
+    """A new article's form, and the area to type in."""
+    page = editor.go(ADD)
+    page.get_by_role("tab", name=language).click()
+    area = page.locator(f".cke_wysiwyg_div[lang={code}]")
+    area.click()
+    return page, area
+
+
+def body_of(page: Page, code: str) -> str:
+    """What the editor would send, after the sanitiser."""
+    return html.clean(page.evaluate(f"CKEDITOR.instances.id_body_{code}.getData()"))
+
+
+# --- Marks ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "typed", "right"),
+    [
+        ("English", "en", """He said "it's 'so'" - no -- yes""", "He said “it’s 'so’” – no – yes"),
+        (
+            "Беларуская",
+            "be",
+            """Ён сказаў: "кніга "Так" мая" - і не сям'я""",
+            "Ён сказаў: «кніга „Так“ мая»\u00a0— і не сям’я",
+        ),
+        ("Русский", "ru", """Газета "Правда" -- не то""", "Газета «Правда» — не то"),
+    ],
+)
+def test_marks_are_set_while_one_types_in_title_and_body(
+    editor: Visitor, language: str, code: str, typed: str, right: str
+) -> None:
+    page, area = opened(editor, language, code)
+    page.keyboard.type(typed)
+    title = page.locator(f"[name=title_{code}]")
+    title.click()
+    page.keyboard.type(typed)
+    expect(title).to_have_value(right)
+    assert area.inner_text().strip().replace("\u00a0", " ") == right.replace("\u00a0", " ")
+
+
+def test_backspace_gives_back_what_was_typed(editor: Visitor) -> None:
+    page, area = opened(editor, "Беларуская", "be")
+    page.keyboard.type('5 "')
+    page.keyboard.press("Backspace")
+    page.keyboard.type("x")
+    title = page.locator("[name=title_be]")
+    title.click()
+    page.keyboard.type('5 "')
+    page.keyboard.press("Backspace")
+    expect(title).to_have_value('5 "')
+    assert area.inner_text().replace("\u00a0", " ").strip() == '5 "x'
+
+
+def test_a_button_sets_a_whole_text_right(editor: Visitor) -> None:
+    page, _area = opened(editor, "Беларуская", "be")
+    page.evaluate(
+        """CKEDITOR.instances.id_body_be.setData('<p>"Так" - <b>"не"</b> -- сям\\'я</p>')"""
+    )
+    page.locator("[name=title_be]").evaluate("(field) => { field.value = '\"Так\" - не' }")
+    page.locator(".cke_button__typography:visible").click()
+    expect(page.locator("[name=title_be]")).to_have_value("«Так»\u00a0— не")
+    assert body_of(page, "be").replace("&nbsp;", "\u00a0") == (
+        "<p>«Так»\u00a0— <strong>«не»</strong>\u00a0— сям’я</p>"
+    )
+
+
+# --- Pastes --------------------------------------------------------------------------
+
+PASTES = Path(__file__).parent / "pastes"
+PASTING = """([html, name]) => {
+  const pasted = new DataTransfer();
+  pasted.setData("text/html", html);
+  pasted.setData("text/plain", "plain");
+  CKEDITOR.instances[name].editable().$.dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
+}"""
+
+
+def paste(page: Page, code: str, what: str) -> None:
+    page.evaluate(PASTING, [what, f"id_body_{code}"])
+
+
+def test_a_paste_from_word_leaves_structure_only(editor: Visitor) -> None:
+    page, area = opened(editor, "Беларуская", "be")
+    paste(page, "be", (PASTES / "word.html").read_text())
+    expect(area).to_contain_text("другі")
+    kept = body_of(page, "be")
+    assert "<h2>Загаловак</h2>" in kept
+    assert "<strong>Тоўсты</strong>" in kept
+    assert "<em>курсіў</em>" in kept
+    assert re.search(r"<ul>\s*<li>першы</li>\s*<li>другі</li>\s*</ul>", kept)
+    assert "<td>" in kept
+    for rest in ("Mso", "mso", "style", "class", "span", "o:p", "<h1", "Calibri", "width"):
+        assert rest not in kept
+
+
+def test_a_paste_from_google_docs_leaves_structure_only(editor: Visitor) -> None:
+    page, area = opened(editor, "English", "en")
+    paste(page, "en", (PASTES / "google_docs.html").read_text())
+    expect(area).to_contain_text("one")
+    kept = body_of(page, "en")
+    assert "<h2>Heading</h2>" in kept
+    assert "<strong>Bold</strong>" in kept
+    assert "<em> and italic</em>" in kept or "<em>and italic</em>" in kept
+    assert re.search(r"<li>\s*(<p>)?\s*one", kept)
+    assert "and plain" in kept.replace("<strong>", "|").split("|")[-1]
+    for rest in ("style", "docs-internal", "span", "dir=", "role"):
+        assert rest not in kept
+
+
+def test_a_pasted_script_does_nothing_and_leaves_nothing(editor: Visitor) -> None:
+    page, area = opened(editor, "English", "en")
+    attack = (
+        "<p>Text<script>document.title='owned'</script>"
+        "<img src='https://attacker.example/x.png' onerror=\"document.title='owned'\">"
+        "<a href='javascript:document.title=1'>link</a></p>"
+    )
+    paste(page, "en", attack)
+    expect(area).to_contain_text("Text")
+    assert page.title() != "owned"
+    kept = body_of(page, "en")
+    for trace in ("script", "onerror", "attacker", "<img"):
+        assert trace not in kept
+
+
+def test_a_paste_that_is_far_too_long_is_said_before_it_is_sent(editor: Visitor) -> None:
+    page, _area = opened(editor, "English", "en")
+    page.evaluate("CKEDITOR.instances.id_body_en.setData('<p>' + 'word '.repeat(50000) + '</p>')")
+    expect(page.locator(".words.alarm")).to_contain_text("Too long: 25")
+
+
+def test_ten_megabytes_are_refused_at_the_field_and_stay_in_it() -> None:
+    desk = Client()
+    desk.force_login(make_user())
+    article = make_article(published_in=())
+    long = "<p>" + "слова " * 900_000 + "</p>"
+    page = desk.post(page_of(article), as_saved(article, body_be=long, title_be="Typed"))
+    assert page.status_code == 200
+    assert re.search(r"The text is too long: \d+ characters of 200000.", said(page))
+    assert 'value="Typed"' in page.content.decode()
+    assert Article.objects.get().title_be == "Бюджэт be"
+
+
+def test_strangers_forms_are_small() -> None:
+    answer = Client().post("/en/subscribe/", {"address": "x" * 100_000})
+    assert answer.status_code == 413
+
+
+# --- Tables and pictures -------------------------------------------------------------
+
+
+def test_words_are_counted_while_one_types(editor: Visitor) -> None:
+    page, _area = opened(editor, "Беларуская", "be")
+    page.keyboard.type("Тры простыя словы")
+    expect(page.locator(".words:visible")).to_have_text("Words: 3 · reading time: 1 min")
+
+
+def test_a_table_is_made_with_a_head_and_without_looks(editor: Visitor) -> None:
+    page, area = opened(editor, "English", "en")
+    page.locator(".cke_button__table:visible").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Width")).to_have_count(0)
+    dialog.get_by_role("button", name="OK").click()
+    expect(area.locator("th")).to_have_count(2)
+    area.locator("th").first.click()
+    page.keyboard.type("Year")
+    kept = body_of(page, "en")
+    assert '<th scope="col">Year</th>' in kept
+    assert "border" not in kept
+
+
+def test_a_picture_is_chosen_from_the_library_into_the_text(editor: Visitor) -> None:
+    picture = make_picture(alt_be="Брама", caption_be="Подпіс")
+    page, area = opened(editor, "Беларуская", "be")
+    page.keyboard.type("Тэкст")
+    with editor.context.expect_page() as opening:
+        page.locator(".cke_button__picture:visible").click()
+    opening.value.locator("#result_list tbody a").first.click()
+    expect(area.locator("figure img")).to_have_attribute("alt", "Брама")
+    assert body_of(page, "be").endswith(
+        f'<figure><img src="{picture.path}" alt="Брама" width="640" height="360">'
+        "<figcaption>Подпіс</figcaption></figure>"
+    ) or f'src="{picture.path}"' in body_of(page, "be")
+
+
+def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: Visitor) -> None:
+    page, area = opened(editor, "Беларуская", "be")
+    with editor.context.expect_page() as opening:
+        page.locator(".cke_button__picture:visible").click()
+    library = opening.value
+    library.goto(f"{editor.url}/admin/articles/picture/add/?_popup=1&_to_field=id")
+    upload = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": a_jpeg()}
+    library.locator("input[type=file]").set_input_files([upload])
+    library.get_by_role("button", name="Save", exact=True).click()
+    expect(area.locator("figure img")).to_be_visible()
+    assert Picture.objects.get().path in body_of(page, "be")
+
+
+def test_a_picture_that_is_dropped_or_pasted_is_refused_with_a_word(editor: Visitor) -> None:
+    page, area = opened(editor, "English", "en")
+    page.evaluate(
+        """() => {
+          const pasted = new DataTransfer();
+          pasted.items.add(new File(["x"], "x.png", { type: "image/png" }));
+          const told = { clipboardData: pasted, bubbles: true, cancelable: true };
+          CKEDITOR.instances.id_body_en.editable().$.dispatchEvent(
+            new ClipboardEvent("paste", told));
+        }"""
+    )
+    expect(
+        page.get_by_text("A picture comes into the text through its button only")
+    ).to_be_visible()
+    expect(area.locator("img")).to_have_count(0)
