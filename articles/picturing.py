@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from articles.models import Article, Picture
+from articles.models import Article, Draft, Picture, Revision
 from newsroom import imaging, renditions
 from newsroom.imaging import BadPicture, Prepared
 
@@ -44,9 +44,17 @@ def keep(prepared: Prepared, picture: Picture, *, by: Any, now: dt.datetime) -> 
 
 
 def uses_of(picture: Picture) -> list[Article]:
-    """Articles whose cover it is, or whose bodies name it."""
-    named = Article.objects.naming(renditions.PATH + picture.key)
+    """Articles whose cover it is, or that name it in a body, now or in a revision."""
+    address = renditions.PATH + picture.key
+    once = Revision.objects.filter(body__contains=address).values("article")
+    named = Article.objects.naming(address) | Article.objects.filter(pk__in=once)
     return list((Article.objects.filter(cover=picture) | named).distinct())
+
+
+def is_used(picture: Picture) -> bool:
+    """Also by what somebody is typing."""
+    typed = Draft.objects.filter(body__contains=renditions.PATH + picture.key)
+    return bool(uses_of(picture)) or typed.exists()
 
 
 @transaction.atomic

@@ -15,3 +15,4 @@ class NewsletterConfig(AppConfig):
         # By name: models cannot be imported before every app is ready.
         import_string("newsletter.hearing.connect")()
         import_string("newsletter.checks.connect")()
+        import_string("newsletter.first_page.connect")()

@@ -302,6 +302,9 @@ STORAGES = {
     },
 }
 
+# Nothing of an upload lies on the disk before it went through the door for pictures.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024
+
 # --- Doors and headers ---------------------------------------------------------------
 
 # Off in the demo of `make run`, so that a newcomer gets in.
@@ -469,6 +472,7 @@ UNFOLD = {
     "SITE_TITLE": _("Newsroom"),
     "SITE_HEADER": _("Newsroom"),
     "SITE_SYMBOL": "newspaper",
+    "DASHBOARD_CALLBACK": "staff.first_page.first_page",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,

@@ -14,12 +14,17 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from staff import second_factor
 from staff.desk import DeskAdmin
+from staff.models import AuditEntry, Role, role_words
+from staff.roles import ROLES
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -58,6 +63,8 @@ class PermissionsAdmin(DeskAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.related_model is Group:
+            field.label_from_instance = role_words
         if field is not None and db_field.related_model is Permission:
             field.label_from_instance = permission_words
             field.queryset = field.queryset.exclude(content_type__app_label__in=WITHOUT_PAGES)
@@ -106,6 +113,66 @@ class UserAdmin(DjangoUserAdmin, PermissionsAdmin):
         self.message_user(request, text % {"count": len(taken)}, messages.SUCCESS)
 
 
-@admin.register(Group)
+@admin.register(Role)
 class GroupAdmin(DjangoGroupAdmin, PermissionsAdmin):
-    """Sets of permissions."""
+    """Sets of permissions. The project's own are only shown: a migration puts them right."""
+
+    def _may(self, request: HttpRequest, verb: str) -> bool:
+        # The permissions are those of Django's group, whose rows these are.
+        return bool(request.user.has_perm(f"auth.{verb}_group"))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request, "view") or self._may(request, "change")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_the_projects(obj) and self._may(request, "change")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _is_the_projects(obj) and self._may(request, "delete")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["permissions"] if _is_the_projects(obj) else ["name", "permissions"]
+
+
+def _is_the_projects(group: Any) -> bool:
+    return group is not None and group.name in ROLES
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(DeskAdmin):
+    """Who published, withdrew, approved, sent: to be read, and by nobody changed."""
+
+    list_display = ("at", "actor_words", "action", "subject_link", "language", "detail")
+    list_display_links = None
+    list_filter = ("action", "language", "actor")
+    search_fields = ("subject", "actor")
+    list_per_page = 100
+
+    @admin.display(description=_("who"), ordering="actor")
+    def actor_words(self, entry: AuditEntry) -> str:
+        return entry.actor or str(_("the newsroom itself"))
+
+    @admin.display(description=_("on what"), ordering="subject")
+    def subject_link(self, entry: AuditEntry) -> SafeString:
+        """To the row, if it is of a kind that the admin knows."""
+        name = "admin:{}_change".format(entry.subject_type.replace(".", "_"))
+        try:
+            path = reverse(name, args=[entry.subject_id])
+        except NoReverseMatch:
+            return format_html("{}", entry.subject)
+        return format_html('<a class="language-link" href="{}">{}</a>', path, entry.subject)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import languages
+from staff.roles import ROLES
 
 
 class Session(AbstractBaseSession):
@@ -39,6 +42,26 @@ class CacheEntry(models.Model):
     class Meta:
         db_table = "cache"
         default_permissions = ()
+
+
+class Role(Group):
+    """A group under the name that the language of the moment has for it.
+
+    The database keeps one name; those of the project's own groups (staff.roles) are English.
+    """
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name, verbose_name_plural = _("group"), _("groups")
+
+    def __str__(self) -> str:
+        return role_words(self)
+
+
+def role_words(group: Group) -> str:
+    """What a group is called; one that the newsroom made is called as it was named."""
+    return gettext(group.name) if group.name in ROLES else group.name
 
 
 class AuditAction(models.TextChoices):

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from articles.admin.languages import language_tabs, mark_language
 from articles.models import Picture
-from articles.picturing import keep, remove, uses_of
+from articles.picturing import is_used, keep, remove, uses_of
 from newsroom import imaging, languages
 from newsroom.imaging import BadPicture, Prepared
 from staff.desk import DeskAdmin
@@ -132,7 +132,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not while anything shows it."""
-        used = obj is not None and bool(uses_of(obj))
+        used = obj is not None and is_used(obj)
         return not used and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Picture) -> None:

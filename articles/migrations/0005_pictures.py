@@ -38,6 +38,8 @@ def admit_covers(apps, schema_editor):
             uploaded_at=article.created_at or timezone.now(),
         )
         article.save(update_fields=["cover_picture"])
+        # The old file as it was sent: with where and by what it was taken.
+        default_storage.delete(article.cover.name)
 
 
 TEXT = {"blank": True, "max_length": 300}

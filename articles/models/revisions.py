@@ -85,6 +85,11 @@ class DraftQuerySet(models.QuerySet["Draft"]):
             return of_owner.filter(article__isnull=True)
         return of_owner.filter(article_id=article_id)
 
+    def with_article(self) -> DraftQuerySet:
+        """Their articles are there, and fetched with them."""
+        there = models.Exists(Article.objects.filter(pk=models.OuterRef("article_id")))
+        return self.filter(there).select_related("article", "owner")
+
     def without_article(self) -> DraftQuerySet:
         """Somebody deleted the article while this was typed."""
         there = models.Exists(Article.objects.filter(pk=models.OuterRef("article_id")))

@@ -127,7 +127,7 @@ def test_not_in_what_it_answers(desk: Client, newsroom: Newsroom, speak: str) ->
             (reverse("admin:newsletter_edition_add"), WRONG_EDITION),
             (reverse("admin:auth_user_add"), new_user("editor", "1234", "1")),
             (reverse("admin:auth_user_add"), new_user("zubr", "12345", "12345")),
-            (reverse("admin:auth_group_add"), {"name": "Аналітыкі"}),
+            (reverse("admin:staff_role_add"), {"name": "Аналітыкі"}),
             (reverse("admin:password_change"), {"old_password": "x", "new_password1": "a"}),
         )
     ]

@@ -1,0 +1,45 @@
+"""What the admin's first page shows. Each app adds its own panels, so that none knows another."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+MOST = 8
+"""Rows of a panel; behind them a link leads to all."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One box on the first page."""
+
+    title: str
+    template: str
+    context: dict[str, Any] = field(default_factory=dict)
+    is_wide: bool = False
+
+
+Maker = Callable[[HttpRequest, dt.datetime], Panel | None]
+"""None where there is nothing to show to this person."""
+
+_makers: list[tuple[int, Maker]] = []
+
+
+def add_panel(position: int, maker: Maker) -> None:
+    """Called once for each panel when its app is ready; a lower position stands first."""
+    if maker not in [known for _position, known in _makers]:
+        _makers.append((position, maker))
+        _makers.sort(key=lambda one: one[0])
+
+
+def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold asks it for what its index shows."""
+    now = timezone.now()
+    made = (maker(request, now) for _position, maker in _makers)
+    context["panels"] = [panel for panel in made if panel is not None]
+    return context
