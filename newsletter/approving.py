@@ -73,7 +73,10 @@ def plan(digest: Digest) -> list[Planned]:
             _("The digest is held until these are published: %(gaps)s.") % {"gaps": named}
         )
     taken = set(digest.mailings.not_cancelled().values_list("edition", flat=True))
-    planned = [_plan(digest, edition, edition.pk in taken) for edition in editions]
+    planned = [
+        _plan(digest, edition, contents, edition.pk in taken)
+        for edition, contents in messages.contents_of_each(digest, editions)
+    ]
     if not any(one.contents for one in planned):
         raise CannotApprove(
             _("The digest is empty: none of its articles is published in a language of an edition.")
@@ -81,8 +84,7 @@ def plan(digest: Digest) -> list[Planned]:
     return planned
 
 
-def _plan(digest: Digest, edition: Edition, has_gone: bool) -> Planned:
-    contents = messages.contents_of(digest, edition)
+def _plan(digest: Digest, edition: Edition, contents: list[Content], has_gone: bool) -> Planned:
     shown = {content.article for content in contents}
     freezes = bool(contents) and not has_gone
     return Planned(

@@ -17,7 +17,7 @@ from staff.first_page import MOST, Panel, add_panel
 
 def connect() -> None:
     """Called once the apps are ready."""
-    add_panel(15, sendings)
+    add_panel(5, sendings)
 
 
 def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:

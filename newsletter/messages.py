@@ -65,13 +65,21 @@ class FrozenLetter:
 
 def contents_of(digest: Digest, edition: Edition) -> list[Content]:
     """The digest's articles that the edition shows, each in the language it shows it in."""
-    policies = policies_of(digest)
-    chosen = []
-    for article in digest.ordered_articles():
-        text = pick(article, edition.languages, policies)
-        if text is not None:
-            chosen.append(Content(article, text, edition.language))
-    return chosen
+    [(_edition, contents)] = contents_of_each(digest, [edition])
+    return contents
+
+
+def contents_of_each(
+    digest: Digest, editions: list[Edition]
+) -> list[tuple[Edition, list[Content]]]:
+    """For several editions, with the digest asked for once."""
+    articles, policies = digest.ordered_articles(), policies_of(digest)
+    found = []
+    for edition in editions:
+        picked = ((one, pick(one, edition.languages, policies)) for one in articles)
+        contents = [Content(one, text, edition.language) for one, text in picked if text]
+        found.append((edition, contents))
+    return found
 
 
 def digest_letter(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
@@ -82,7 +83,9 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         "verdict",
         "authors",
     )
-    list_per_page = 50
+    list_per_page = 30
+    # The number beside a search: it would be counted anew for each page.
+    show_full_result_count = False
     search_fields = ("title",)
     autocomplete_fields = ("authors", "cover")
     change_form_before_template = "admin/articles/before_form.html"
@@ -152,7 +155,9 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     ) -> tuple[QuerySet[Article], bool]:
         """SQLite folds no Cyrillic case, so a word is looked for as it may stand in a title."""
         for word in search_term.split():
-            forms_of_it = {word, word.lower(), word.upper(), word.capitalize()}
+            forms_of_it = {word}
+            if connection.vendor == "sqlite":
+                forms_of_it |= {word.lower(), word.upper(), word.capitalize()}
             matches = Q()
             for code in languages.codes():
                 for form in forms_of_it:

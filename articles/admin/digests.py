@@ -73,7 +73,9 @@ class EntryInline(TabularInline):
             # One that was withdrawn meanwhile stays a valid choice, or nothing could be saved
             # before it was removed; the digest's page and letter leave it out.
             chosen = Q(pk__in=of_week) | Q(pk__in=digest.entries.values("article"))
-            kwargs["queryset"] = Article.objects.filter(chosen).with_everything()
+            # Asked once: each row of the form has the same choices.
+            known = list(Article.objects.filter(chosen).values_list("pk", flat=True))
+            kwargs["queryset"] = Article.objects.filter(pk__in=known)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 

@@ -133,9 +133,7 @@ class DigestAdmin(ArticlesDigestAdmin):
             **told,
             "facts_template": "admin/newsletter/editions.html",
             "mailings": row.mailings.select_related("edition"),
-            "editions": [
-                (edition, letters.contents_of(row, edition)) for edition in Edition.objects.all()
-            ]
+            "editions": letters.contents_of_each(row, list(Edition.objects.all()))
             if not row.is_approved
             else [],
         }
