@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from articles.models import Article, Draft, Picture, Revision
 from newsroom import imaging, renditions
@@ -33,7 +34,8 @@ def keep(prepared: Prepared, picture: Picture, *, by: Any, now: dt.datetime) -> 
         _write(prepared, folder)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise CannotKeep(f"The picture cannot be written: {error.strerror}.") from None
+        told = _("The picture cannot be written (%(reason)s). Tell whoever keeps the server.")
+        raise CannotKeep(told % {"reason": error.strerror}) from None
     try:
         with transaction.atomic():
             picture.save()

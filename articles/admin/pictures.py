@@ -30,6 +30,7 @@ from staff.desk import DeskAdmin
 class PictureForm(forms.ModelForm):
     """A new picture has a file; a known one keeps its own, so that no page changes by itself."""
 
+    user: Any
     prepared: Prepared | None = None
     file = forms.FileField(
         label=_("File"),
@@ -52,6 +53,15 @@ class PictureForm(forms.ModelForm):
         except BadPicture as error:
             raise forms.ValidationError(str(error)) from None
         return upload
+
+    def _post_clean(self) -> None:
+        """Writes the files as the last check: a full disk is said at the field too."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.prepared is not None and not self.errors:
+            try:
+                keep(self.prepared, self.instance, by=self.user, now=timezone.now())
+            except BadPicture as error:
+                self.add_error("file", str(error))
 
 
 @admin.register(Picture)
@@ -120,15 +130,14 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
         return [(None, {"fields": own}), *language_tabs("alt", "caption")]
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        kwargs["form"] = type("PictureForm", (self.form,), {"user": request.user})
         form = super().get_form(request, obj, **kwargs)
         mark_language(form.base_fields)
         return form
 
     def save_model(self, request: HttpRequest, obj: Picture, form: Any, change: bool) -> None:
-        if change:
+        if change or obj.pk is not None:
             super().save_model(request, obj, form, change)
-            return
-        keep(form.prepared, obj, by=request.user, now=timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not while anything shows it."""
