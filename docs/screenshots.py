@@ -79,10 +79,15 @@ ADMIN = (
         "{admin_article}",
         (PHONE, DESK),
         whole=False,
-        press="nav.cursor-pointer a:text-is('Беларуская')",
+        press="[role=tab]:text-is('Беларуская')",
         focus=".cke_chrome:visible",
     ),
     Shot("admin-withdraw", "{admin_article}", (PHONE, DESK), False, press=".verb-question summary"),
+    Shot("admin-translate", "{admin_translate}", (PHONE, DESK), False),
+    Shot("admin-revisions", "{admin_revisions}", (PHONE, DESK), False),
+    Shot("admin-picture", "{admin_picture}", (PHONE, DESK)),
+    Shot("admin-pictures", "/admin/articles/picture/", (PHONE, DESK), False),
+    Shot("admin-audit", "/admin/staff/auditentry/", (PHONE, DESK), False),
     Shot("admin-digest", "{admin_digest}", (PHONE, DESK)),
     Shot("admin-mailings", "/admin/newsletter/mailing/", (PHONE, DESK)),
     Shot("admin-mailing", "{admin_mailing}", (PHONE, DESK)),
@@ -103,6 +108,8 @@ CHOSEN = {
     "editor": "admin-editor-1280-light",
     "desk": "admin-articles-1280-light",
     "digest": "admin-mailing-1280-dark",
+    "translating": "admin-translate-1280-light",
+    "matrix": "admin-1280-light",
     "letter": "letter-be-html-1280-light",
     "discreet": "letter-en-discreet-1280-light",
 }
@@ -218,10 +225,14 @@ def addresses(page: Page, demo: Demo) -> dict[str, str]:
         "article_be": first("/be/", ".item h2 a"),
         "week": first("/be/", ".this-week .more a"),
         "admin_article": first("/admin/articles/article/", "#result_list tbody th a"),
+        "admin_picture": first("/admin/articles/picture/", "#result_list tbody th a"),
         "admin_digest": first("/admin/articles/digest/", "#result_list tbody th a"),
         "admin_mailing": first("/admin/newsletter/mailing/", "#result_list tbody th a"),
         "admin_edition": first("/admin/newsletter/edition/", "#result_list tbody th a"),
     }
+    article = found["admin_article"].removesuffix("change/")
+    found["admin_translate"] = f"{article}translate/be/"
+    found["admin_revisions"] = f"{article}revisions/be/"
     for letter in demo.letters():
         edition = "be" if re.search("[а-я]", letter.subject) else "en"
         if letter.contents.html:

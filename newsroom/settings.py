@@ -472,7 +472,7 @@ UNFOLD = {
     "SITE_TITLE": _("Newsroom"),
     "SITE_HEADER": _("Newsroom"),
     "SITE_SYMBOL": "newspaper",
-    "DASHBOARD_CALLBACK": "staff.first_page.first_page",
+    "DASHBOARD_CALLBACK": "staff.views.first_page",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,

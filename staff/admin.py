@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -78,6 +78,13 @@ def _change_password(_request: HttpRequest, **_kwargs: Any) -> HttpResponseRedir
 admin.site.password_change = _change_password
 
 
+class RoleFilter(admin.RelatedFieldListFilter):
+    """Groups, called as the language of the moment calls them."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        return [(group.pk, role_words(group)) for group in Group.objects.order_by("name")]
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, PermissionsAdmin):
     """Who may log in. A byline is an Author, not a user."""
@@ -87,6 +94,7 @@ class UserAdmin(DjangoUserAdmin, PermissionsAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "first_name", "last_name", "is_active", "is_enrolled")
     actions = ("take_away_second_factor",)
+    list_filter = ("is_staff", "is_superuser", "is_active", ("groups", RoleFilter))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return second_factor.with_second_factor(super().get_queryset(request))
@@ -137,7 +145,16 @@ class GroupAdmin(DjangoGroupAdmin, PermissionsAdmin):
         return not _is_the_projects(obj) and self._may(request, "delete")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["permissions"] if _is_the_projects(obj) else ["name", "permissions"]
+        return ["said"] if _is_the_projects(obj) else ["name", "permissions"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["said"] if _is_the_projects(obj) else []
+
+    @admin.display(description=_("permissions"))
+    def said(self, group: Any) -> SafeString:
+        """Each permission in words; Django would say the database's English."""
+        granted = group.permissions.select_related("content_type")
+        return format_html_join("", "{}<br>", ((permission_words(one),) for one in granted))
 
 
 def _is_the_projects(group: Any) -> bool:
@@ -150,6 +167,8 @@ class AuditEntryAdmin(DeskAdmin):
 
     list_display = ("at", "actor_words", "action", "subject_link", "language", "detail")
     list_display_links = None
+    fields = ("at", "actor_words", "action", "subject_link", "language", "detail")
+    readonly_fields = ("actor_words", "subject_link")
     list_filter = ("action", "language", "actor")
     search_fields = ("subject", "actor")
     list_per_page = 100
@@ -165,8 +184,13 @@ class AuditEntryAdmin(DeskAdmin):
         try:
             path = reverse(name, args=[entry.subject_id])
         except NoReverseMatch:
-            return format_html("{}", entry.subject)
-        return format_html('<a class="language-link" href="{}">{}</a>', path, entry.subject)
+            return format_html('<span lang="{}">{}</span>', entry.subject_spoken, entry.subject)
+        return format_html(
+            '<a class="language-link" href="{}" lang="{}">{}</a>',
+            path,
+            entry.subject_spoken,
+            entry.subject,
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 
+from newsroom import languages
 from staff.models import AuditAction, AuditEntry
 
 
@@ -28,6 +29,7 @@ def record(
         subject_type=subject._meta.label_lower,
         subject_id=subject.pk,
         subject=str(subject)[:200],
+        subject_spoken=languages.current(),
         language=language,
         detail=detail[:500],
     )

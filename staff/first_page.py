@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 
 MOST = 8
 """Rows of a panel; behind them a link leads to all."""
@@ -37,9 +36,7 @@ def add_panel(position: int, maker: Maker) -> None:
         _makers.sort(key=lambda one: one[0])
 
 
-def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold asks it for what its index shows."""
-    now = timezone.now()
+def panels(request: HttpRequest, now: dt.datetime) -> list[Panel]:
+    """What this person sees, in order."""
     made = (maker(request, now) for _position, maker in _makers)
-    context["panels"] = [panel for panel in made if panel is not None]
-    return context
+    return [panel for panel in made if panel is not None]

@@ -110,6 +110,8 @@ class AuditEntry(models.Model):
     subject_type = models.CharField(max_length=60)
     subject_id = models.BigIntegerField()
     subject = models.CharField(_("on what"), max_length=200)
+    # A row is named in the language of whoever acted; others may read another one.
+    subject_spoken = models.CharField(max_length=12, blank=True)
     language = models.CharField(_("language"), max_length=12, choices=languages.choices, blank=True)
     detail = models.CharField(_("note"), max_length=500, blank=True)
 
@@ -122,7 +124,7 @@ class AuditEntry(models.Model):
         indexes = [models.Index(fields=["subject_type", "subject_id"])]
 
     def __str__(self) -> str:
-        return f"{self.get_action_display()}: {self.subject}"
+        return f"{self.get_action_display()}, {self.at:%Y-%m-%d %H:%M}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None:

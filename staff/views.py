@@ -16,10 +16,12 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.generic.edit import FormMixin
 
 from staff import second_factor
+from staff.first_page import panels
 
 
 @login_required
@@ -84,3 +86,8 @@ class RemoveKeyView(OneStays, RemoveWebAuthnView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         # Unfold takes an `object` for a row with pages in the admin.
         return {**super().get_context_data(**kwargs), "object": None, "key": self.factor().wrap()}
+
+
+def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold asks it for what the admin's index shows."""
+    return {**context, "panels": panels(request, timezone.now())}

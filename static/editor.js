@@ -19,6 +19,10 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
         toEmail: "Электронная почта",
         toPhone: "Телефон",
       },
+      table: {
+        cell: { columnHeader: "Заголовок колонки", rowHeader: "Заголовок строки" },
+        heightUnit: "единица высоты",
+      },
     },
   };
   const fill = (words, gap) => {

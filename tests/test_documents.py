@@ -248,7 +248,7 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
     assert not is_a_dotted_name("newsletter.mailing.no_such_function")
     assert not is_in_the_source("no_such_" + "function")
     assert is_a_file("newsletter/mailing.py")
-    assert is_a_dotted_name("newsletter.mailing.approve")
+    assert is_a_dotted_name("newsletter.approving.approve")
     assert is_a_dotted_name("articles.publish_article")
     with pytest.raises(AssertionError, match="There is no command"):
         parse(["no_such_command"])

@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                 ('subject_type', models.CharField(max_length=60)),
                 ('subject_id', models.BigIntegerField()),
                 ('subject', models.CharField(max_length=200, verbose_name='on what')),
+                ('subject_spoken', models.CharField(blank=True, max_length=12)),
                 ('language', models.CharField(blank=True, choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
                 ('detail', models.CharField(blank=True, max_length=500, verbose_name='note')),
             ],

@@ -35,6 +35,7 @@ ALLOWED = frozenset(
             "Sign-On",
             "LDAP",
         ),
+        *("JPEG", "PNG", "WebP", "AVIF", "GIF"),
         *("PIN", "Aegis", "FreeOTP", "USB", "NFC", "QR", "JavaScript", "https"),
         *("news", "example", "org", "Europe", "Vilnius"),
         *("editor", "Editor", "analyst", "Analyst", "elite", "zubr", "newsroom", "md"),

@@ -74,7 +74,7 @@ def test_no_network_address_has_a_place_in_it() -> None:
     names = {field.name for field in AuditEntry._meta.get_fields()}
     assert names == {
         *("id", "at", "actor_id", "actor", "action", "subject_type", "subject_id", "subject"),
-        *("language", "detail"),
+        *("subject_spoken", "language", "detail"),
     }
 
 
@@ -84,7 +84,9 @@ def test_it_is_read_in_the_admin_and_not_even_a_superuser_changes_it(client: Cli
     page = client.get(LIST)
     assert "editor" in said(page)
     assert "Published" in said(page)
-    assert f'href="/admin/articles/article/{entry.subject_id}/change/"' in page.content.decode()
+    assert f'href="/admin/articles/article/{entry.subject_id}/change/" lang="en"' in (
+        page.content.decode()
+    )
     assert client.get(LIST, {"action": "withdrew"}).status_code == 200
     assert client.get(f"{LIST}add/").status_code == 403
     assert client.post(f"{LIST}{entry.pk}/change/", {"actor": "x"}).status_code == 403
