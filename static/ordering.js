@@ -5,7 +5,7 @@
     const words = document.getElementById("ordering");
     if (!words) return;
     const rows = () => [...document.querySelectorAll("#entries-data > tbody.form-group")]
-      .filter((row) => row.querySelector("[name$=-position]") && row.offsetParent !== null);
+      .filter((row) => row.querySelector("[name$=-position]:not([name*=__prefix__])"));
     const name = (row) => row.querySelector("select[name$=-article]")?.selectedOptions[0]?.textContent.trim() || "";
     const number = () => rows().forEach((row, place) => { row.querySelector("[name$=-position]").value = place + 1; });
     const move = (row, step, button) => {

@@ -12,13 +12,15 @@ from django.contrib.auth.models import Group
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from articles.models import Article
+from articles.models import Article, Digest, Picture
+from newsletter.models import Mailing
 from newsroom import languages
 from staff import roles
 from staff.second_factor import needs_second_factor
 from tests.articles.browser import ADD, LIST, page_of
+from tests.articles.test_pictures import a_jpeg
 from tests.browsing import Visitor
-from tests.factories import enrol, make_topic, make_user
+from tests.factories import enrol, make_article, make_edition, make_topic, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EDITOR = ".cke_wysiwyg_div[lang={}]"
@@ -96,10 +98,11 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     assert article.owner.get_username() == "analyst"
     assert chip(windows["editor"], "ru") == "Русский: In review"
 
-    # A translator adds Belarusian.
-    page = open_tab(windows["translator"], page_of(article), "Беларуская")
+    # A translator writes Belarusian beside it.
+    page = windows["translator"].go(f"{LIST}{article.pk}/translate/be/")
+    expect(page.locator(".translating-source")).to_contain_text("Бюджет растёт.")
     write(page, "be", "Бюджэт", "Бюджэт расце.")
-    press(page, "Save and continue editing")
+    press(page, "Save")
     assert chip(windows["editor"], "be") == "Беларуская: Draft"
 
     # An editor edits the Russian: stale; puts it back: not any more.
@@ -107,8 +110,10 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     write(page, "ru", "Бюджет", "Бюджет сокращён.")
     press(page, "Save and continue editing")
     assert chip(windows["editor"], "be") == "Беларуская: Draft, stale"
-    page = open_tab(windows["translator"], page_of(article), "Беларуская")
+    page = windows["translator"].go("/admin/")
     expect(page.get_by_text("The text in Русский has changed")).to_be_visible()
+    page = windows["translator"].go(f"{LIST}{article.pk}/translate/be/")
+    expect(page.locator(".translating-changes ins")).to_have_text("сокращён")
     page = open_tab(windows["editor"], page_of(article), "Русский")
     write(page, "ru", "Бюджет", "Бюджет растёт.")
     press(page, "Save and continue editing")
@@ -133,10 +138,51 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     press(second, "Publish changes")
     assert "Второй текст." in client.get(f"/ru/{article.pk}/", follow=True).content.decode()
 
-    # And the whole of it is withdrawn.
+    # A picture is uploaded on the way into the text, and readers see it.
+    page = open_tab(windows["editor"], page_of(article), "Русский")
+    with windows["editor"].context.expect_page() as opening:
+        page.locator(".cke_button__picture:visible").click()
+    library = opening.value
+    library.goto(f"{windows['editor'].url}/admin/articles/picture/add/?_popup=1&_to_field=id")
+    upload = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": a_jpeg()}
+    library.locator("input[type=file]").set_input_files([upload])
+    library.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(f"{EDITOR.format('ru')} figure img")).to_be_visible()
+    press(page, "Publish changes")
+    readers = client.get(f"/ru/{article.pk}/", follow=True).content.decode()
+    assert f"{Picture.objects.get().key}/320.avif 320w" in readers
+
+    # A digest is gathered, arranged by the keyboard, its gap settled, and approved as shown.
+    make_edition(code="en")
+    make_edition(code="be-ru")
+    second_article = make_article(
+        topic=make_topic(code="west", position=2), written_in=("ru",), title="Второе"
+    )
+    page = windows["editor"].go("/admin/articles/digest/add/")
+    page.locator("[name=week]").fill("2026-11-18")
+    press(page, "Save and continue editing")
+    expect(page.get_by_text("How far the week is")).to_be_visible()
+    page.get_by_role("button", name="Move “Бюджэт” down").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#ordering")).to_contain_text("is now 2 of 2")
+    page.get_by_label("What to do without elite en in English").select_option("show other")
+    press(page, "Save and continue editing")
+    digest = Digest.objects.get()
+    assert digest.ordered_articles() == [second_article, article]
+    page.get_by_role("link", name="Approve and freeze").click()
+    expect(page.get_by_role("listitem").filter(has_text="Второе ru").first).to_be_visible()
+    press(page, "Approve and freeze")
+    expect(page.get_by_text("Approved and frozen")).to_be_visible()
+    assert Mailing.objects.count() == 2
+
+    # And an article in it is withdrawn: from the site, and from the letters that wait.
     page = windows["editor"].go(page_of(article))
     page.locator("summary", has_text="Withdraw").click()
     page.get_by_role("link", name="Withdraw the whole article").click()
+    expect(page.get_by_text("is cancelled, and its digest opens again").first).to_be_visible()
     expect(page.get_by_text("This cannot be undone.")).to_be_visible()
     press(page, "Withdraw the whole article")
     assert client.get(f"/ru/{article.pk}/").status_code == 410
+    digest.refresh_from_db()
+    assert not digest.is_approved
+    assert not Mailing.objects.not_cancelled().exists()

@@ -63,6 +63,20 @@ class EntryInline(TabularInline):
     hide_title = True
     extra = 0
 
+    # A digest's articles are part of it: whoever may change the one may change the others.
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("articles.view_digest"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        frozen = isinstance(obj, Digest) and obj.is_approved
+        return not frozen and bool(request.user.has_perm("articles.change_digest"))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         digest_id = (request.resolver_match.kwargs if request.resolver_match else {}).get(
             "object_id"
