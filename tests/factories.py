@@ -94,11 +94,16 @@ def make_article(
     return article
 
 
-def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
-    """A grey one that came through the door; `fields` as the form sets them."""
+def a_jpeg(width: int = 800, height: int = 450) -> bytes:
+    """A picture as somebody uploads it."""
     buffer = io.BytesIO()
-    Image.new("RGB", (width, height), "grey").save(buffer, "JPEG")
-    picture = admit(buffer.getvalue(), by=make_user(), now=MONDAY_MORNING)
+    Image.new("RGB", (width, height), "teal").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
+    """One that came through the door; `fields` as the form sets them."""
+    picture = admit(a_jpeg(width, height), by=make_user(), now=MONDAY_MORNING)
     for name, value in fields.items():
         setattr(picture, name, value)
     picture.save()

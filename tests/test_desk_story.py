@@ -18,9 +18,8 @@ from newsroom import languages
 from staff import roles
 from staff.second_factor import needs_second_factor
 from tests.articles.browser import ADD, LIST, page_of
-from tests.articles.test_pictures import a_jpeg
 from tests.browsing import Visitor
-from tests.factories import enrol, make_article, make_edition, make_topic, make_user
+from tests.factories import a_jpeg, enrol, make_article, make_edition, make_topic, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EDITOR = ".cke_wysiwyg_div[lang={}]"

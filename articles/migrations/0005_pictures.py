@@ -5,41 +5,55 @@ import django.core.validators
 import django.db.models.deletion
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import migrations, models
+from django.db import migrations, models, transaction
 from django.utils import timezone
 from pathlib import Path
+import shutil
 
 from newsroom import imaging, renditions
 
 
 def admit_covers(apps, schema_editor):
+    """All of them or none. The old files go once everything is done: they say where and with
+    what they were taken."""
     article_model = apps.get_model("articles", "Article")
-    picture_model = apps.get_model("articles", "Picture")
-    for article in article_model.objects.exclude(cover="").iterator():
-        try:
-            with default_storage.open(article.cover.name) as file:
-                prepared = imaging.prepare(file.read())
-        except (OSError, imaging.BadPicture) as error:
-            raise RuntimeError(
-                f"The cover of article {article.pk}, {article.cover.name}, cannot be read: {error} "
-                "Put a good picture in its place or empty the column, and migrate again."
-            ) from error
-        key = articles.models.pictures.new_key()
-        folder = Path(settings.MEDIA_ROOT) / renditions.FOLDER / key
-        folder.mkdir(parents=True)
-        for name, content in prepared.files.items():
-            (folder / name).write_bytes(content)
-        article.cover_picture = picture_model.objects.create(
-            key=key,
-            width=prepared.width,
-            height=prepared.height,
-            credit=article.cover_credit,
-            uploaded_by_id=article.owner_id,
-            uploaded_at=article.created_at or timezone.now(),
-        )
-        article.save(update_fields=["cover_picture"])
-        # The old file as it was sent: with where and by what it was taken.
-        default_storage.delete(article.cover.name)
+    made, old = [], []
+    try:
+        for article in article_model.objects.exclude(cover="").order_by("pk"):
+            made.append(admit_cover(apps, article))
+            old.append(article.cover.name)
+    except BaseException:
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    alias = schema_editor.connection.alias
+    transaction.on_commit(lambda: [default_storage.delete(name) for name in old], using=alias)
+
+
+def admit_cover(apps, article):
+    try:
+        with default_storage.open(article.cover.name) as file:
+            prepared = imaging.prepare(file.read())
+    except (OSError, imaging.BadPicture) as error:
+        raise RuntimeError(
+            f"The cover of article {article.pk}, {article.cover.name}, cannot be carried over: "
+            f"{error} Put a good picture in its place or empty the column, and migrate again."
+        ) from error
+    key = articles.models.pictures.new_key()
+    folder = Path(settings.MEDIA_ROOT) / renditions.FOLDER / key
+    folder.mkdir(parents=True)
+    for name, content in prepared.files.items():
+        (folder / name).write_bytes(content)
+    article.cover_picture = apps.get_model("articles", "Picture").objects.create(
+        key=key,
+        width=prepared.width,
+        height=prepared.height,
+        credit=article.cover_credit,
+        uploaded_by_id=article.owner_id,
+        uploaded_at=article.created_at or timezone.now(),
+    )
+    article.save(update_fields=["cover_picture"])
+    return folder
 
 
 TEXT = {"blank": True, "max_length": 300}

@@ -14,9 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 from articles.models import Article, Picture
 from newsroom import html
 from tests.articles.browser import ADD, as_saved, page_of, said
-from tests.articles.test_pictures import a_jpeg
 from tests.browsing import Visitor
-from tests.factories import make_article, make_picture, make_user
+from tests.factories import a_jpeg, make_article, make_picture, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,16 +23,10 @@ from newsletter import messages
 from newsroom import imaging, renditions
 from newsroom.imaging import BadPicture
 from tests.articles.browser import an_analyst, as_saved, page_of, said
-from tests.factories import MONDAY_MORNING, make_article, make_picture, make_user
+from tests.factories import MONDAY_MORNING, a_jpeg, make_article, make_picture, make_user
 
 ADD = "/admin/articles/picture/add/"
 WORDS = {f"{field}_{code}": "" for field in ("alt", "caption") for code in ("en", "be", "ru")}
-
-
-def a_jpeg(width: int = 800, height: int = 450, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (width, height), "teal").save(buffer, "JPEG", **options)
-    return buffer.getvalue()
 
 
 def a_png_of(width: int, height: int) -> bytes:

@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 
 from newsroom.locking import only_one
+from tests.factories import a_jpeg
 from tests.newsroom.production import ROOT
 from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
 
@@ -72,6 +73,70 @@ def test_processes_that_migrate_at_once_do_it_once_and_all_succeed(
     assert "No migrations to apply" in again.communicate(timeout=60)[0]
     assert again.returncode == 0
     assert applied(address) == (rows, rows)
+
+
+BEFORE = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+apps = MigrationExecutor(connection).loader.project_state(
+    [("articles", "0001_what_the_newsroom_writes"), ("auth", "0001_initial")]).apps
+owner = apps.get_model("auth", "User").objects.create(username="zubr")
+for number, cover in enumerate(["covers/good.jpg", "covers/second.jpg", ""]):
+    article = apps.get_model("articles", "Article").objects.create(
+        owner=owner, created_at="2026-11-16T08:00Z", cover=cover, cover_credit=f"credit {number}",
+        title_be="Бюджэт", body_be="<p>Расце.</p>")
+    apps.get_model("articles", "ArticleLanguage").objects.create(
+        article=article, language="be", revision=3, fingerprint="1:x")
+"""
+AFTER = """
+from articles.models import Article
+for article in Article.objects.order_by("pk"):
+    cover, [revision] = article.cover, article.revisions.all()
+    print(cover and (cover.credit, cover.width, cover.uploaded_by.username))
+    print(revision.number, revision.title, revision.body, revision.saved_by)
+"""
+
+
+def test_what_was_there_before_has_revisions_and_its_covers_come_through_the_door(
+    address: str, tmp_path: Path
+) -> None:
+    media = tmp_path / "var" / "media"
+    good, second = media / "covers" / "good.jpg", media / "covers" / "second.jpg"
+    good.parent.mkdir(parents=True)
+    good.write_bytes(a_jpeg())
+    second.write_bytes(a_jpeg()[:600])
+    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
+
+    def manage(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+
+    def shell(script: str) -> list[str]:
+        done = manage("shell", "--verbosity=0", "--command", script)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert manage("migrate", "auth").returncode == 0
+    assert manage("migrate", "articles", "0001").returncode == 0
+    shell(BEFORE)
+    refused = manage("migrate", "articles")
+    assert refused.returncode != 0
+    assert "The cover of article 2" in refused.stderr
+    assert good.exists()
+    assert list((media / "pictures").iterdir()) == []
+
+    second.write_bytes(a_jpeg())
+    done = manage("migrate")
+    assert done.returncode == 0, done.stderr
+    kept = "3 Бюджэт <p>Расце.</p> zubr"
+    covers = ["('credit 0', 800, 'zubr')", "('credit 1', 800, 'zubr')", "None"]
+    assert shell(AFTER) == [line for cover in covers for line in (cover, kept)]
+    assert not good.exists(), "it said where it was taken"
 
 
 HOLD = """
