@@ -109,7 +109,8 @@ CHOSEN = {
     "desk": "admin-articles-1280-light",
     "digest": "admin-mailing-1280-dark",
     "translating": "admin-translate-1280-light",
-    "matrix": "admin-1280-light",
+    "first-page": "admin-1280-light",
+    "matrix": "admin-digest-1280-light",
     "letter": "letter-be-html-1280-light",
     "discreet": "letter-en-discreet-1280-light",
 }

@@ -40,18 +40,23 @@ def language_fields(
     fields[f"base_{code}"] = forms.IntegerField(
         label=_("revision"), required=False, min_value=0, widget=forms.HiddenInput
     )
-    if article is None or not permissions.may_publish(user):
-        return fields
-    row = article.language_rows.get(code)
-    if row is not None and row.is_public:
-        fields[f"note_{code}"] = forms.CharField(
-            label=_("Note on the correction"),
-            required=False,
-            max_length=500,
-            widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "lang": code, "spellcheck": "true"}),
-            help_text=_("Readers see it below the article, with today’s date. Empty: no note."),
-        )
-    return fields
+    return fields | note_field(user, article, code)
+
+
+def note_field(user: Any, article: Article | None, code: str) -> dict[str, forms.Field]:
+    """What readers are told of a correction: where one can be made, for who may make it."""
+    row = article.language_rows.get(code) if article else None
+    if row is None or not row.is_public or not permissions.may_publish(user):
+        return {}
+    attrs = {"rows": 2, "lang": code, "spellcheck": "true"}
+    note = forms.CharField(
+        label=_("Note on the correction"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs=attrs),
+        help_text=_("Readers see it below the article, with today’s date. Empty: no note."),
+    )
+    return {f"note_{code}": note}
 
 
 class ArticleForm(forms.ModelForm):

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from articles import permissions
 from articles.admin.acting import act_on_language
-from articles.admin.forms import DO, PUBLISH
+from articles.admin.forms import DO, PUBLISH, note_field
 from articles.admin.panels import panel_of
 from articles.drafting import drafts_by_language, keep_draft
 from articles.fields import body_widget
@@ -50,7 +50,7 @@ def translating_urls(model_admin: Any) -> list[URLPattern]:
 class TranslationForm(forms.Form):
     """One language's text, with the names that it has in the article's own form."""
 
-    def __init__(self, code: str, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, code: str, note: dict[str, forms.Field], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.code = code
         attrs = {"lang": code, "spellcheck": "true"}
@@ -78,12 +78,19 @@ class TranslationForm(forms.Form):
             widget=body_widget(code),
             validators=Article._meta.get_field("body").validators,
         )
+        self.fields |= note
 
     @property
     def text(self) -> ArticleText:
         """As it would be saved."""
         title, lead, body = (self.cleaned_data.get(f"{field}_{self.code}") or "" for field in TEXTS)
         return ArticleText(self.code, title, lead, html.clean(body))
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What readers are told of the correction, if anything."""
+        note = self.cleaned_data.get(f"note_{self.code}", "")
+        return {self.code: note} if note else {}
 
     @property
     def base(self) -> int:
@@ -177,13 +184,14 @@ def _form(
     base: int,
     draft: Draft | None,
 ) -> TranslationForm:
+    note = note_field(request.user, article, target)
     if request.method == "POST":
-        return TranslationForm(target, request.POST)
+        return TranslationForm(target, note, request.POST)
     text = draft.text if draft else article.text_in(target)
     initial: dict[str, Any] = {f"{field}_{target}": getattr(text, field) for field in TEXTS}
     initial[f"base_{target}"] = draft.base_revision if draft else base
     initial["source_revision"] = source.revision
-    return TranslationForm(target, initial=initial)
+    return TranslationForm(target, note, initial=initial)
 
 
 def _save(
@@ -210,7 +218,7 @@ def _save(
     if isinstance(merged, Conflict):
         return merged
     article.put_text(merged)
-    save_article(article, by=request.user, now=now)
+    save_article(article, by=request.user, now=now, notes=form.notes)
     Draft.objects.of(request.user, article.pk).filter(language=code).delete()
     _rest_on_source(request, article, code, source, form)
     messages.success(request, __("Saved: %(language)s.") % {"language": languages.own_name(code)})

@@ -161,3 +161,11 @@ def test_the_page_asks_the_database_as_often_for_many_revisions(desk: Client) ->
         article.title_be = f"Загаловак {number}"
         save_article(article, by=article.owner, now=MONDAY_MORNING)
     assert queries() == few <= 25
+
+
+def test_a_correction_of_a_public_translation_may_carry_a_note(desk: Client) -> None:
+    article = make_article(written_in=("ru", "be"))
+    path = place(article)
+    desk.post(path, opened(desk, path, note_be="Выпраўлена лічба.", **beside("Іначай")))
+    [correction] = Article.objects.get().corrections.all()
+    assert (correction.language, correction.note) == ("be", "Выпраўлена лічба.")
