@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -23,6 +25,32 @@ document.addEventListener("securitypolicyviolation", (event) => window.refused(
   `(${event.sourceFile}:${event.lineNumber})`));
 """
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+_answered = threading.Condition()
+_asked: set[int] = set()
+
+
+def _begun(**_kwargs: Any) -> None:
+    with _answered:
+        _asked.add(threading.get_ident())
+
+
+def _finished(**_kwargs: Any) -> None:
+    with _answered:
+        _asked.discard(threading.get_ident())
+        _answered.notify_all()
+
+
+request_started.connect(_begun, weak=False, dispatch_uid="browsing")
+request_finished.connect(_finished, weak=False, dispatch_uid="browsing")
+
+
+def wait_until_answered(seconds: float = 20) -> None:
+    """Until the live server's threads have closed their answers."""
+    with _answered:
+        own = {threading.get_ident()}
+        assert _answered.wait_for(lambda: _asked <= own, seconds), "a request is still at work"
 
 
 @contextlib.contextmanager
@@ -67,6 +95,13 @@ class Visitor:
         self.page.goto(self.url + path, wait_until="load")
         self.page.evaluate(SETTLED)
         return self.page
+
+    def close(self) -> None:
+        """Nothing more is asked by it, such as the last word of a page that keeps drafts, and
+        all that was asked is answered: the next test finds no request at work on its tables."""
+        self.context.set_offline(True)
+        self.context.close()
+        wait_until_answered()
 
     def log_in(self, user: Any) -> None:
         """As this member of staff, past the log-in page."""

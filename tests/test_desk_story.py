@@ -37,8 +37,8 @@ def windows(chromium: Browser, live_server: LiveServer) -> Iterator[dict[str, Vi
             ("second", roles.EDITOR),
         ):
             context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-            stack.callback(context.close)
             opened[name] = Visitor(context, live_server.url)
+            stack.callback(opened[name].close)
             opened[name].log_in(member(name, role))
         yield opened
         for visitor in opened.values():

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     """A window of its own."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-    yield Visitor(context, live_server.url)
-    context.close()
+    opened = Visitor(context, live_server.url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
@@ -121,6 +121,8 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
         """The week's matrix, in the form, so that its policies are saved with it."""
         if row is None:
             return {}
+        # Asked once, for the matrix and for whoever shows what comes of it.
+        prefetch_related_objects([row], "gaps")
         return {
             "matrix": matrix(row.week, row),
             "policies": GapPolicy.choices,

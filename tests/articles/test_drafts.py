@@ -125,7 +125,7 @@ def editor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     visitor = Visitor(context, live_server.url)
     visitor.log_in(make_user())
     yield visitor
-    context.close()
+    visitor.close()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -30,7 +30,7 @@ def editor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     assert visitor.errors == []
     # A pasted picture from elsewhere is asked for by the browser, and refused by the policy.
     assert all("image" in line or "img-src" in line for line in visitor.refused)
-    context.close()
+    visitor.close()
 
 
 def opened(editor: Visitor, language: str, code: str) -> tuple[Page, Locator]:

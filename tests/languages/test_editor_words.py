@@ -56,7 +56,7 @@ def visitor(
     visitor.go(ADD).wait_for_function(READY)
     yield visitor
     assert visitor.refused == visitor.errors == []
-    context.close()
+    visitor.close()
 
 
 def language_of(page: Page) -> str:

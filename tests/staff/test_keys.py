@@ -41,8 +41,9 @@ class Key:
 def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     """A window of its own."""
     context = chromium.new_context(locale="en")
-    yield Visitor(context, live_server.url)
-    context.close()
+    opened = Visitor(context, live_server.url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
