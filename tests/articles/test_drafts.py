@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from articles.models import Article, Draft
 from tests.articles.browser import ADD, an_analyst, page_of, said
 from tests.browsing import Visitor
-from tests.factories import make_article, make_topic, make_user
+from tests.factories import MONDAY_MORNING, make_article, make_topic, make_user
 
 DRAFT = "/admin/articles/article/draft/"
 
@@ -61,6 +61,15 @@ class TestTheAddress:
         # A late message, sent before the page knew that its text was saved.
         assert desk.post(DRAFT, typed(article, base=0, **same)).json()["kept"] is False
         assert not Draft.objects.exists()
+
+    def test_looking_at_what_was_handed_in_does_not_take_it_back(self, desk: Client) -> None:
+        article = make_article(published_in=())
+        desk.post(DRAFT, typed(article))
+        Draft.objects.get().hand_in(MONDAY_MORNING)
+        desk.post(DRAFT, typed(article, body="<p>Тэкст.</p>\n"))
+        assert Draft.objects.handed_in().exists()
+        desk.post(DRAFT, typed(article, title="Набрана зноў"))
+        assert not Draft.objects.handed_in().exists()
 
     def test_a_new_articles_draft_waits_on_its_form(self, desk: Client) -> None:
         desk.post(DRAFT, typed(None))
