@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import zip_longest
 
 from newsroom import html
 from newsroom.html import Block
 
-WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-MOST_WORDS = 4000
-"""Pieces of a paragraph that are compared word by word; a longer one is shown as replaced."""
+WORDS = re.compile(r"\s*(?:\w+|[^\w\s])")
+"""A word or a mark, with the space before it."""
+MOST_PAIRS = 10_000
+"""What is compared each with each; difflib needs up to the cube of a stretch's length."""
+MOST_PARAGRAPHS = 40_000
+"""Pairs that are weighed by the words they share; beyond that, paragraphs are paired by place."""
+DEEPEST = 20
+"""How often a stretch is cut at what stands in it once."""
 ALIKE = 0.3
 """How much of two paragraphs must be the same for one to count as the other, rewritten."""
 
@@ -92,9 +100,15 @@ def difference(old: tuple[str, str, str], new: tuple[str, str, str]) -> Differen
     """Between two (title, lead, body), the body being HTML."""
     before, after = _blocks(*old), _blocks(*new)
     paragraphs = tuple(_compare(before, after))
-    same_words = [block.text for block in before] == [block.text for block in after]
+    same_words = _keys(before) == _keys(after)
     markup = same_words and html.squeezed(old[2]) != html.squeezed(new[2])
     return Difference(paragraphs, markup)
+
+
+def amount(old: tuple[str, str, str], new: tuple[str, str, str]) -> tuple[int, int]:
+    """How many words came and how many went, wherever they stand: for a list of many."""
+    before, after = (_vocabulary(" ".join(one.text for one in _blocks(*it))) for it in (old, new))
+    return (after - before).total(), (before - after).total()
 
 
 def _blocks(title: str, lead: str, body: str) -> list[Block]:
@@ -102,62 +116,70 @@ def _blocks(title: str, lead: str, body: str) -> list[Block]:
     return [*own, *html.blocks(body)]
 
 
+def _keys(blocks: list[Block]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(block.text, block.links) for block in blocks]
+
+
+def _vocabulary(text: str) -> Counter[str]:
+    return Counter(re.findall(r"\w+", text))
+
+
+# --- Paragraphs ----------------------------------------------------------------------
+
+
 def _compare(before: list[Block], after: list[Block]) -> Iterator[Paragraph]:
-    # Whole paragraphs as the unit, by their words: quick, since most are the same.
-    matcher = SequenceMatcher(None, _keys(before), _keys(after), autojunk=False)
-    for what, i, j, k, m in matcher.get_opcodes():
-        if what == "equal":
+    for is_same, i, j, k, m in _aligned(_keys(before), _keys(after)):
+        if is_same:
             yield from (_plain(block, Kind.SAME) for block in after[k:m])
         else:
             yield from _rewritten(before[i:j], after[k:m])
 
 
-def _keys(blocks: list[Block]) -> list[tuple[str, tuple[str, ...]]]:
-    return [(block.text, block.links) for block in blocks]
-
-
 def _rewritten(before: list[Block], after: list[Block]) -> Iterator[Paragraph]:
-    """Pairs each new paragraph with the old one at its place, if they are alike."""
-    for number in range(max(len(before), len(after))):
-        old = before[number] if number < len(before) else None
-        new = after[number] if number < len(after) else None
-        if old is None or new is None:
-            one = new or old
-            if one is not None:
-                yield _plain(one, Kind.ADDED if old is None else Kind.REMOVED)
-            continue
-        runs = _words(old.text, new.text)
-        if runs is None:
-            yield _plain(old, Kind.REMOVED)
-            yield _plain(new, Kind.ADDED)
-        else:
+    """Each new paragraph beside the old one that it was, if there is one."""
+    for old, new in _paired(before, after):
+        runs = _words(old.text, new.text) if old and new else None
+        if runs is not None and old and new:
             yield Paragraph(new.kind, (*runs, *_links(old, new)))
-
-
-def _words(old: str, new: str) -> tuple[Run, ...] | None:
-    """None where the two are too long or too different to be one paragraph."""
-    before, after = WORDS.findall(old), WORDS.findall(new)
-    if max(len(before), len(after)) > MOST_WORDS:
-        return None
-    if _alikeness(before, after) < ALIKE:
-        return None
-    matcher = SequenceMatcher(None, before, after, autojunk=False)
-    runs = []
-    for what, i, j, k, m in matcher.get_opcodes():
-        if what == "equal":
-            runs.append(Run(Kind.SAME, "".join(after[k:m])))
             continue
-        if j > i:
-            runs.append(Run(Kind.REMOVED, "".join(before[i:j])))
-        if m > k:
-            runs.append(Run(Kind.ADDED, "".join(after[k:m])))
-    return tuple(runs)
+        if old:
+            yield _plain(old, Kind.REMOVED)
+        if new:
+            yield _plain(new, Kind.ADDED)
 
 
-def _alikeness(before: list[str], after: list[str]) -> float:
-    """From 0 to 1; the spaces between words are alike in any two texts."""
-    old, new = ([one for one in pieces if not one.isspace()] for pieces in (before, after))
-    return SequenceMatcher(None, old, new, autojunk=False).ratio()
+def _paired(before: list[Block], after: list[Block]) -> Iterator[tuple[Block | None, Block | None]]:
+    """In their order, so that as much as can be is said to have been rewritten."""
+    rows, columns = len(before), len(after)
+    if rows * columns > MOST_PARAGRAPHS:
+        yield from zip_longest(before, after)
+        return
+    ours, theirs = ([_vocabulary(block.text) for block in blocks] for blocks in (before, after))
+    alike = [[_alikeness(old, new) for new in theirs] for old in ours]
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in reversed(range(rows)):
+        for k in reversed(range(columns)):
+            both = alike[i][k] + best[i + 1][k + 1] if alike[i][k] >= ALIKE else 0.0
+            best[i][k] = max(both, best[i + 1][k], best[i][k + 1])
+    i = k = 0
+    while i < rows and k < columns:
+        if alike[i][k] >= ALIKE and best[i][k] == alike[i][k] + best[i + 1][k + 1]:
+            yield before[i], after[k]
+            i, k = i + 1, k + 1
+        elif best[i][k] == best[i + 1][k]:
+            yield before[i], None
+            i += 1
+        else:
+            yield None, after[k]
+            k += 1
+    yield from ((block, None) for block in before[i:])
+    yield from ((None, block) for block in after[k:])
+
+
+def _alikeness(old: Counter[str], new: Counter[str]) -> float:
+    """From 0 to 1: how many of their words two paragraphs share."""
+    total = old.total() + new.total()
+    return 2 * (old & new).total() / total if total else 0.0
 
 
 def _links(old: Block, new: Block) -> list[Run]:
@@ -174,3 +196,102 @@ def _links(old: Block, new: Block) -> list[Run]:
 
 def _plain(block: Block, kind: Kind) -> Paragraph:
     return Paragraph(block.kind, (Run(kind, block.text),))
+
+
+# --- Words ---------------------------------------------------------------------------
+
+
+def _words(old: str, new: str) -> tuple[Run, ...] | None:
+    """None where too little is left in its place for one to be the other, rewritten."""
+    before, after = WORDS.findall(old), WORDS.findall(new)
+    found = _aligned([one.strip() for one in before], [one.strip() for one in after])
+    kept = sum(m - k for is_same, _i, _j, k, m in found if is_same)
+    if 2 * kept < ALIKE * (len(before) + len(after)):
+        return None
+    runs: list[Run] = []
+    for is_same, i, j, k, m in found:
+        gone, come = "".join(before[i:j]), "".join(after[k:m])
+        if is_same:
+            runs.append(Run(Kind.SAME, come))
+            continue
+        if runs and gone[:1] == come[:1] == " ":
+            # The space before a word that was replaced stays.
+            runs[-1] = Run(runs[-1].kind, runs[-1].text + " ")
+            gone, come = gone[1:], come[1:]
+        runs += [
+            Run(kind, text) for kind, text in ((Kind.REMOVED, gone), (Kind.ADDED, come)) if text
+        ]
+    return tuple(runs)
+
+
+# --- Either --------------------------------------------------------------------------
+
+Stretch = tuple[bool, int, int, int, int]
+"""Whether old[i:j] and new[k:m] are the same, and i, j, k, m."""
+
+
+def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Stretch]:
+    """What stayed and what was replaced by what, in order.
+
+    Cut at what stands in both once ("patience diff"), since difflib alone takes half a minute
+    for a paragraph of two thousand words.
+    """
+    found: list[Stretch] = []
+    for one in _stretches(old, new, 0, len(old), 0, len(new), DEEPEST):
+        is_same, i, j, k, m = one
+        if found and found[-1][0] == is_same:
+            _same, i, _j, k, _m = found.pop()
+        if j > i or m > k:
+            found.append((is_same, i, j, k, m))
+    return found
+
+
+def _stretches(
+    old: Sequence[Hashable], new: Sequence[Hashable], i: int, j: int, k: int, m: int, depth: int
+) -> Iterator[Stretch]:
+    start = 0
+    while i + start < j and k + start < m and old[i + start] == new[k + start]:
+        start += 1
+    if start:
+        yield True, i, i + start, k, k + start
+    i, k, end = i + start, k + start, 0
+    while i < j - end and k < m - end and old[j - 1 - end] == new[m - 1 - end]:
+        end += 1
+    j, m = j - end, m - end
+    anchors = _anchors(old[i:j], new[k:m]) if depth else []
+    if anchors:
+        at, to = i, k
+        for one, other in anchors:
+            yield from _stretches(old, new, at, i + one, to, k + other, depth - 1)
+            at, to = i + one, k + other
+        yield from _stretches(old, new, at, j, to, m, depth - 1)
+    elif i < j and k < m and (j - i) * (m - k) <= MOST_PAIRS:
+        matcher = SequenceMatcher(None, old[i:j], new[k:m], autojunk=False)
+        for what, a, b, c, d in matcher.get_opcodes():
+            yield what == "equal", i + a, i + b, k + c, k + d
+    elif i < j or k < m:
+        yield False, i, j, k, m
+    if end:
+        yield True, j, j + end, m, m + end
+
+
+def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Places of what stands once in both, the most of them that are in the same order."""
+    counts, others = Counter(old), Counter(new)
+    places = {one: place for place, one in enumerate(new) if others[one] == 1}
+    pairs = [(a, places[one]) for a, one in enumerate(old) if counts[one] == 1 and one in places]
+    # The longest rising sequence: `ends` are the least last places of those of each length.
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int | None] = []
+    for number, (_a, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        before.append(last[length - 1] if length else None)
+        ends[length : length + 1] = [place]
+        last[length : length + 1] = [number]
+    found = []
+    step: int | None = last[-1] if last else None
+    while step is not None:
+        found.append(pairs[step])
+        step = before[step]
+    return found[::-1]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from newsroom.differences import Kind, Run, difference
+import random
+from difflib import SequenceMatcher
+from typing import Any
+
+import pytest
+
+from newsroom import differences
+from newsroom.differences import Kind, Run, amount, difference
 
 OLD = ("Budget", "What it says.", "<p>One stays.</p><p>The budget grows fast.</p><p>End.</p>")
 
@@ -66,6 +73,7 @@ def test_where_a_link_leads_is_part_of_what_is_said() -> None:
     old = body('<p>See <a href="https://a.example/">this</a>.</p>')
     new = body('<p>See <a href="https://b.example/">this</a>.</p>')
     [runs] = changed(old, new)
+    assert not difference(old, new).only_markup
     assert ("removed", " https://a.example/") in runs
     assert ("added", " https://b.example/") in runs
 
@@ -79,11 +87,48 @@ def test_long_unchanged_stretches_are_folded() -> None:
     assert len(folded) == 2 + 3
 
 
-def test_a_very_long_paragraph_is_shown_as_replaced() -> None:
-    long = " ".join(f"word{number}" for number in range(3000))
-    found = difference(body(f"<p>{long}</p>"), body(f"<p>{long} more</p>"))
-    kinds = [run.kind for one in found.paragraphs if one.is_changed for run in one.runs]
-    assert kinds == [Kind.REMOVED, Kind.ADDED]
+def test_a_very_long_paragraph_is_compared_word_by_word_too() -> None:
+    words = [f"word{number}" for number in range(6000)]
+    changed_words = ["other" if number % 10 == 5 else word for number, word in enumerate(words)]
+    found = difference(body(f"<p>{' '.join(words)}</p>"), body(f"<p>{' '.join(changed_words)}</p>"))
+    [one] = [one for one in found.paragraphs if one.is_changed]
+    assert sum(len(run.text.split()) for run in one.runs if run.kind == Kind.SAME) == 5400
+
+
+def test_where_nothing_holds_two_long_stretches_together_the_work_has_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+
+    class Counting(SequenceMatcher):  # type: ignore[type-arg]
+        def __init__(self, junk: Any, old: Any, new: Any, autojunk: bool) -> None:
+            compared.append(len(old) * len(new))
+            super().__init__(junk, old, new, autojunk)
+
+    monkeypatch.setattr(differences, "SequenceMatcher", Counting)
+    first, second = ("".join(random.Random(seed).choices("ab", k=4000)) for seed in (1, 2))
+    difference(body(f"<p>{' '.join(first)}</p>"), body(f"<p>{' '.join(second)}</p>"))
+    difference(body("<p>a</p><p>b</p>" * 2000), body("<p>b</p><p>b</p><p>a</p>" * 2000))
+    difference(
+        body("<p>a b</p><p>c d</p><p>e f</p>" * 50), body("<p>b a</p><p>d c</p><p>f e</p>" * 50)
+    )
+    assert max(compared, default=0) <= differences.MOST_PAIRS
+
+
+def test_a_rewritten_paragraph_is_found_below_a_new_one() -> None:
+    new = body(
+        OLD[2].replace("<p>The budget grows fast.", "<p>New.</p><p>The budget grows slowly.")
+    )
+    assert changed(OLD, new) == [
+        [("added", "New.")],
+        [("same", "The budget grows "), ("removed", "fast"), ("added", "slowly"), ("same", ".")],
+    ]
+
+
+def test_words_that_came_and_went_are_counted_wherever_they_stand() -> None:
+    assert amount(OLD, OLD) == (0, 0)
+    assert amount(OLD, body(OLD[2].replace("grows fast", "shrinks"))) == (1, 2)
+    assert amount(("", "", ""), ("One two", "", "<p>three</p>")) == (3, 0)
 
 
 def test_runs_put_together_are_the_two_texts() -> None:
