@@ -89,9 +89,36 @@ def still_right(article: Article, language: str) -> bool:
     return True
 
 
+@transaction.atomic
+def translated_from(article: Article, language: str, source: Revision, *, by: Any = None) -> bool:
+    """The translation stands beside that text of its source, as whoever saved it was shown it.
+
+    `by` is who wrote it anew; without, its translator stays. False, and nothing is noted, for a
+    text that this source was itself translated from: each would make the other stale for ever.
+    """
+    rows = {row.language: row for row in article.article_languages.select_for_update()}
+    row, above = rows.get(language), rows.get(source.language)
+    if row is None or above is None:
+        return False
+    if row.source_language != source.language and language in _chain(rows, above):
+        return False
+    row.rest_on(source.language, source.fingerprint, by)
+    _forget_prefetched(article)
+    return True
+
+
 def forget_drafts(article: Article, changed: list[str], owner: Any) -> None:
     """What this person typed has reached the columns, or was given up."""
     Draft.objects.of(owner, article.pk).filter(language__in=changed).delete()
+
+
+def _chain(rows: dict[str, ArticleLanguage], row: ArticleLanguage | None) -> set[str]:
+    """This language, the one it was translated from, and so on."""
+    found: set[str] = set()
+    while row is not None and row.language not in found:
+        found.add(row.language)
+        row = rows.get(row.source_language)
+    return found
 
 
 def _facts(article: Article) -> tuple[Any, ...]:

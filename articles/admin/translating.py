@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as __
@@ -18,15 +18,15 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from articles import permissions
-from articles.admin.acting import act_on_language
-from articles.admin.forms import DO, PUBLISH, note_field
+from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.forms import DO, note_field
 from articles.admin.panels import panel_of
 from articles.drafting import drafts_by_language, keep_draft
 from articles.fields import body_widget
 from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft
 from articles.models.articles import TEXTS
-from articles.writing import save_article
+from articles.writing import save_article, translated_from
 from newsroom import differences, headers, html, languages
 from newsroom.differences import Difference
 
@@ -53,6 +53,7 @@ class TranslationForm(forms.Form):
     def __init__(self, code: str, note: dict[str, forms.Field], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.code = code
+        self.conflict: Conflict | None = None
         attrs = {"lang": code, "spellcheck": "true"}
         longest = Article._meta.get_field("title").max_length
         self.fields[f"base_{code}"] = forms.IntegerField(
@@ -61,6 +62,7 @@ class TranslationForm(forms.Form):
         self.fields["source_revision"] = forms.IntegerField(
             required=False, min_value=0, widget=forms.HiddenInput
         )
+        self.fields["source_language"] = forms.CharField(required=False, widget=forms.HiddenInput)
         self.fields[f"title_{code}"] = forms.CharField(
             label=_("Title"),
             required=False,
@@ -117,24 +119,28 @@ def translate(
     """GET shows both; POST saves the translation and may do one thing with it."""
     if not languages.is_language(target):
         raise Http404
+    if request.method == "POST" and give_up_draft(request, str(pk)):
+        return HttpResponseRedirect(request.get_full_path())
     with transaction.atomic():
         articles = Article.objects.with_everything()
         if request.method == "POST":
             articles = articles.locked()
-        article = get_object_or_404(articles, pk=pk)
+        article = articles.filter(pk=pk).first()
+        if article is None:
+            return _deleted(request, pk)
         if not permissions.may_write(request.user, article, target):
             raise PermissionDenied
-        source = source_of(article, target, request.GET.get("from", ""))
-        if source is None:
-            messages.info(request, __("There is no other language to translate from yet."))
-            return HttpResponseRedirect(reverse("admin:articles_article_change", args=[pk]))
+        # What was read while writing, whatever else has come in since.
+        asked = request.POST.get("source_language") or request.GET.get("from", "")
+        source = source_of(article, target, asked)
         newest = newest_revisions(article).get(target)
         draft = drafts_by_language(request.user, article).get(target)
+        if source is None:
+            return _without_source(request, article, target)
         form = _form(request, article, target, source, newest.number if newest else 0, draft)
-        conflict = None
         if request.method == "POST" and form.is_valid():
-            conflict = _save(request, article, form, source, newest)
-            if conflict is None:
+            is_done = _save(request, article, form, source, newest)
+            if is_done:
                 return HttpResponseRedirect(request.get_full_path())
     context |= {
         "title": article,
@@ -151,9 +157,26 @@ def translate(
             for code in (text.language for text in article.texts())
             if code != target
         ],
-        "conflicts": {target: conflict} if conflict else {},
+        "conflicts": {target: form.conflict} if form.conflict else {},
     }
     return render(request, "admin/articles/translate.html", context)
+
+
+def _deleted(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody deleted the article: what was typed waits on the first page."""
+    if request.method != "POST":
+        raise Http404
+    keep_what_was_typed(request, str(pk))
+    return HttpResponseRedirect(reverse("admin:index"))
+
+
+def _without_source(request: HttpRequest, article: Article, target: str) -> HttpResponse:
+    """The article's own form has what was typed, if anything was."""
+    form = TranslationForm(target, {}, request.POST)
+    if request.method == "POST" and form.is_valid():
+        keep_draft(request.user, article.pk, form.text, form.base, timezone.now())
+    messages.info(request, __("There is no other language to translate from yet."))
+    return HttpResponseRedirect(reverse("admin:articles_article_change", args=[article.pk]))
 
 
 def source_of(article: Article, target: str, asked: str) -> Source | None:
@@ -190,56 +213,87 @@ def _form(
     text = draft.text if draft else article.text_in(target)
     initial: dict[str, Any] = {f"{field}_{target}": getattr(text, field) for field in TEXTS}
     initial[f"base_{target}"] = draft.base_revision if draft else base
-    initial["source_revision"] = source.revision
+    initial |= {"source_language": source.text.language, "source_revision": source.revision}
     return TranslationForm(target, note, initial=initial)
 
 
 def _save(
     request: HttpRequest, article: Article, form: TranslationForm, source: Source, newest: Any
-) -> Conflict | None:
+) -> bool:
+    """False where the page has to ask something first; what was typed stays in its fields."""
     code, now, mine = form.code, timezone.now(), form.text
-    if request.POST.get(DO) == f"discard:{code}":
-        Draft.objects.of(request.user, article.pk).filter(language=code).delete()
-        messages.info(request, __("What was typed and not saved is thrown away."))
-        return None
-    if permissions.needs_review(request.user, article, code):
+    before = article.text_in(code)
+    if permissions.needs_review(request.user, article, code) and not mine.reads_as(before):
         draft = keep_draft(request.user, article.pk, mine, form.base, now)
         if draft is not None:
             draft.hand_in(now)
         told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
         messages.info(request, told % {"language": languages.own_name(code)})
-        return None
+        return True
+    merged = _merged(request, article, form, newest)
+    if merged is None:
+        return False
+    article.put_text(merged)
+    changed = save_article(article, by=request.user, now=now, notes=form.notes)
+    Draft.objects.of(request.user, article.pk).filter(language=code).delete()
+    is_current = _rest_on_source(request, article, form, source, merged, is_new=bool(changed))
+    if changed:
+        told = __("Saved: %(language)s.") % {"language": languages.own_name(code)}
+        messages.success(request, told)
+    if not is_current:
+        messages.warning(
+            request, __("The source has changed while you were writing: see what changed in it.")
+        )
+    # "Still right" is said of the source as it was shown, and no more.
+    if is_current or not request.POST.get(DO, "").startswith("still-right:"):
+        act_on_language(request, article)
+    return True
+
+
+def _merged(
+    request: HttpRequest, article: Article, form: TranslationForm, newest: Any
+) -> ArticleText | None:
+    """The text to save; None with the reason on the form."""
+    code = form.code
     seen = request.POST.get(f"seen_{code}", "")
     choice = Choice(
         request.POST.get(f"choice_{code}", ""),
         int(seen) if seen.isdecimal() and len(seen) < 10 else 0,
     )
-    merged = merge(article, mine, form.base, newest, choice)
+    merged = merge(article, form.text, form.base, newest, choice)
     if isinstance(merged, Conflict):
-        return merged
-    article.put_text(merged)
-    save_article(article, by=request.user, now=now, notes=form.notes)
-    Draft.objects.of(request.user, article.pk).filter(language=code).delete()
-    _rest_on_source(request, article, code, source, form)
-    messages.success(request, __("Saved: %(language)s.") % {"language": languages.own_name(code)})
-    if PUBLISH in request.POST or DO in request.POST:
-        act_on_language(request, article)
-    return None
+        form.conflict = merged
+        return None
+    row = article.language_rows.get(code)
+    if row is not None and row.is_answered_for:
+        for field in ("title", "body"):
+            if not getattr(merged, field):
+                form.add_error(
+                    f"{field}_{code}",
+                    __("This language is public. Withdraw it before you empty it."),
+                )
+    return None if form.errors else merged
 
 
 def _rest_on_source(
-    request: HttpRequest, article: Article, code: str, source: Source, form: TranslationForm
-) -> None:
-    """It was made from the source as it was shown; what came in since leaves it stale."""
-    row = article.article_languages.filter(language=code).first()
-    shown = article.revisions.of(article, source.text.language).filter(
-        number=form.cleaned_data.get("source_revision") or 0
-    )
-    revision = shown.first()
-    if row is None or revision is None:
-        return
-    row.rest_on(source.text.language, revision.fingerprint, request.user)
-    if revision.fingerprint != source.fingerprint:
-        messages.warning(
-            request, __("The source has changed while you were writing: see what changed in it.")
-        )
+    request: HttpRequest,
+    article: Article,
+    form: TranslationForm,
+    source: Source,
+    merged: ArticleText,
+    *,
+    is_new: bool,
+) -> bool:
+    """It was made from the source as it was shown; False if more has come in since."""
+    code, shown = form.code, form.cleaned_data.get("source_language") or ""
+    row = article.language_rows.get(code)
+    number = form.cleaned_data.get("source_revision") or 0
+    revision = article.revisions.of(article, shown).filter(number=number).first()
+    if row is None or revision is None or not merged.reads_as(form.text):
+        # Another's text was taken over: it rests on what they translated it from.
+        return True
+    if not is_new and row.source_language != shown:
+        # Only looked at beside another language than its own source.
+        return True
+    rests = translated_from(article, code, revision, by=request.user if is_new else None)
+    return not rests or revision.fingerprint == source.fingerprint
