@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from articles.models import Article, ArticleText, Revision
+from newsroom import html
+from newsroom.differences import Difference, difference
 
 MINE, THEIRS = "mine", "theirs"
 
@@ -18,6 +20,14 @@ class Conflict:
     theirs: ArticleText
     revision: Revision
     """Theirs: who, when, and the number that a choice between them is about."""
+
+    @property
+    def difference(self) -> Difference:
+        """What mine says otherwise than theirs."""
+        theirs, mine = (
+            (text.title, text.lead, html.clean(text.body)) for text in (self.theirs, self.mine)
+        )
+        return difference(theirs, mine)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from articles.models import Article, Revision
 from articles.models.revisions import RevisionQuerySet
 from articles.writing import restore
 from newsroom import languages
-from newsroom.differences import difference
+from newsroom.differences import amount, difference
 
 ON_A_PAGE = 30
 
@@ -67,6 +67,7 @@ def revisions(
         "language": language,
         "language_name": languages.own_name(language),
         "page": page,
+        "listed": _with_amounts(list(page.object_list), all_of_it),
         "shown": shown,
         "against": against,
         "difference": difference(_parts(against), _parts(shown)) if shown else None,
@@ -100,6 +101,19 @@ def _restore(
     return HttpResponseRedirect(
         reverse("admin:articles_article_revisions", args=[article.pk, language])
     )
+
+
+def _with_amounts(
+    listed: list[Revision], all_of_it: RevisionQuerySet
+) -> list[tuple[Revision, int, int]]:
+    """Each with how many words came and went since the one before it."""
+    if not listed:
+        return []
+    first = all_of_it.filter(number__lt=listed[-1].number).first()
+    before = [*listed[1:], first]
+    return [
+        (one, *amount(_parts(old), _parts(one))) for one, old in zip(listed, before, strict=True)
+    ]
 
 
 def _numbered(all_of_it: RevisionQuerySet, text: str | None) -> Revision | None:

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from articles import permissions
 from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
-from articles.admin.forms import DO, note_field
+from articles.admin.forms import DO, PUBLISH, note_field
 from articles.admin.panels import panel_of
 from articles.drafting import drafts_by_language, keep_draft
 from articles.fields import body_widget
@@ -240,6 +240,8 @@ def _save(
     if changed:
         told = __("Saved: %(language)s.") % {"language": languages.own_name(code)}
         messages.success(request, told)
+    elif DO not in request.POST and PUBLISH not in request.POST:
+        messages.info(request, __("Nothing has changed."))
     if not is_current:
         messages.warning(
             request, __("The source has changed while you were writing: see what changed in it.")

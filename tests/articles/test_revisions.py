@@ -35,7 +35,9 @@ def test_it_tells_who_changed_what_and_when(desk: Client) -> None:
     assert "From revision 1 to 2" in told
     assert "second" in told
     assert "23 November 2026" in told
-    assert "<del>Бюджэт be</del>" in page.content.decode() or "<del>Бюджэт" in page.content.decode()
+    assert "removed: Бюджэт be" in told, "said to whoever hears the page, too"
+    assert "added: Загаловак 0" in told
+    assert "+2 −2" in told, "how much"
     assert "Revision 1, the first" in said(desk.get(place(article, query="?show=1")))
 
 

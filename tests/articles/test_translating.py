@@ -80,8 +80,8 @@ def test_it_shows_what_changed_in_the_source_since(desk: Client) -> None:
     article = Article.objects.get()
     article.body_ru = "<p>Бюджет сокращён.</p>"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
-    html = desk.get(path).content.decode()
-    assert "<del>растёт</del><ins>сокращён</ins>" in html
+    told = said(desk.get(path))
+    assert "Бюджет removed: растёт added: сокращён ." in told
     desk.post(path, opened(desk, path, **beside(body="<p>Бюджэт скарочаны.</p>")))
     assert Article.objects.get().stale_languages == []
     assert "What has changed in it" not in said(desk.get(path))
@@ -109,6 +109,7 @@ def test_the_same_translation_by_two_people_is_asked_about(desk: Client) -> None
     assert page.status_code == 200
     assert "second saved another text on" in said(page)
     assert 'value="Мой"' in page.content.decode()
+    assert "removed: Іхні added: Мой" in said(page)
     desk.post(path, {**mine, "choice_be": "mine", "seen_be": "2"})
     assert Article.objects.get().title_be == "Мой"
 
