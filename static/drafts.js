@@ -17,10 +17,12 @@ const begin = () => {
 
   const token = () => document.querySelector("#article_form [name=csrfmiddlewaretoken]");
 
-  /* After a new log-in in another tab the old token is no good: the form needs the new one too. */
+  /* After a new log-in in another tab the old token is no good: the form needs the new one too.
+     False if one is logged out. */
   const renew = async () => {
     const answer = await fetch(words.url, { headers: { Accept: "application/json" }, redirect: "manual" });
-    if (!answer.ok) return false;
+    if (answer.type === "opaqueredirect" || answer.status === 403) return false;
+    if (!answer.ok) return true;
     const fresh = (await answer.json()).token;
     document.querySelectorAll("[name=csrfmiddlewaretoken]").forEach((one) => { one.value = fresh; });
     return true;
@@ -58,9 +60,7 @@ const begin = () => {
       let answer;
       let isLoggedOut = false;
       try {
-        answer = await fetch(words.url, {
-          method: "POST", body: payload(texts), redirect: "manual", keepalive: false,
-        });
+        answer = await fetch(words.url, { method: "POST", body: payload(texts), redirect: "manual" });
         if (answer.status === 403) {
           if (await renew()) {
             answer = await fetch(words.url, { method: "POST", body: payload(texts), redirect: "manual" });
@@ -81,6 +81,10 @@ const begin = () => {
         say((await answer.json().catch(() => ({}))).error || words.tooLong, true);
         return;
       }
+      if (answer.status === 403 && !isLoggedOut) {
+        say(words.forbidden, true);
+        return;
+      }
       isLoggedOut = isLoggedOut || answer.type === "opaqueredirect";
       say(isLoggedOut ? words.loggedOut : words.away, true);
       keeper.timer = setTimeout(keeper.send, AGAIN);
@@ -90,11 +94,13 @@ const begin = () => {
       clearTimeout(keeper.timer);
       keeper.timer = setTimeout(keeper.send, PAUSE);
     };
-    /* The page is left or hidden: what the pause has not sent yet goes now, without an answer. */
+    /* The page is left or hidden: what the pause has not sent yet goes now, without an answer. A
+       beacon takes 64 KB at most; a page that is only hidden can still send more the usual way. */
     keeper.flush = () => {
       if (!keeper.isDirty || submitting) return;
       const texts = read();
-      if (JSON.stringify(texts) !== keeper.last) navigator.sendBeacon(words.url, payload(texts));
+      if (JSON.stringify(texts) === keeper.last) return;
+      if (!navigator.sendBeacon(words.url, payload(texts))) keeper.send();
     };
     ["title", "lead"].forEach((name) => field(name).addEventListener("input", keeper.touch));
     keeper.area = field("body");
@@ -111,10 +117,34 @@ const begin = () => {
     CKEDITOR.on("instanceReady", (event) => watch(event.editor));
   }
   const form = document.getElementById("article_form");
-  form.addEventListener("submit", () => { submitting = true; });
+  /* Whoever is logged out would lose with the page what they press Save for: ask first. */
+  let asking = false;
+  let mayGo = false;
+  form.addEventListener("submit", async (event) => {
+    if (mayGo) {
+      submitting = true;
+      return;
+    }
+    event.preventDefault();
+    if (asking) return;
+    asking = true;
+    const problem = await renew().then((isIn) => (isIn ? "" : words.loggedOut), () => words.away);
+    asking = false;
+    if (problem) {
+      say(problem, true);
+      told.scrollIntoView({ block: "center" });
+      keepers.filter((one) => one.isDirty).forEach((one) => one.touch());
+      return;
+    }
+    mayGo = true;
+    form.requestSubmit(event.submitter);
+    mayGo = false;
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") keepers.forEach((one) => one.flush());
   });
+  /* Back on a page that the browser kept as it was: it goes on keeping. */
+  window.addEventListener("pageshow", () => { submitting = false; });
   window.addEventListener("pagehide", () => keepers.forEach((one) => one.flush()));
 };
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);

@@ -181,6 +181,66 @@ class TestInABrowser:
         assert article.title_en == "Typed"
         assert not Draft.objects.exists()
 
+    def test_saving_with_an_expired_log_in_loses_nothing(self, editor: Visitor) -> None:
+        article = make_article(published_in=())
+        for number, path in enumerate((page_of(article), translation_of(article))):
+            page = editor.go(path)
+            cookies = editor.context.cookies()
+            editor.context.clear_cookies()
+            page.locator("[name=title_en]").fill(f"Typed {number}")
+            page.locator("[name=_save]:visible").first.click()
+            expect(page.get_by_text("You are logged out.")).to_be_visible()
+            expect(page.locator("[name=title_en]")).to_have_value(f"Typed {number}")
+
+            session = [one for one in cookies if one["name"] == settings.SESSION_COOKIE_NAME]
+            editor.context.add_cookies(session)
+            with page.expect_navigation():
+                page.locator("[name=_save]:visible").first.click()
+            article.refresh_from_db()
+            assert article.title_en == f"Typed {number}"
+
+    def test_a_long_text_is_kept_when_its_tab_is_left_at_once(self, editor: Visitor) -> None:
+        article = make_article(published_in=())
+        page = editor.go(page_of(article))
+        # A beacon carries 64 KB and no more, and no timer comes to its help here.
+        long = "слова " * 12_000
+        with page.expect_response(lambda answer: answer.url.endswith(DRAFT)) as kept:
+            page.evaluate(
+                """(long) => {
+                  window.setTimeout = () => 0;
+                  const lead = document.querySelector("[name=lead_en]");
+                  lead.value = long;
+                  lead.dispatchEvent(new Event("input", { bubbles: true }));
+                  Object.defineProperty(document, "visibilityState", { get: () => "hidden" });
+                  document.dispatchEvent(new Event("visibilitychange"));
+                }""",
+                long,
+            )
+        assert kept.value.ok
+        assert Draft.objects.get().lead == long
+
+    def test_a_translation_is_typed_beside_its_source_and_outlives_a_reload(
+        self, editor: Visitor
+    ) -> None:
+        article = make_article(written_in=("ru",), published_in=())
+        page = editor.go(translation_of(article, "be"))
+        expect(page.locator(".translating-source")).to_contain_text("Бюджет растёт.")
+        page.locator("[name=title_be]").fill("Бюджэт")
+        page.locator(".cke_wysiwyg_div:visible").click()
+        page.keyboard.type("Бюджэт расце.")
+        expect(page.get_by_text(re.compile("Draft saved"))).to_be_visible()
+        page.reload()
+        expect(page.locator("[name=title_be]")).to_have_value("Бюджэт")
+        expect(page.locator(".cke_wysiwyg_div:visible")).to_have_text("Бюджэт расце.")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Saved: Беларуская.")).to_be_visible()
+        article = Article.objects.get()
+        assert (article.title_be, article.body_be) == ("Бюджэт", "<p>Бюджэт расце.</p>")
+        assert article.language_rows["be"].source_language == "ru"
+        assert not Draft.objects.exists()
+        assert editor.refused == editor.errors == []
+
     def test_saving_leaves_no_draft_behind(self, editor: Visitor) -> None:
         make_topic()
         page = editor.go(ADD)
@@ -191,6 +251,10 @@ class TestInABrowser:
         expect(page.get_by_text("was added successfully")).to_be_visible()
         assert not Draft.objects.exists()
         assert "This is what you typed" not in said(client_of(editor).get(ADD))
+
+
+def translation_of(article: Article, target: str = "en") -> str:
+    return f"/admin/articles/article/{article.pk}/translate/{target}/"
 
 
 def client_of(_visitor: Visitor) -> Client:
