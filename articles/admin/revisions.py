@@ -68,6 +68,9 @@ def revisions(
         "language_name": languages.own_name(language),
         "page": page,
         "listed": _with_amounts(list(page.object_list), all_of_it),
+        "others": all_of_it.exclude(number=shown.number).values("number", "saved_at")
+        if shown
+        else [],
         "shown": shown,
         "against": against,
         "difference": difference(_parts(against), _parts(shown)) if shown else None,

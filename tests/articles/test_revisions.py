@@ -46,6 +46,16 @@ def test_any_two_are_compared(desk: Client) -> None:
     assert "From revision 2 to 4" in said(desk.get(place(article, query="?show=4&against=2")))
 
 
+def test_revisions_of_different_pages_are_compared_too(desk: Client) -> None:
+    article = rewritten(make_article(published_in=()), times=40)
+    first, second = (said(desk.get(place(article, query=f"?page={page}"))) for page in (1, 2))
+    assert "Older" in first
+    assert "Newer" in second
+    page = desk.get(place(article, query="?page=2&show=11&against=40"))
+    assert "From revision 40 to 11" in said(page)
+    assert '<option value="40" selected>' in page.content.decode()
+
+
 def test_one_language_comes_back_and_the_others_stay(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
     page = desk.post(place(article), {"restore": "1"}, follow=True)
