@@ -34,7 +34,7 @@
   /* A whole text at once; `state` is what stood before it in the same paragraph. */
   const setRight = (marks, text, state) => {
     let done = "";
-    for (const letter of text.replace(/(\s)--?(?=\s)/g, "$1-")) {
+    for (const letter of text.replace(/(\s)(?:--?|[–—])(?=\s)/g, "$1-")) {
       const mark = letter === " " || letter === '"' || letter === "'" ? marked(marks, letter, state + done) : null;
       if (mark) {
         if (mark[1] > done.length) { done += letter; continue; }

@@ -107,8 +107,12 @@ def test_a_button_sets_a_whole_text_right(editor: Visitor) -> None:
         """CKEDITOR.instances.id_body_be.setData('<p>"Так" - <b>"не"</b> -- сям\\'я</p>')"""
     )
     page.locator("[name=title_be]").evaluate("(field) => { field.value = '\"Так\" - не' }")
+    page.locator("[name=lead_be]").evaluate("(field) => { field.value = 'Так – не, 16–22' }")
     page.locator(".cke_button__typography:visible").click()
     expect(page.locator("[name=title_be]")).to_have_value("«Так»\u00a0— не")
+    expect(page.locator("[name=lead_be]")).to_have_value("Так\u00a0— не, 16–22")
+    page.locator(".cke_button__typography:visible").click()
+    expect(page.locator("[name=lead_be]")).to_have_value("Так\u00a0— не, 16–22")
     assert body_of(page, "be").replace("&nbsp;", "\u00a0") == (
         "<p>«Так»\u00a0— <strong>«не»</strong>\u00a0— сям’я</p>"
     )
@@ -236,6 +240,17 @@ def test_a_table_is_made_with_a_head_and_without_looks(editor: Visitor) -> None:
     kept = body_of(page, "en")
     assert '<th scope="col">Year</th>' in kept
     assert "border" not in kept
+
+
+def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(editor: Visitor) -> None:
+    cells = "".join(f"<td>Column{number}</td>" for number in range(12))
+    article = make_article()
+    Article.objects.update(body_be=f"<table><tbody><tr>{cells}</tr></tbody></table>")
+    editor.page.set_viewport_size({"width": 320, "height": 640})
+    page = editor.go(article.path_in("be"))
+    table = page.locator(".body table")
+    assert table.evaluate("(box) => box.scrollWidth > box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_a_picture_is_chosen_from_the_library_into_the_text(editor: Visitor) -> None:
