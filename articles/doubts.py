@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from articles.models import ArticleText
 from newsroom import html, languages
 from newsroom.recognising import recognise
-from newsroom.typography import is_typewritten
+from newsroom.typography import foreign_marks, is_typewritten
 
 
 def doubts(text: ArticleText) -> list[str]:
@@ -18,7 +18,11 @@ def doubts(text: ArticleText) -> list[str]:
         str(_("lead")): text.lead,
         str(_("body")): body,
     }
-    return [*_wrong_languages(text.language, named), *_typewritten(text.language, named)]
+    return [
+        *_wrong_languages(text.language, named),
+        *_typewritten(text.language, named),
+        *_foreign(text.language, named),
+    ]
 
 
 def _wrong_languages(code: str, named: dict[str, str]) -> list[str]:
@@ -44,4 +48,14 @@ def _typewritten(code: str, named: dict[str, str]) -> list[str]:
     return [
         _("%(language)s: straight quotation marks or hyphens for dashes are left in: %(fields)s.")
         % {"language": languages.own_name(code), "fields": ", ".join(fields)}
+    ]
+
+
+def _foreign(code: str, named: dict[str, str]) -> list[str]:
+    found = {name: foreign_marks(words, code) for name, words in named.items()}
+    return [
+        _("%(language)s, %(field)s: marks that another language uses are left: %(marks)s")
+        % {"language": languages.own_name(code), "field": name, "marks": " ".join(marks)}
+        for name, marks in found.items()
+        if marks
     ]

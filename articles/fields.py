@@ -1,4 +1,4 @@
-"""Two kinds of column: a week, and a body of sanitised HTML."""
+"""Kinds of column: a week, a lead, and a body of sanitised HTML."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from newsroom.weeks import NotAWeek, Week
 
 if TYPE_CHECKING:
     DateColumn = models.DateField[Any, Any]
+    LeadColumn = models.TextField[Any, Any]
 else:
     DateColumn = models.DateField
+    LeadColumn = models.TextField
 
 
 class WeekFormField(forms.DateField):
@@ -75,6 +77,18 @@ class WeekField(DateColumn):
     def formfield(self, **kwargs: Any) -> Any:
         # Past DateField's own formfield, which insists on its class.
         return Field.formfield(self, **{"form_class": WeekFormField, **kwargs})
+
+
+class LeadField(LeadColumn):
+    """A paragraph. It says itself what is too long: a browser that holds to a length cuts off
+    what is pasted and says nothing."""
+
+    default_validators = [
+        MaxLengthValidator(
+            html.LONGEST_LEAD,
+            _("The lead is too long: %(show_value)s characters of %(limit_value)s."),
+        )
+    ]
 
 
 class BodyField(RichTextField):

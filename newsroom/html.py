@@ -66,10 +66,13 @@ WHITE_SPACE = re.compile(r"\s+")
 WITHOUT_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 FIGURE = re.compile(r"<figure>.*?</figure>", re.DOTALL)
 EMPTY_FIGURE = re.compile(r"<figure>(?:(?!<img|</figure>).)*</figure>", re.DOTALL)
+EMPTY_PARAGRAPH = re.compile(r"<p>(?:\s|&nbsp;|<br>)*</p>\s*")
 BETWEEN_TAGS = re.compile(r">\s+<")
 FINGERPRINT_SCHEME = 1
 LONGEST = 200_000
 """Characters of a body; the longest commentary has a tenth of that."""
+LONGEST_LEAD = 2_000
+"""Characters of a lead, which is a paragraph."""
 
 
 def toolbar() -> list[list[str]]:
@@ -88,6 +91,8 @@ def clean(html: str) -> str:
         attribute_filter=_only_ours,
     ).strip()
     kept = EMPTY_FIGURE.sub("", WITHOUT_SOURCE.sub("", kept))
+    # A paste leaves empty paragraphs as distances.
+    kept = EMPTY_PARAGRAPH.sub("", kept).strip()
     # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
     return kept if any(block.text or block.kind == "figure" for block in blocks(kept)) else ""
 
@@ -131,12 +136,14 @@ class _Reader(HTMLParser):
         self._links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in BLOCKS or tag in {"ul", "ol"}:
+        if self._is_in_row(tag):
+            self._text.append(" ")
+        elif tag in BLOCKS or tag in {"ul", "ol"}:
             self.end_block()
             self._open.append(tag)
         elif tag == "br":
             self._text.append(" ")
-        elif tag == "img" and "figure" in self._open:
+        elif tag == "img" and ("figure" in self._open or "tr" in self._open):
             self._text.append(f"{dict(attrs).get('alt') or ''} ")
         elif tag == "a":
             self._links.extend(value for name, value in attrs if name == "href" and value)
@@ -144,11 +151,17 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in {"td", "th"}:
             self.end_cell()
-        if tag in BLOCKS or tag in {"ul", "ol"}:
+        if self._is_in_row(tag):
+            self._text.append(" ")
+        elif tag in BLOCKS or tag in {"ul", "ol"}:
             self.end_block()
             if tag in self._open:
                 while self._open.pop() != tag:
                     pass
+
+    def _is_in_row(self, tag: str) -> bool:
+        """Whether it is a paragraph or list in a cell, as Word and Google Docs write them."""
+        return "tr" in self._open and tag != "tr" and tag in BLOCKS | {"ul", "ol"}
 
     def end_cell(self) -> None:
         """A table's row is one block, its cells side by side."""
@@ -159,8 +172,11 @@ class _Reader(HTMLParser):
 
     def end_block(self) -> None:
         text = WHITE_SPACE.sub(" ", "".join(self._text)).strip().removesuffix(CELL.strip()).strip()
+        kind = self._kind()
+        if kind == "tr" and not text.strip(CELL):
+            text = ""
         if text or self._links or self._open[-1:] == ["figure"]:
-            self.blocks.append(Block(self._kind(), text, tuple(self._links)))
+            self.blocks.append(Block(kind, text, tuple(self._links)))
         self._text, self._links = [], []
 
     def _kind(self) -> str:

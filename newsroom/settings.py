@@ -436,12 +436,13 @@ EDITOR = {
     "removeDialogTabs": "link:target;link:upload;link:advanced",
     # Its words in languages that it does not ship.
     "customConfig": "/static/editor.js",
-    # Some have known holes; no button leads to the others.
+    # Some have known holes; pastefromgdocs throws, see static/editor.js; no button leads to the
+    # others.
     "removePlugins": (
         "scayt,wsc,exportpdf,iframe,forms,smiley,save,newpage,preview,print,templates,"
         "sourcearea,elementspath,flash,image,specialchar,about,bidi,colorbutton,colordialog,"
         "copyformatting,dialogadvtab,div,editorplaceholder,find,font,horizontalrule,indentblock,"
-        "justify,language,pagebreak,showblocks,stylescombo,uploadimage"
+        "justify,language,pagebreak,pastefromgdocs,showblocks,stylescombo,uploadimage"
     ),
     "allowedContent": (
         f"{' '.join(sorted(html.ALLOWED_TAGS - html.ALLOWED_ATTRIBUTES.keys()))}; a[!href]; "

@@ -28,7 +28,10 @@ class Marks:
 ENGLISH = Marks("“", "”", "‘", "’", "–", " – ")
 SLAVIC = Marks("«", "»", "„", "“", "—", f"{NO_BREAK}— ")
 MARKS = {"en": ENGLISH, "be": SLAVIC, "ru": SLAVIC}
-STRAIGHT = re.compile(r"""["]|(?<=\w)'(?=\w)|(?<=\s)--?(?=\s)""")
+STRAIGHT = re.compile(r"""["]|(?<=[^\W\d_])'|(?<!\d)'(?=\w)|(?<=\s)--?(?=\s)""")
+"""A figure before it makes an apostrophe a measure: 5'6."""
+QUOTATION = re.compile("[“”„‟‘‚‹›«»]")
+SPACED_DASH = re.compile(r"(?<=\s)[–—](?=\s)")
 
 
 def marks_of(language: str) -> Marks:
@@ -44,3 +47,11 @@ def for_editor(language: str) -> dict[str, str]:
 def is_typewritten(text: str) -> bool:
     """Whether straight quotation marks, apostrophes or a hyphen for a dash are left in a text."""
     return STRAIGHT.search(text) is not None
+
+
+def foreign_marks(text: str, language: str) -> list[str]:
+    """Quotation marks and spaced dashes in a text that its language does not use; each once."""
+    marks = marks_of(language)
+    own = {marks.opening, marks.closing, marks.inner_opening, marks.inner_closing, marks.dash}
+    found = [*QUOTATION.findall(text), *SPACED_DASH.findall(text)]
+    return [mark for mark in dict.fromkeys(found) if mark not in own]

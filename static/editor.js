@@ -67,12 +67,47 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
     window.open("/admin/articles/picture/?_popup=1&_to_field=id", id, "width=960,height=720,resizable,scrollbars").focus();
   };
 
+  /* Google Docs says bold and italic by styles, wraps all of it in a <b> that is not bold, and puts
+     lists into lists without an item. CKEditor's own filter for it throws at a span that has no
+     style left (around a picture, say), and the whole paste is lost. */
+  const isList = (element) => Boolean(element) && (element.name === "ul" || element.name === "ol");
+  const unwrapInList = (element) => { if (isList(element.parent)) delete element.name; };
+  const googleDocs = {
+    b(element) { if (/font-weight:\s*normal/i.test(element.attributes.style || "")) delete element.name; },
+    p(element) { if (element.parent.name === "li") delete element.name; },
+    ul: unwrapInList,
+    ol: unwrapInList,
+    span(element) {
+      const style = element.attributes.style || "";
+      const names = [];
+      if (/font-weight:\s*(?:bold|[6-9]00)/i.test(style)) names.push("strong");
+      if (/font-style:\s*italic/i.test(style)) names.push("em");
+      element.attributes = {};
+      if (names.length === 0) delete element.name;
+      else element.name = names[0];
+      if (names.length < 2) return;
+      const inner = new CKEDITOR.htmlParser.element(names[1]);
+      element.children.slice().forEach((child) => { child.remove(); inner.add(child); });
+      element.add(inner);
+    },
+  };
+  const fromGoogleDocs = (html) => {
+    const writer = new CKEDITOR.htmlParser.basicWriter();
+    const filter = new CKEDITOR.htmlParser.filter({ elements: googleDocs });
+    CKEDITOR.htmlParser.fragment.fromHtml(html).writeHtml(writer, filter);
+    return writer.getHtml();
+  };
+
   CKEDITOR.plugins.add("newsroom", {
     init(editor) {
       editor.addCommand("newsroomPicture", { exec: choosePicture, allowedContent: editor.config.allowedContent });
       editor.addCommand("newsroomTypography", { exec: (one) => one.fire("newsroom:typography") });
       editor.ui.addButton("Picture", { label: said(editor).picture, command: "newsroomPicture", icon: "/static/picture.svg" });
       editor.ui.addButton("Typography", { label: said(editor).typography, command: "newsroomTypography", icon: "/static/typography.svg" });
+      editor.on("paste", (event) => {
+        if (!/docs-internal-guid-/.test(event.data.dataValue || "")) return;
+        event.data.dataValue = fromGoogleDocs(event.data.dataValue);
+      }, null, null, 1);
       editor.on("paste", (event) => {
         const pasted = event.data.dataTransfer;
         if (pasted && pasted.getFilesCount() > 0) {
@@ -85,6 +120,8 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
         event.data.dataValue = event.data.dataValue
           .replace(/<(\/?)h1\b/gi, "<$1h2").replace(/<(\/?)h[456]\b/gi, "<$1h3")
           .replace(/<(\/?)b\b(?=[^>]*font-weight:\s*normal)[^>]*>/gi, "")
+          // A cell holds words; a paragraph in each is how others write tables.
+          .replace(/(<t[dh]\b[^>]*>)\s*<p\b[^>]*>((?:(?!<\/?p\b)[^])*)<\/p>\s*(?=<\/t[dh]>)/gi, "$1$2")
           .replace(/<img\b[^>]*>/gi, (tag) => (/src="\/media\/pictures\//.test(tag) ? tag : ""))
           .replace(/&nbsp;|\u00a0/g, (space, at, whole) => (/[—–]/.test(whole[at + space.length] || "") ? "\u00a0" : " "));
       }, null, null, 20);

@@ -1,8 +1,9 @@
 /* Quotation marks, dashes and apostrophes as the language of each field writes them, while one
    types; and how long the text is. The marks come from newsroom/typography.py by the editor's
-   configuration. Backspace, right after a mark was set, gives back what was typed. */
+   configuration. Backspace or Ctrl+Z, right after a mark was set, gives back what was typed. */
 (() => {
   const LETTER = /[\p{L}\p{N}]/u;
+  const IN_WORD = /(?<=\p{L})’(?=\p{L})/gu;
   let last = null;
 
   /* What to put for a typed character, and how many characters before it go. */
@@ -11,14 +12,20 @@
     const opens = !previous || /[\s(\[{—–-]/.test(previous)
       || previous === marks.opening || previous === marks.inner_opening;
     if (typed === '"') {
-      const count = (mark) => before.split(mark).length - 1;
+      // In English the mark that closes an inner quotation is the apostrophe as well.
+      const plain = before.replace(IN_WORD, "");
+      const count = (mark) => (mark === marks.apostrophe ? plain : before).split(mark).length - 1;
       const isInside = count(marks.opening) > count(marks.closing);
       const isDeeper = marks.inner_opening !== marks.opening
         && count(marks.inner_opening) > count(marks.inner_closing);
       if (opens) return [isInside ? marks.inner_opening : marks.opening, 0];
       return [isInside && isDeeper ? marks.inner_closing : marks.closing, 0];
     }
-    if (typed === "'") return LETTER.test(previous) ? [marks.apostrophe, 0] : null;
+    if (typed === "'") {
+      if (LETTER.test(previous)) return [marks.apostrophe, 0];
+      if (marks.inner_closing !== marks.apostrophe) return null;
+      return [opens ? marks.inner_opening : marks.inner_closing, 0];
+    }
     if (typed === "-" && previous === "-") return [marks.dash, 1];
     if (typed === " " && /\s-$/.test(before)) return [marks.spaced_dash, 2];
     return null;
@@ -27,7 +34,7 @@
   /* A whole text at once; `state` is what stood before it in the same paragraph. */
   const setRight = (marks, text, state) => {
     let done = "";
-    for (const letter of text.replace(/(\s)--?(?=\s)/g, "$1-")) {
+    for (const letter of text.replace(/(\s)(?:--?|[–—])(?=\s)/g, "$1-")) {
       const mark = letter === " " || letter === '"' || letter === "'" ? marked(marks, letter, state + done) : null;
       if (mark) {
         if (mark[1] > done.length) { done += letter; continue; }
@@ -36,6 +43,17 @@
     }
     return done;
   };
+
+  /* Whether this key gives back what was typed in this place. By its code: Z is another letter on
+     a Cyrillic keyboard. Whatever else is pressed or clicked, the mark is no longer the last thing. */
+  const givesBack = (event, place) => {
+    if (["Control", "Meta", "Shift", "Alt"].includes(event.key)) return false;
+    const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.code === "KeyZ";
+    if (last && last.place === place && (isUndo || event.key === "Backspace")) return true;
+    last = null;
+    return false;
+  };
+  document.addEventListener("pointerdown", () => { last = null; }, true);
 
   const undoable = (text) => document.execCommand("insertText", false, text);
 
@@ -53,7 +71,7 @@
       last = { place: field, size: mark[0].length, typed: gone + event.data };
     });
     field.addEventListener("keydown", (event) => {
-      if (event.key !== "Backspace" || !last || last.place !== field) return;
+      if (!givesBack(event, field)) return;
       event.preventDefault();
       const { size, typed } = last;
       last = null;
@@ -88,7 +106,7 @@
       last = { place: area, size: mark[0].length, typed: text.slice(text.length - mark[1]) + event.data };
     });
     area.addEventListener("keydown", (event) => {
-      if (event.key !== "Backspace" || !last || last.place !== area) return;
+      if (!givesBack(event, area)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       const { size, typed } = last;

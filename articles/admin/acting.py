@@ -39,6 +39,10 @@ def act_on_language(request: HttpRequest, article: Article) -> None:
         return
     try:
         messages.success(request, do(request, article, code))
+        if verb == "schedule":
+            # Nobody presses "anyway" at its hour; until then it can be taken off the schedule.
+            for doubt in doubts(article.text_in(code)):
+                messages.warning(request, doubt)
     except CannotPublish as error:
         for reason in error.reasons:
             messages.error(request, reason)

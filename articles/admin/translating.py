@@ -73,6 +73,7 @@ class TranslationForm(forms.Form):
             label=_("Lead"),
             required=False,
             widget=UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 3}),
+            validators=Article._meta.get_field("lead").validators,
         )
         self.fields[f"body_{code}"] = forms.CharField(
             label=_("Body"),

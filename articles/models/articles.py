@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
-from articles.fields import BodyField, WeekField
+from articles.fields import BodyField, LeadField, WeekField
 from articles.models.languages import ArticleLanguage
 from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
@@ -145,7 +145,7 @@ class Article(models.Model):
         Author, verbose_name=_("authors"), blank=True, related_name="articles"
     )
     title = models.CharField(_("title"), max_length=200, blank=True)
-    lead = models.TextField(_("lead"), blank=True)
+    lead = LeadField(_("lead"), blank=True)
     body = BodyField(_("body"), blank=True)
     cover = models.ForeignKey(
         Picture,

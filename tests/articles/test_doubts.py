@@ -26,6 +26,19 @@ def test_typewritten_marks_are_noticed_with_the_field_that_has_them() -> None:
     assert found[0].endswith("are left in: title.")
 
 
+def test_marks_of_another_language_are_noticed() -> None:
+    found = doubts(ArticleText("be", "Пра “бюджэт”", "", "<p>Гэта не ўсё.</p>"))
+    assert found == ["Беларуская, title: marks that another language uses are left: ”"]
+
+
+def test_it_is_said_when_a_text_is_scheduled_too(desk: Client) -> None:
+    article = make_article(published_in=())
+    pressed = {"_do": "schedule:be", "schedule_be": "2999-01-01T10:00"}
+    page = desk.post(page_of(article), as_saved(article, body_be=RUSSIAN, **pressed), follow=True)
+    assert "this looks like another language, Русский." in said(page)
+    assert Article.objects.get().language_rows["be"].status == "scheduled"
+
+
 def test_a_link_or_an_attribute_is_no_text() -> None:
     assert doubts(ArticleText("en", "", "", '<p><a href="https://example.org/">Here</a></p>')) == []
 

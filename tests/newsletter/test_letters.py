@@ -166,6 +166,17 @@ def test_plain_text_keeps_headings_lists_quotations_and_links() -> None:
     )
 
 
+def test_plain_text_keeps_a_tables_rows_on_lines_of_their_own() -> None:
+    body = (
+        "<p>Before</p><table><caption>Prices</caption><thead><tr><th>Year</th><th>Sum</th></tr></thead>"
+        "<tbody><tr><td><p>2025</p></td><td><p>1</p><p>200</p></td></tr>"
+        '<tr><td>2026</td><td><a href="https://example.org/">more</a></td></tr></tbody></table><p>After</p>'
+    )
+    assert rendering.plain_text(body) == (
+        "Before\n\nPrices\n\nYear | Sum\n2025 | 1 200\n2026 | more <https://example.org/>\n\nAfter"
+    )
+
+
 def test_the_date_placeholder_is_as_long_as_a_date() -> None:
     moment = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
     assert len(format_datetime(moment)) == len(rendering.DATE)

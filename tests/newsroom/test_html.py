@@ -13,6 +13,7 @@ TABLE = (
     '<thead><tr><th scope="col">Year</th><th>Price</th></tr></thead>'
     '<tbody><tr><td>2025</td><td colspan="2">7</td></tr></tbody></table>'
 )
+EMPTY_TABLE = "<table><tbody><tr><td>&nbsp;</td><td></td><td>&nbsp;</td></tr></tbody></table>"
 
 
 def test_what_you_can_type_is_what_survives() -> None:
@@ -49,7 +50,7 @@ def test_nothing_else_survives(attack: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "emptied", ["", "<p>&nbsp;</p>", "<p><br></p>", " \n", "<ul><li></li></ul>"]
+    "emptied", ["", "<p>&nbsp;</p>", "<p><br></p>", " \n", "<ul><li></li></ul>", EMPTY_TABLE]
 )
 def test_empty_is_empty(emptied: str) -> None:
     assert html.clean(emptied) == ""
@@ -116,6 +117,17 @@ def test_a_picture_alone_is_a_text_and_its_words_count() -> None:
 def test_a_row_of_a_table_is_one_block() -> None:
     found = [(block.kind, block.text) for block in html.blocks(TABLE)]
     assert found == [("caption", "Prices"), ("tr", "Year | Price"), ("tr", "2025 | 7")]
+
+
+def test_paragraphs_and_lists_in_a_cell_stay_in_their_row() -> None:
+    [row] = html.blocks(
+        "<table><tbody><tr><td><p>a</p><p>b</p></td><td><ul><li>c</li><li>d</li></ul></td></tr></tbody></table>"
+    )
+    assert (row.kind, row.text) == ("tr", "a b | c d")
+
+
+def test_empty_paragraphs_do_not_keep_a_distance() -> None:
+    assert html.clean("<p>a</p><p>&nbsp;</p>\n<p> <br></p><p>b</p><p></p>") == "<p>a</p><p>b</p>"
 
 
 def test_a_letter_has_a_pictures_words_in_its_place() -> None:
