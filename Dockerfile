@@ -24,7 +24,7 @@ FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN groupadd --gid 10001 newsroom && useradd --uid 10001 --gid 10001 --home-dir /app --no-create-home --shell /usr/sbin/nologin newsroom
 # A new volume takes its owner and mode from the folder that it is mounted on.
-RUN install --directory --owner=newsroom --group=newsroom --mode=0700 /keys/worker /keys/shared /app/var /app/var/media
+RUN install --directory --owner=newsroom --group=newsroom --mode=0700 /keys/worker /keys/shared /departures /app/var /app/var/media
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -182,6 +182,7 @@ def _note_contents(mailing: Mailing, contents: list[Content]) -> None:
             article=content.article,
             language=content.text.language,
             position=position,
+            fingerprint=content.text.fingerprint,
         )
         for position, content in enumerate(contents, start=1)
     )

@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, ProgrammingError
 
+from newsletter import retention
 from newsletter.models import Edition
+from newsletter.retention import PolicyBroken
 from newsroom.checks import is_public_name
 
 
 def connect() -> None:
     """Once every app is ready."""
     register(senders, Tags.database)
+    register(kept_fields)
 
 
 def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
@@ -44,6 +47,19 @@ def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
                     obj=edition,
                     id="newsletter.W002",
                 )
+
+
+def kept_fields(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """Whether retention.yaml says of each field about a person why it is kept and how long."""
+    try:
+        for name in retention.missing():
+            yield Error(
+                f"{name} says something about a person, and nothing says how long it is kept.",
+                hint="Give it a line in newsletter/retention.yaml.",
+                id="newsletter.E001",
+            )
+    except PolicyBroken as error:
+        yield Error(str(error), id="newsletter.E002")
 
 
 def _editions() -> list[Edition]:

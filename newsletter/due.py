@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
+from newsletter import journal
 from newsletter import mailing as mailings
-from newsletter.models import Delivery, Lane, Mailing, SignUp, Subscriber
+from newsletter.corresponding import CONFIRMATIONS
+from newsletter.journal import JournalBroken
+from newsletter.models import (
+    Answer,
+    Delivery,
+    Inquiry,
+    Lane,
+    Mailing,
+    MailingStatus,
+    Manner,
+    SignUp,
+    Spending,
+    Subscriber,
+)
+from newsletter.models.mailings import HAS_BEGUN
+from newsletter.models.spending import HOUR, window_start
 from newsletter.sending import ledger
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 500
-"""Sign-ups and confirmations that one tick hands out; the next tick sees the rest."""
+"""Sign-ups and mails of each kind that one tick hands out; the next tick sees the rest."""
+FAST_ONES_WAIT = dt.timedelta(minutes=10)
+"""Sign-ups that came faster than people type."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +46,64 @@ class Due:
     lanes: list[tuple[int, int]]
     sign_ups: list[int]
     confirmations: list[int]
+    welcomes: list[int]
+    preferences: list[int]
+    inquiries: list[int]
 
 
 def settle_and_launch(now: dt.datetime) -> Due:
     """Settles what dead lanes left, launches what is due, and says what workers should do."""
     ledger.sweep(now)
+    keep_the_journal()
     mailings.launch_due(now)
     lanes = []
-    for mailing in Mailing.objects.sending():
+    for mailing in _with_letters_to_send():
         if not mailings.finish_if_done(mailing, now):
             lanes += free_slots(mailing, now)
-    confirmations = Subscriber.objects.awaiting_confirmation_mail(now)
+    readers = Subscriber.objects.all()
     return Due(
         lanes=lanes,
-        sign_ups=list(SignUp.objects.values_list("pk", flat=True)[:AT_ONCE]),
-        confirmations=list(confirmations.values_list("pk", flat=True)[:AT_ONCE]),
+        sign_ups=_sign_ups(now),
+        confirmations=_first_ids(readers.awaiting_confirmation_mail(now)),
+        welcomes=_first_ids(readers.awaiting_welcome(now)),
+        preferences=_first_ids(readers.awaiting_preferences_mail(now)),
+        inquiries=_first_ids(Inquiry.objects.filter(answer=Answer.WAITING)),
     )
+
+
+def keep_the_journal() -> None:
+    """Hears of departures that a restored backup does not know, and writes down new ones.
+
+    Where the worker's key is: the journal lies there, and nowhere else.
+    """
+    if settings.WORKER_KEY_FILE is None:
+        return
+    try:
+        journal.catch_up()
+        journal.write_down()
+    except (JournalBroken, OSError) as error:
+        logger.error("The journal of departures cannot be kept: %s", error)
+
+
+def _with_letters_to_send() -> Iterable[Mailing]:
+    """Those being sent, and those that late readers wait for."""
+    late = Delivery.objects.to_late_readers().still_to_send().filter(mailing__status__in=HAS_BEGUN)
+    return Mailing.objects.filter(
+        Q(status=MailingStatus.SENDING) | Q(pk__in=late.values("mailing"))
+    )
+
+
+def _sign_ups(now: dt.datetime) -> list[int]:
+    """Those that came too fast get what is left of half the hour's confirmations."""
+    waiting = SignUp.objects.exclude(manner=Manner.FAST)
+    spent = Spending.spent(CONFIRMATIONS, window_start(now, HOUR))
+    left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
+    fast = SignUp.objects.filter(manner=Manner.FAST, arrived_at__lte=now - FAST_ONES_WAIT)
+    return [*_first_ids(waiting), *_first_ids(fast, min(left, AT_ONCE))]
+
+
+def _first_ids(rows: QuerySet[Any], most: int = AT_ONCE) -> list[int]:
+    return list(rows.values_list("pk", flat=True)[:most])
 
 
 def free_slots(mailing: Mailing, now: dt.datetime) -> list[tuple[int, int]]:

@@ -47,9 +47,7 @@ def _next_hours(
     }
     hours = []
     for edition in Edition.objects.all():
-        coming = next(
-            one for one in (week.previous(2), week.previous(), week) if edition.due_at(one) > now
-        )
+        coming = edition.coming_week(now)
         if (coming, edition.pk) in known:
             continue
         digest = digests.get(coming)

@@ -141,10 +141,15 @@ def cancel(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     if not mailing.mark_cancelled(now):
         return False
     record(AuditAction.CANCELLED, mailing, by=by, now=now)
+    _exclude_unsent(mailing, now)
+    return True
+
+
+def _exclude_unsent(mailing: Mailing, now: dt.datetime) -> None:
+    """No lane hands over another of its letters."""
     Delivery.objects.of_mailing(mailing).filter(
         status__in=TO_SEND | {DeliveryStatus.CLAIMED}
     ).update(status=DeliveryStatus.EXCLUDED, reason=Reason.CANCELLED, lane=None, settled_at=now)
-    return True
 
 
 @transaction.atomic
@@ -203,6 +208,8 @@ def withdraw_from_mailings(
             reopen(mailing.digest, now, because=why)
         elif mailing.status == MailingStatus.SENDING:
             pause(mailing, now, why=why)
+        elif mailing.status == MailingStatus.SENT:
+            _exclude_unsent(mailing, now)
     return concerned
 
 
@@ -246,13 +253,17 @@ class Ledger:
 
 
 def ledger(mailing: Mailing) -> Ledger:
-    """Counted from the rows, in one query."""
-    counts: dict[str, int] = dict(
-        Delivery.objects.of_mailing(mailing)
-        .order_by()
-        .values_list("status")
-        .annotate(count=Count("pk"))
-    )
+    """Of the readers whom it was launched for, counted from the rows in one query."""
+    return _count(Delivery.objects.of_mailing(mailing).weekly())
+
+
+def late_ledger(mailing: Mailing) -> Ledger:
+    """Of the readers who confirmed since, and got its letter at once."""
+    return _count(Delivery.objects.of_mailing(mailing).to_late_readers())
+
+
+def _count(rows: QuerySet[Delivery]) -> Ledger:
+    counts: dict[str, int] = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
     return Ledger(
         audience=sum(counts.values()),
         sent=counts.get(DeliveryStatus.SENT, 0),

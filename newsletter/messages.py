@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
@@ -16,6 +18,11 @@ from newsletter.models import Edition, Subscriber, VariantKind
 from newsletter.rendering import Rendered, Sender
 from newsroom import html, languages, links
 from newsroom.links import Kind
+
+NO_MAILING = 0
+"""In the place of a mailing's id: the link to leave by in a mail that belongs to none."""
+PREFERENCES_FOR = dt.timedelta(hours=1)
+"""How long the mailed link opens the preferences."""
 
 
 @dataclass(frozen=True)
@@ -131,25 +138,54 @@ def sender_of(edition: Edition, kind: str) -> Sender:
 
 def confirmation(subscriber: Subscriber, address: str) -> EmailMultiAlternatives:
     """Asks whether it was the owner of the address who signed up. Quotes nothing typed."""
-    edition, language = subscriber.edition, subscriber.language
     token = links.make_token(Kind.CONFIRM, subscriber.pk, subscriber.sign_up_second)
+    return _single("confirmation", subscriber, address, confirm_url=("confirm", token))
+
+
+def welcome(subscriber: Subscriber, address: str, now: dt.datetime) -> EmailMultiAlternatives:
+    """For who confirmed when there was no digest to send at once: when the first one comes."""
+    edition = subscriber.edition
+    first_at = edition.due_at(edition.coming_week(now))
+    token = links.make_token(Kind.LETTER, subscriber.pk, NO_MAILING)
+    return _single(
+        "welcome",
+        subscriber,
+        address,
+        first_at=first_at.astimezone(ZoneInfo(edition.time_zone)),
+        leave_url=("letter", token),
+    )
+
+
+def preferences(subscriber: Subscriber, address: str, now: dt.datetime) -> EmailMultiAlternatives:
+    """The link to the page of their own, for an hour. Goes to the reader and to nobody else."""
+    until = int((now + PREFERENCES_FOR).timestamp())
+    token = links.make_token(Kind.PREFERENCES, subscriber.pk, until)
+    return _single("preferences", subscriber, address, preferences_url=("preferences", token))
+
+
+def _single(
+    kind: str, subscriber: Subscriber, address: str, **context: object
+) -> EmailMultiAlternatives:
+    """A mail to one reader. What of its context is a view and a token becomes an address."""
+    edition, language = subscriber.edition, subscriber.language
     discreet = subscriber.variant == VariantKind.DISCREET
+    base = _base_url(edition, discreet=discreet)
+    for name, value in context.items():
+        if isinstance(value, tuple):
+            view, token = value
+            context[name] = base + reverse(view, args=[language, token])
     with translation.override(language):
-        masthead = Masthead.current()
-        context: dict[str, object] = {
-            "masthead": masthead,
+        context |= {
+            "masthead": Masthead.current(),
             "edition": edition,
             "language": language,
             "discreet": discreet,
-            "confirm_url": _base_url(edition, discreet=discreet)
-            + reverse("confirm", args=[language, token]),
         }
-        rendered = rendering.render("confirmation", context, language, with_html=not discreet)
-    sender = sender_of(edition, subscriber.variant)
+        rendered = rendering.render(kind, context, language, with_html=not discreet)
     mail = EmailMultiAlternatives(
         subject=edition.discreet_subject if discreet else rendered.subject,
         body=rendered.text,
-        from_email=sender.header,
+        from_email=sender_of(edition, subscriber.variant).header,
         to=[address],
         headers={"Auto-Submitted": "auto-generated"},
     )

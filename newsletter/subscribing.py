@@ -1,26 +1,28 @@
 """Coming to the list and leaving it.
 
-The web process takes a sign-up in and seals it; a worker opens it, finds out whose it is
-and asks for confirmation; confirming and leaving need no key at all.
+The web process takes a sign-up in and seals it; a worker opens it and finds out whose it is;
+confirming and leaving need no key at all. The mails in between: newsletter/corresponding.py.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from smtplib import SMTPException, SMTPRecipientsRefused
 
 from django.db import IntegrityError, transaction
 
-from newsletter import addresses, messages
+from newsletter import addresses, welcoming, wordings
 from newsletter.models import (
     Edition,
+    Manner,
     SignUp,
+    Spending,
     Subscriber,
     SubscriberStatus,
     Suppression,
     VariantKind,
 )
+from newsletter.models.spending import DAY, window_start
 from newsletter.models.subscribers import ONE_CONFIRMATION_IN
 from newsroom import links, sealing
 from newsroom.links import Kind
@@ -29,14 +31,10 @@ from newsroom.sealing import SealBroken, WorkerKeys
 logger = logging.getLogger(__name__)
 
 PURPOSE = "sign-up"
+TRAPPED, MOST_COUNTED = "trapped", 1_000_000
 PADDED_BYTES = 256
 """Every sealed sign-up is as long as every other, so that its length tells nothing."""
-WORDING = 1
-"""Version of the sentence beside the form that a reader agrees to."""
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
-GIVE_UP_ASKING_AFTER = dt.timedelta(days=2)
-CONFIRMATION_LEASE = dt.timedelta(minutes=5)
-"""How long another worker leaves a confirmation alone that one has begun to send."""
 
 
 class StaleLink(Exception):
@@ -44,7 +42,13 @@ class StaleLink(Exception):
 
 
 def sign_up(
-    typed: str, edition: Edition, language: str, now: dt.datetime, variant: str = VariantKind.FULL
+    typed: str,
+    edition: Edition,
+    language: str,
+    now: dt.datetime,
+    *,
+    variant: str = VariantKind.FULL,
+    manner: str = Manner.NORMAL,
 ) -> SignUp:
     """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing.
 
@@ -56,8 +60,9 @@ def sign_up(
         edition=edition,
         variant=variant,
         language=language,
-        wording=WORDING,
+        wording=wordings.CURRENT,
         arrived_at=now,
+        manner=manner,
     )
 
 
@@ -71,18 +76,23 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
     row = SignUp.objects.select_for_update().filter(pk=sign_up_id).first()
     if row is None:
         return None
+    if row.manner == Manner.TRAPPED:
+        # Taken in like any other, so that its sender learns nothing; and not even opened.
+        Spending.spend(TRAPPED, window_start(now, DAY), MOST_COUNTED)
+        row.delete()
+        return None
     try:
         address = keys.open_intake(bytes(row.sealed_address), PURPOSE).decode().rstrip()
     except SealBroken:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
         row.delete()
         return None
-    subscriber = _welcome(row, address, keys, now)
+    subscriber = _take_in(row, address, keys, now)
     row.delete()
     return subscriber.pk if subscriber and subscriber.confirmation_due_at else None
 
 
-def _welcome(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> Subscriber | None:
+def _take_in(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> Subscriber | None:
     """The subscriber who is to be asked, or None where nobody may be."""
     address_hash = keys.hash_address(address)
     if not _may_come_back(address_hash, now):
@@ -122,49 +132,6 @@ def _may_come_back(address_hash: bytes, now: dt.datetime) -> bool:
     return False
 
 
-def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
-    """Sends a confirmation that is due; False if there is none, or the relay did not take it.
-
-    At least once: what a crash leaves behind is due again when the lease is over.
-    Raises KeyMissing.
-    """
-    keys = sealing.worker_keys()
-    due = Subscriber.objects.awaiting_confirmation_mail(now).filter(pk=subscriber_id)
-    if not due.update(confirmation_due_at=now + CONFIRMATION_LEASE):
-        return False
-    subscriber = Subscriber.objects.select_related("edition").get(pk=subscriber_id)
-    try:
-        messages.confirmation(subscriber, subscriber.address(keys)).send()
-    except SealBroken:
-        logger.error("Subscriber %s cannot be opened with our keys.", subscriber_id)
-        return False
-    except (OSError, SMTPException) as error:
-        hopeless = _is_hopeless(error) or now - subscriber.signed_up_at >= GIVE_UP_ASKING_AFTER
-        if hopeless:
-            Subscriber.objects.filter(pk=subscriber_id).update(confirmation_due_at=None)
-        # Its text may quote the address; its class does not.
-        logger.warning(
-            "A confirmation was not taken (%s); %s.",
-            type(error).__name__,
-            "it is given up" if hopeless else "it is tried again",
-        )
-        return False
-    # Not if they left and came back meanwhile: then another letter is due.
-    Subscriber.objects.filter(
-        pk=subscriber_id,
-        status=SubscriberStatus.PENDING,
-        signed_up_at=subscriber.signed_up_at,
-    ).update(confirmation_due_at=None, confirmation_sent_at=now)
-    return True
-
-
-def _is_hopeless(error: Exception) -> bool:
-    """The relay said for good that there is no such mailbox."""
-    return isinstance(error, SMTPRecipientsRefused) and all(
-        code >= 500 for code, _text in error.recipients.values()
-    )
-
-
 def find_confirmation(token: str) -> Subscriber:
     """Whom a confirmation link is for. Raises BadToken or StaleLink."""
     row, second = links.read_token(Kind.CONFIRM, token)
@@ -178,7 +145,8 @@ def confirm(token: str, now: dt.datetime) -> Subscriber:
     """The reader pressed the button. Pressing it twice is fine. Raises BadToken, StaleLink."""
     with transaction.atomic():
         subscriber = find_confirmation(token)
-        subscriber.confirm(now)
+        if subscriber.confirm(now):
+            welcoming.welcome(subscriber, now)
         return subscriber
 
 
@@ -220,6 +188,7 @@ def add_confirmed(
         status=SubscriberStatus.ACTIVE,
         signed_up_at=confirmed_at,
         confirmed_at=confirmed_at,
+        consented_to=edition.code,
     )
     subscriber.put_address(address, keys)
     try:

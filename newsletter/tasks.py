@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter import due, subscribing
+from newsletter import corresponding, due, inquiring, retention, subscribing
 from newsletter.due import Due
-from newsletter.models import Mailing
+from newsletter.models import Mailing, Spending, Subscriber
+from newsletter.models.spending import DAY, window_start
 from newsletter.sending.lanes import run_lane
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,12 @@ def enqueue_due(found: Due) -> None:
         enqueue(take_sign_up, sign_up_id)
     for subscriber_id in found.confirmations:
         enqueue(mail_confirmation, subscriber_id)
+    for subscriber_id in found.welcomes:
+        enqueue(mail_welcome, subscriber_id)
+    for subscriber_id in found.preferences:
+        enqueue(mail_preferences_link, subscriber_id)
+    for inquiry_id in found.inquiries:
+        enqueue(answer_inquiry, inquiry_id)
 
 
 def enqueue_lanes(mailing: Mailing) -> None:
@@ -51,10 +58,20 @@ def enqueue_lanes(mailing: Mailing) -> None:
         enqueue(work_lane, mailing_id, slot)
 
 
+def enqueue_welcome(subscriber: Subscriber) -> None:
+    """The latest letter, or the short welcome: whichever became due by confirming."""
+    for mailing in Mailing.objects.welcoming(subscriber):
+        enqueue_lanes(mailing)
+    enqueue(mail_welcome, subscriber.pk)
+
+
 @shared_task(name="newsletter.tick", expires=TICK_SECONDS)
 def tick() -> None:
     """Each minute: what is due?"""
-    enqueue_due(due.settle_and_launch(timezone.now()))
+    now = timezone.now()
+    enqueue_due(due.settle_and_launch(now))
+    if Spending.spend("retention", window_start(now, DAY), 1):
+        enqueue(obey_retention)
 
 
 @shared_task(name="newsletter.work_lane")
@@ -75,4 +92,34 @@ def take_sign_up(sign_up_id: int) -> None:
 @shared_task(name="newsletter.mail_confirmation")
 def mail_confirmation(subscriber_id: int) -> None:
     """Mails a confirmation that is due."""
-    subscribing.send_confirmation(subscriber_id, timezone.now())
+    corresponding.send_confirmation(subscriber_id, timezone.now())
+
+
+@shared_task(name="newsletter.mail_welcome")
+def mail_welcome(subscriber_id: int) -> None:
+    """Mails a welcome that is due."""
+    corresponding.send_welcome(subscriber_id, timezone.now())
+
+
+@shared_task(name="newsletter.mail_preferences_link")
+def mail_preferences_link(subscriber_id: int) -> None:
+    """Mails a link to the preferences that is due."""
+    corresponding.send_preferences_link(subscriber_id, timezone.now())
+
+
+@shared_task(name="newsletter.answer_inquiry")
+def answer_inquiry(inquiry_id: int) -> None:
+    """Looks whether somebody is on the list."""
+    inquiring.answer(inquiry_id, timezone.now())
+
+
+@shared_task(name="newsletter.write_journal")
+def write_journal() -> None:
+    """Writes down who left, apart from the database."""
+    due.keep_the_journal()
+
+
+@shared_task(name="newsletter.obey_retention")
+def obey_retention() -> None:
+    """Once a day: what has been kept long enough goes."""
+    retention.obey(timezone.now())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -18,12 +19,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter import subscribing
-from newsletter.forms import SignUpForm
+from newsletter import preferring, retention, subscribing, wordings
+from newsletter.forms import PreferencesForm, SignUpForm
+from newsletter.models import Manner
+from newsletter.pacing import pace
 from newsletter.subscribing import StaleLink
-from newsletter.tasks import enqueue, take_sign_up
+from newsletter.tasks import (
+    enqueue,
+    enqueue_welcome,
+    mail_preferences_link,
+    take_sign_up,
+    write_journal,
+)
+from newsletter.wordings import WORDINGS
 from newsroom.links import BadToken
 from newsroom.sealing import KeyMissing
+from staff.clients import client_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +46,43 @@ def subscribe(request: HttpRequest, language: str) -> HttpResponse:
     # The form has no file, and a large one would wait in the temporary folder.
     request.upload_handlers = [MemoryFileUploadHandler(request)]
     form = SignUpForm(request.POST or None, language=language, prefix_ids="subscribe")
-    status = 400 if request.method == "POST" else 200
+    status, warning = (400 if request.method == "POST" else 200), ""
     if request.method == "POST" and form.is_valid():
-        chosen = form.cleaned_data
-        try:
-            row = subscribing.sign_up(chosen["email"], chosen["edition"], language, timezone.now())
-        except (KeyMissing, OperationalError) as error:
-            # Better no sign-up than one that is not sealed. What was typed stays in the form.
-            # A database's own words may quote the row, and are left out.
-            why = error if isinstance(error, KeyMissing) else type(error).__name__
-            logger.error("Nobody can sign up: %s", why)
-            form.add_error(None, _("Signing up is not possible right now. Please try again later."))
-            status = 503
-        else:
-            enqueue(take_sign_up, row.pk)
+        warning = form.warning()
+        if warning:
+            status = 200
+        elif _take(request, form, language):
             return redirect("subscribed", language)
-    return render(request, "newsletter/subscribe.html", {"form": form}, status=status)
+        else:
+            status = 503
+    context = {"form": form, "warning": warning, "wording": WORDINGS[wordings.CURRENT]}
+    return render(request, "newsletter/subscribe.html", context, status=status)
+
+
+def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
+    """Whether the sign-up could be sealed and kept for a worker."""
+    now = timezone.now()
+    is_fast = pace.is_too_fast(client_of(request), now)
+    manner = Manner.TRAPPED if form.is_trapped else Manner.FAST if is_fast else Manner.NORMAL
+    try:
+        row = subscribing.sign_up(
+            form.cleaned_data["email"],
+            form.cleaned_data["edition"],
+            language,
+            now,
+            variant=form.variant,
+            manner=manner,
+        )
+    except (KeyMissing, OperationalError) as error:
+        # Better no sign-up than one that is not sealed. What was typed stays in the form.
+        # A database's own words may quote the row, and are left out.
+        why = error if isinstance(error, KeyMissing) else type(error).__name__
+        logger.error("Nobody can sign up: %s", why)
+        form.add_error(None, _("Signing up is not possible right now. Please try again later."))
+        return False
+    if manner != Manner.FAST:
+        enqueue(take_sign_up, row.pk)
+    return True
 
 
 @require_safe
@@ -67,6 +99,7 @@ def confirm(request: HttpRequest, language: str, token: str) -> HttpResponse:
     try:
         if request.method == "POST":
             subscriber = subscribing.confirm(token, timezone.now())
+            enqueue_welcome(subscriber)
             return render(request, "newsletter/confirmed.html", {"edition": subscriber.edition})
         subscriber = subscribing.find_confirmation(token)
     except BadToken:
@@ -86,6 +119,7 @@ def letter(request: HttpRequest, language: str, token: str) -> HttpResponse:
     try:
         if request.method == "POST":
             subscribing.leave(token, timezone.now())
+            enqueue(write_journal)
             return render(request, "newsletter/left.html")
         subscriber = subscribing.find_letter(token)
     except BadToken:
@@ -94,7 +128,93 @@ def letter(request: HttpRequest, language: str, token: str) -> HttpResponse:
         return render(request, "newsletter/left.html")
     if subscriber.is_gone:
         return render(request, "newsletter/left.html")
-    return render(request, "newsletter/letter.html", {"edition": subscriber.edition})
+    context = {"edition": subscriber.edition, "token": token}
+    return render(request, "newsletter/letter.html", context)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask_for_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """Whoever has a letter may cause one mail a day to its reader, and learns nothing by it."""
+    if request.method != "POST":
+        return redirect("letter", language, token)
+    try:
+        subscriber = subscribing.find_letter(token)
+    except BadToken:
+        return _broken_link(request)
+    except StaleLink:
+        return render(request, "newsletter/preferences_asked.html")
+    if subscriber.ask_for_preferences(timezone.now()):
+        enqueue(mail_preferences_link, subscriber.pk)
+    return render(request, "newsletter/preferences_asked.html")
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """A reader's own page, for an hour after they asked for it."""
+    try:
+        subscriber = preferring.find(token, timezone.now())
+    except BadToken:
+        return _broken_link(request)
+    except StaleLink:
+        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
+    saved = False
+    form = PreferencesForm(request.POST or None, initial=preferring.current(subscriber))
+    if request.method == "POST" and form.is_valid():
+        preferring.change(
+            subscriber,
+            edition=form.cleaned_data["edition"],
+            variant=form.variant,
+            language=form.cleaned_data["language"],
+        )
+        saved = True
+    context = {
+        "form": form,
+        "token": token,
+        "saved": saved,
+        "held": retention.held_about(subscriber, language),
+    }
+    status = 400 if request.method == "POST" and not saved else 200
+    return render(request, "newsletter/preferences.html", context, status=status)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def forget(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """Says what it means; then deletes whatever is known of the reader."""
+    try:
+        if request.method == "POST":
+            preferring.forget(token, timezone.now())
+            enqueue(write_journal)
+            return render(request, "newsletter/forgotten.html")
+        preferring.find(token, timezone.now())
+    except BadToken:
+        return _broken_link(request)
+    except StaleLink:
+        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
+    context = {"token": token, "days": settings.JOURNAL_DAYS}
+    return render(request, "newsletter/forget.html", context)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave_by_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """The same as the button behind a letter's link."""
+    if request.method != "POST":
+        return redirect("preferences", language, token)
+    try:
+        preferring.leave(token, timezone.now())
+    except BadToken:
+        return _broken_link(request)
+    except StaleLink:
+        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
+    enqueue(write_journal)
+    return render(request, "newsletter/left.html")
 
 
 def _broken_link(request: HttpRequest) -> HttpResponse:

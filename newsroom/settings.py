@@ -232,6 +232,14 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == 
 EMAIL_TIMEOUT = RELAY_TIMEOUT
 # Where bounces come back to; the opaque return path is built at this domain.
 BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
+JOURNAL_FILE = env.file("JOURNAL_FILE", VAR_DIR / "departures" / "journal")
+"""Who left, as keyed hashes, apart from the database and its backups. A worker writes it."""
+JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
+"""How old the oldest backup is that is kept: the journal reaches back as far."""
+CONFIRMATIONS_PER_HOUR = env.whole_number("CONFIRMATIONS_PER_HOUR", 500, least=1, most=1_000_000)
+"""Beyond that confirmations wait, so that nobody makes us flood other people's mailboxes."""
+LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0, most=1000)
+"""How often one member of staff may ask whether a person is on the list."""
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
 # Which mailboxes belong together, so that limits can hold for a provider and no counter

@@ -7,6 +7,9 @@ import hashlib
 import hmac
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from allauth.account.adapter import get_adapter
+from django.http import HttpRequest
+
 from newsroom.sealing import site_key
 
 IPV6_PREFIX = 64
@@ -21,6 +24,11 @@ def client_hash(address: str, day: dt.date) -> str:
     """
     counted = f"{day.isoformat()} {_network(address)}"
     return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
+
+
+def client_of(request: HttpRequest) -> str:
+    """The daily hash of who asks, through our own proxies; see `AccountAdapter`."""
+    return str(get_adapter(request).get_client_ip(request))
 
 
 def name_hash(name: str) -> str:

@@ -79,6 +79,10 @@ class AuditAction(models.TextChoices):
     RESUMED = "resumed", _("Resumed")
     REFROZE = "refroze", _("Froze anew")
     CANCELLED = "cancelled", _("Cancelled")
+    ASKED = "asked", _("Asked about a person")
+    LIFTED = "lifted", _("Lifted a suppression")
+    REMOVED = "removed", _("Took a reader off the list")
+    FORGOT = "forgot", _("Forgot a reader")
 
 
 class AuditIsFinal(Exception):

@@ -40,6 +40,7 @@ def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
     settings.INTAKE_KEY_FILE = keys_dir / "intake.pub"
     settings.LINKS_KEY_FILE = keys_dir / "links.key"
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.JOURNAL_FILE = tmp_path / "departures" / "journal"
 
 
 @pytest.fixture(autouse=True)

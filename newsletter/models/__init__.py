@@ -1,7 +1,10 @@
 """The list and the ledger. DESIGN's words: Edition, Subscriber, Mailing, Variant, Delivery."""
 
 from newsletter.models.deliveries import Delivery, DeliveryKind, DeliveryStatus, Lane, Reason
+from newsletter.models.departures import Departure, DepartureKind, JournalMark
 from newsletter.models.editions import Edition
+from newsletter.models.inquiries import Answer, Inquiry
+from newsletter.models.mailboxes import MailboxWarning
 from newsletter.models.mailings import (
     Mailing,
     MailingContent,
@@ -9,7 +12,9 @@ from newsletter.models.mailings import (
     MailingStuck,
     Variant,
 )
+from newsletter.models.spending import Spending
 from newsletter.models.subscribers import (
+    Manner,
     SignUp,
     Subscriber,
     SubscriberStatus,
@@ -18,17 +23,25 @@ from newsletter.models.subscribers import (
 from newsletter.models.variants import VariantKind
 
 __all__ = [
+    "Answer",
     "Delivery",
     "DeliveryKind",
     "DeliveryStatus",
+    "Departure",
+    "DepartureKind",
     "Edition",
+    "Inquiry",
+    "JournalMark",
     "Lane",
+    "MailboxWarning",
     "Mailing",
     "MailingContent",
     "MailingStatus",
     "MailingStuck",
+    "Manner",
     "Reason",
     "SignUp",
+    "Spending",
     "Subscriber",
     "SubscriberStatus",
     "Suppression",

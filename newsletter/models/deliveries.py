@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Digest
-from newsletter.models.mailings import Mailing, Variant
+from newsletter.models.mailings import Mailing, MailingStatus, Variant
 from newsletter.models.subscribers import Subscriber
 from newsroom.clocks import is_due
 
@@ -82,6 +82,14 @@ class Lane(models.Model):
         return f"{self.mailing_id}/{self.slot}"
 
 
+def may_leave() -> models.Q:
+    """What a lane may take: a mailing's letters while it is being sent, and after that those to
+    readers who have confirmed since."""
+    return models.Q(mailing__status=MailingStatus.SENDING) | models.Q(
+        mailing__status=MailingStatus.SENT, kind=DeliveryKind.LATEST
+    )
+
+
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """Adjectives filter; "now" is an argument."""
 
@@ -91,6 +99,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def to_send(self, now: dt.datetime) -> DeliveryQuerySet:
         """A lane may claim them now."""
         return self.filter(is_due("due_at", now, LONGEST_WAIT), status__in=TO_SEND)
+
+    def weekly(self) -> DeliveryQuerySet:
+        """The mailing's audience at its launch."""
+        return self.filter(kind=DeliveryKind.WEEKLY)
+
+    def to_late_readers(self) -> DeliveryQuerySet:
+        """To who confirmed after the launch."""
+        return self.filter(kind=DeliveryKind.LATEST)
 
     def still_to_send(self) -> DeliveryQuerySet:
         return self.filter(status__in=STILL_TO_SEND)

@@ -129,3 +129,10 @@ class Edition(models.Model):
         day = first_day + dt.timedelta(days=(self.weekday - first_day.weekday()) % 7)
         local = dt.datetime.combine(day, dt.time(self.hour), zoneinfo.ZoneInfo(self.time_zone))
         return local.astimezone(dt.UTC)
+
+    def coming_week(self, now: dt.datetime) -> Week:
+        """The week whose letter is the next to be due."""
+        week = Week.containing(now.date())
+        return next(
+            one for one in (week.previous(2), week.previous(), week) if self.due_at(one) > now
+        )

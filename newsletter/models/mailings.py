@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, Digest
 from newsletter.models.editions import Edition
+from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind
 from newsroom import languages
 
@@ -32,6 +33,8 @@ class MailingStatus(models.TextChoices):
 
 NOT_BEGUN = frozenset({MailingStatus.APPROVED, MailingStatus.SCHEDULED, MailingStatus.HELD})
 UNDER_WAY = frozenset({MailingStatus.SENDING, MailingStatus.PAUSED})
+HAS_BEGUN = frozenset({MailingStatus.SENDING, MailingStatus.SENT})
+"""Who confirms now may get its letter: it goes, and nobody has stopped it."""
 ENDED = frozenset({MailingStatus.SENT, MailingStatus.CANCELLED})
 
 
@@ -58,6 +61,14 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def too_late(self, now: dt.datetime) -> MailingQuerySet:
         """Scheduled, but its hour is so long past that a person has to decide."""
         return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now - GRACE)
+
+    def welcoming(self, subscriber: Subscriber) -> MailingQuerySet:
+        """Those whose letter waits for a reader who has just confirmed."""
+        return self.filter(
+            deliveries__subscriber=subscriber,
+            deliveries__kind="latest",
+            deliveries__status__in=["pending", "retry"],
+        ).distinct()
 
     def carrying(self, article: Article, *codes: str) -> MailingQuerySet:
         """Their frozen letters show this article in one of these languages."""
@@ -177,6 +188,8 @@ class MailingContent(models.Model):
     article = models.ForeignKey(Article, models.PROTECT, related_name="+")
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     position = models.PositiveSmallIntegerField(_("position"))
+    # Of the text as it was frozen; later readers do not get what has been corrected since.
+    fingerprint = models.CharField(_("fingerprint"), max_length=80, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("article in a letter"), _("articles in letters")

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.models.departures import Departure, DepartureKind
 from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
 from newsroom import languages
@@ -23,6 +24,14 @@ def random_id() -> int:
     return secrets.randbits(COUNTERS_FROM_ZERO)
 
 
+class Manner(models.TextChoices):
+    """How a sign-up came."""
+
+    NORMAL = "", _("As people come")
+    FAST = "fast", _("Faster than people type")
+    TRAPPED = "trapped", _("Wrote where no person sees a field")
+
+
 class SignUp(models.Model):
     """What the form took in: sealed for a worker, and gone once the worker has seen it."""
 
@@ -32,6 +41,7 @@ class SignUp(models.Model):
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     wording = models.PositiveSmallIntegerField(_("wording of the consent"))
     arrived_at = models.DateTimeField(_("arrived"), db_index=True)
+    manner = models.CharField(_("manner"), max_length=8, choices=Manner, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("sign-up"), _("sign-ups")
@@ -56,6 +66,13 @@ GONE = frozenset({SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberSta
 
 ONE_CONFIRMATION_IN = dt.timedelta(days=1)
 """An address is asked no oftener, whoever types it into the form."""
+ONE_PREFERENCES_LINK_IN = dt.timedelta(days=1)
+"""Whoever has one of a reader's letters can cause no more mail than this."""
+DEPARTURES = {
+    SubscriberStatus.LEFT: DepartureKind.LEFT,
+    SubscriberStatus.BOUNCED: DepartureKind.BOUNCED,
+    SubscriberStatus.COMPLAINED: DepartureKind.COMPLAINED,
+}
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -74,11 +91,19 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
             status=SubscriberStatus.PENDING,
         ).exclude(sealed_address=b"")
 
+    def awaiting_preferences_mail(self, now: dt.datetime) -> SubscriberQuerySet:
+        """Who asked for a link to their preferences."""
+        return self.active().filter(is_due("preferences_due_at", now, ONE_PREFERENCES_LINK_IN))
+
+    def awaiting_welcome(self, now: dt.datetime) -> SubscriberQuerySet:
+        """Confirmed, and no digest was there to welcome them with."""
+        return self.active().filter(is_due("welcome_due_at", now, ONE_CONFIRMATION_IN))
+
 
 class Subscriber(models.Model):
     """A reader of the letter: a sealed address, its keyed hash, and what they chose."""
 
-    id = models.BigIntegerField(primary_key=True, default=random_id, editable=False)
+    id = models.BigIntegerField(_("number"), primary_key=True, default=random_id, editable=False)
     sealed_address = models.BinaryField(_("sealed address"))
     key_generation = models.PositiveSmallIntegerField(_("key generation"))
     address_hash = models.BinaryField(
@@ -97,9 +122,16 @@ class Subscriber(models.Model):
     )
     signed_up_at = models.DateTimeField(_("signed up"))
     wording = models.PositiveSmallIntegerField(_("wording of the consent"), default=0)
-    confirmation_due_at = models.DateTimeField(null=True, blank=True)
-    confirmation_sent_at = models.DateTimeField(null=True, blank=True)
+    # What was agreed to stays what it was, whatever edition they read later.
+    consented_to = models.CharField(_("edition agreed to"), max_length=50, blank=True)
+    confirmation_due_at = models.DateTimeField(_("confirmation due"), null=True, blank=True)
+    confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True, blank=True)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+    welcome_due_at = models.DateTimeField(_("welcome due"), null=True, blank=True)
+    preferences_due_at = models.DateTimeField(_("link to preferences due"), null=True, blank=True)
+    preferences_asked_at = models.DateTimeField(
+        _("link to preferences asked for"), null=True, blank=True
+    )
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
 
     objects = SubscriberQuerySet.as_manager()
@@ -113,6 +145,16 @@ class Subscriber(models.Model):
                 fields=["confirmation_due_at"],
                 condition=models.Q(confirmation_due_at__isnull=False),
                 name="confirmation_due",
+            ),
+            models.Index(
+                fields=["welcome_due_at"],
+                condition=models.Q(welcome_due_at__isnull=False),
+                name="welcome_due",
+            ),
+            models.Index(
+                fields=["preferences_due_at"],
+                condition=models.Q(preferences_due_at__isnull=False),
+                name="preferences_due",
             ),
         ]
         constraints = [
@@ -157,13 +199,14 @@ class Subscriber(models.Model):
             .update(
                 status=SubscriberStatus.ACTIVE,
                 confirmed_at=now,
+                consented_to=self.edition.code,
                 confirmation_due_at=None,
                 ended_at=None,
             )
         )
-        if changed:
+        if changed and self.address_hash is not None:
             # The reader's own confirmation is what lifts a suppression.
-            Suppression.objects.filter(address_hash=self.address_hash).delete()
+            Suppression.objects.lift(bytes(self.address_hash), now)
         self.refresh_from_db()
         return bool(changed)
 
@@ -181,15 +224,57 @@ class Subscriber(models.Model):
                 sealed_address=b"",
                 ended_at=now,
                 confirmation_due_at=None,
+                welcome_due_at=None,
+                preferences_due_at=None,
             )
         )
         if changed and self.address_hash is not None:
+            address_hash = bytes(self.address_hash)
             Suppression.objects.update_or_create(
-                address_hash=bytes(self.address_hash),
-                defaults={"reason": status, "since": now},
+                address_hash=address_hash, defaults={"reason": status, "since": now}
             )
+            Departure.objects.create(address_hash=address_hash, kind=DEPARTURES[status], at=now)
         self.refresh_from_db()
         return bool(changed)
+
+    def ask_for_preferences(self, now: dt.datetime) -> bool:
+        """A link to the preferences is due; False if somebody asked within a day."""
+        day_ago = now - ONE_PREFERENCES_LINK_IN
+        return bool(
+            type(self)
+            .objects.active()
+            .filter(
+                models.Q(preferences_asked_at__isnull=True)
+                | models.Q(preferences_asked_at__lte=day_ago),
+                pk=self.pk,
+            )
+            .update(preferences_asked_at=now, preferences_due_at=now)
+        )
+
+    def forget(self, now: dt.datetime) -> None:
+        """Deletes the row and any suppression: nothing of this reader is left in the database.
+
+        The journal gets one line, so that no restored backup brings them back. Deliveries keep
+        their counts and lose their reader. Must run inside a transaction.
+        """
+        if self.address_hash is not None:
+            address_hash = bytes(self.address_hash)
+            Suppression.objects.filter(address_hash=address_hash).delete()
+            Departure.objects.create(
+                address_hash=address_hash, kind=DepartureKind.FORGOTTEN, at=now
+            )
+        self.delete()
+
+
+class SuppressionManager(models.Manager["Suppression"]):
+    """What lifts one."""
+
+    def lift(self, address_hash: bytes, now: dt.datetime) -> bool:
+        """False if there was none. Must run inside a transaction."""
+        deleted, _by_model = self.filter(address_hash=address_hash).delete()
+        if deleted:
+            Departure.objects.create(address_hash=address_hash, kind=DepartureKind.RETURNED, at=now)
+        return bool(deleted)
 
 
 class Suppression(models.Model):
@@ -198,6 +283,8 @@ class Suppression(models.Model):
     address_hash = models.BinaryField(_("keyed hash of the address"), max_length=32, unique=True)
     reason = models.CharField(_("reason"), max_length=10, choices=SubscriberStatus)
     since = models.DateTimeField(_("since"), db_default=Now())
+
+    objects = SuppressionManager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("suppression"), _("suppressions")

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import transaction
 
+from newsletter import journal, rendering
 from newsletter import mailing as mailings
-from newsletter import rendering
-from newsletter.models import Delivery, Lane, Mailing, MailingStatus, MailingStuck, Variant
+from newsletter.journal import JournalBroken
+from newsletter.models import Delivery, DeliveryKind, Lane, Mailing, MailingStuck, Variant
+from newsletter.models.mailings import HAS_BEGUN
 from newsletter.sending import ledger
 from newsletter.sending.outcomes import Outcome, Reply
 from newsletter.sending.smtp import Connection, ConnectionLost, RelayRefuses
@@ -37,7 +39,7 @@ def run_lane(mailing_id: int, slot: int, clock: Clock) -> bool:
     """
     keys = sealing.worker_keys()
     mailing = Mailing.objects.select_related("edition").filter(pk=mailing_id).first()
-    if mailing is None or mailing.status != MailingStatus.SENDING:
+    if mailing is None or mailing.status not in HAS_BEGUN or not _heard_who_left(mailing):
         return False
     lane = ledger.take_slot(mailing, slot, clock())
     if lane is None:
@@ -47,6 +49,24 @@ def run_lane(mailing_id: int, slot: int, clock: Clock) -> bool:
     finally:
         ledger.close_lane(lane, clock())
         mailings.finish_if_done(mailing, clock())
+
+
+def _heard_who_left(mailing: Mailing) -> bool:
+    """Whether this database knows of every departure. A restored backup has to hear of some."""
+    try:
+        journal.catch_up()
+    except (JournalBroken, OSError) as error:
+        logger.error("No letter leaves: %s", error)
+        _pause(mailing, str(error)[:300])
+        return False
+    return True
+
+
+def _pause(mailing: Mailing, reason: str) -> None:
+    try:
+        mailing.pause(reason)
+    except MailingStuck:
+        logger.warning("Mailing %s had stopped before it could pause.", mailing.pk)
 
 
 @dataclass
@@ -157,9 +177,16 @@ class _Turn:
         except ConnectionLost as lost:
             self.unrecorded = ledger.lost(delivery, dot_sent=lost.dot_sent, now=self.clock())
             raise
-        launched_at = self.mailing.launched_at or self.clock()
-        self.unrecorded = ledger.settle(delivery, outcome, reply, launched_at, self.clock())
+        self.unrecorded = ledger.settle(
+            delivery, outcome, reply, self._begun_at(delivery), self.clock()
+        )
         return reply if outcome is Outcome.REFUSED else None
+
+    def _begun_at(self, delivery: Delivery) -> dt.datetime:
+        """Since when this letter has been tried."""
+        if delivery.kind == DeliveryKind.LATEST and delivery.subscriber is not None:
+            return delivery.subscriber.confirmed_at or self.clock()
+        return self.mailing.launched_at or self.clock()
 
     def _record_last(self) -> None:
         if self.unrecorded is not None:
@@ -170,12 +197,9 @@ class _Turn:
         """Whether it is the mailing or the lane, not just this reader, that is over."""
         self.mailing.refresh_from_db(fields=["status"])
         alive = ledger.renew(self.lane, self.clock())
-        return self.mailing.status != MailingStatus.SENDING or not alive
+        return self.mailing.status not in HAS_BEGUN or not alive
 
     def _pause(self, reply: Reply) -> None:
         reason = f"{self.relay}: {reply.code} {reply.enhanced}".strip()
         logger.error("The relay refuses us, so mailing %s pauses (%s).", self.mailing.pk, reason)
-        try:
-            self.mailing.pause(reason)
-        except MailingStuck:
-            logger.warning("Mailing %s had stopped before it could pause.", self.mailing.pk)
+        _pause(self.mailing, reason)

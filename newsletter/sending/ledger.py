@@ -12,14 +12,14 @@ from django.db.models import F
 
 from newsletter.models import (
     Delivery,
+    DeliveryKind,
     DeliveryStatus,
     Lane,
     Mailing,
-    MailingStatus,
     Reason,
     SubscriberStatus,
 )
-from newsletter.models.deliveries import LONGEST_WAIT, TO_SEND
+from newsletter.models.deliveries import LONGEST_WAIT, TO_SEND, may_leave
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
 
@@ -47,9 +47,7 @@ def claim(lane: Lane, now: dt.datetime, limit: int) -> list[Delivery]:
     """Takes up to `limit` letters for this lane; whose reader is no longer active is excluded."""
     if not renew(lane, now):
         return []
-    rows = Delivery.objects.filter(
-        mailing_id=lane.mailing_id, mailing__status=MailingStatus.SENDING
-    ).to_send(now)
+    rows = Delivery.objects.filter(may_leave(), mailing_id=lane.mailing_id).to_send(now)
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     ids = list(rows.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
@@ -79,12 +77,12 @@ def mark_handed_over(delivery: Delivery, lane: Lane, relay: str, now: dt.datetim
     return bool(
         renew(lane, now)
         and Delivery.objects.filter(
+            may_leave(),
             pk=delivery.pk,
             status=DeliveryStatus.CLAIMED,
             lane=lane.pk,
             # Frozen anew since it was claimed: the old letter must not leave.
             variant=delivery.variant_id,
-            mailing__status=MailingStatus.SENDING,
             subscriber__status=SubscriberStatus.ACTIVE,
         ).update(
             status=DeliveryStatus.HANDED_OVER,
@@ -115,17 +113,19 @@ class Settled:
 
 
 def settle(
-    delivery: Delivery, outcome: Outcome, reply: Reply, launched_at: dt.datetime, now: dt.datetime
+    delivery: Delivery, outcome: Outcome, reply: Reply, begun_at: dt.datetime, now: dt.datetime
 ) -> Settled:
-    """What an answer means for the row. Pure."""
+    """What an answer means for the row, which has been tried since `begun_at`. Pure."""
     if outcome is Outcome.SENT:
         return Settled(delivery, DeliveryStatus.SENT, Reason.NONE, reply)
     if outcome is Outcome.GONE:
         return Settled(delivery, DeliveryStatus.FAILED, Reason.GONE, reply)
     if outcome is Outcome.REFUSED:
         # Nobody's fault but ours: the reader waits until a person has mended it.
-        return Settled(delivery, DeliveryStatus.RETRY, Reason.REFUSED, reply, now)
-    if now - launched_at >= GIVE_UP_AFTER:
+        # The mailing pauses meanwhile; a letter to a late reader has no mailing that could.
+        later = now + FIRST_RETRY_IN if delivery.kind == DeliveryKind.LATEST else now
+        return Settled(delivery, DeliveryStatus.RETRY, Reason.REFUSED, reply, later)
+    if now - begun_at >= GIVE_UP_AFTER:
         return Settled(delivery, DeliveryStatus.FAILED, Reason.TOO_OFTEN, reply)
     return Settled(
         delivery, DeliveryStatus.RETRY, Reason.LATER, reply, now + wait(delivery.attempts + 1)

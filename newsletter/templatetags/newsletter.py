@@ -17,7 +17,7 @@ register = template.Library()
 def sign_up_box() -> dict[str, Any]:
     """An empty form in the language of the page."""
     language = languages.current()
-    return {"form": SignUpForm(language=language), "language": language}
+    return {"form": SignUpForm(language=language), "language": language, "warning": ""}
 
 
 VERDICT_MARKS = {"improved": "▲", "unchanged": "■", "worsened": "▼"}

@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from newsletter import subscribing
+from newsletter import corresponding, subscribing
 from newsletter.models import SignUp
 from newsroom import languages, links
 from newsroom.links import Kind
@@ -66,7 +66,7 @@ def test_not_while_somebody_signs_up(client: Client, newsroom: Newsroom, languag
     client.post(f"/{language}/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
     subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
-    subscribing.send_confirmation(subscriber, MONDAY_MORNING)
+    corresponding.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox
     text = str(letter.body)
     path = re.search(rf"/{language}/confirm/\S+", text)

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from newsletter import due, subscribing
+from newsletter import corresponding, due, subscribing
 from newsletter import mailing as mailings
 from newsletter.models import MailingStatus
 from newsletter.sending import ledger
@@ -66,4 +66,4 @@ def test_a_confirmation_that_became_due_under_a_clock_ahead_is_sent_once_it_is_r
     reader = subscribing.process_sign_up(sign_up.pk, NOW + dt.timedelta(days=30))
     assert due.settle_and_launch(NOW).confirmations == [reader]
     assert reader is not None
-    assert subscribing.send_confirmation(reader, NOW)
+    assert corresponding.send_confirmation(reader, NOW)

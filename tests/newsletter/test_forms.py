@@ -13,7 +13,7 @@ from django.test import Client
 from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
-from newsletter import subscribing
+from newsletter import corresponding, subscribing
 from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
 from newsletter.tasks import take_sign_up
 from newsroom import links
@@ -131,7 +131,7 @@ def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
     row = subscribing.sign_up("new@example.org", edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    subscribing.send_confirmation(subscriber_id, NOW)
+    corresponding.send_confirmation(subscriber_id, NOW)
     found = re.search(r"https?://[^/]+(/be/confirm/\S+)", mail.outbox[0].body)
     assert found
     path = found.group(1)

@@ -11,7 +11,7 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from pytest_django.fixtures import Settings
 
-from newsletter import messages, subscribing
+from newsletter import corresponding, messages, subscribing
 from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
@@ -43,7 +43,7 @@ def sign_up(edition: Edition, now: dt.datetime = NOW, address: str = READER) -> 
     row = subscribing.sign_up(address, edition, "be", now)
     subscriber_id = subscribing.process_sign_up(row.pk, now)
     if subscriber_id is not None:
-        subscribing.send_confirmation(subscriber_id, now)
+        corresponding.send_confirmation(subscriber_id, now)
     assert not SignUp.objects.exists()
     return Subscriber.objects.filter(pk=subscriber_id).first()
 
@@ -140,8 +140,8 @@ def test_a_sign_up_pressed_twice_while_its_mail_leaves_keeps_the_mails_link_good
         return letter
 
     with mock.patch.object(messages, "confirmation", pressed_again):
-        assert subscribing.send_confirmation(reader, NOW)
-    assert not subscribing.send_confirmation(reader, NOW + subscribing.CONFIRMATION_LEASE)
+        assert corresponding.send_confirmation(reader, NOW)
+    assert not corresponding.send_confirmation(reader, NOW + corresponding.LEASE)
     [letter] = relay.letters
     found = re.search(r"/be/confirm/([a-z2-7]+)/", letter.contents.text)
     assert found
@@ -156,12 +156,12 @@ def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(
     row = subscribing.sign_up(READER, edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    assert not subscribing.send_confirmation(subscriber_id, NOW)
+    assert not corresponding.send_confirmation(subscriber_id, NOW)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert not subscribing.send_confirmation(subscriber_id, NOW)
-    later = NOW + subscribing.CONFIRMATION_LEASE
-    assert subscribing.send_confirmation(subscriber_id, later)
-    assert not subscribing.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
+    assert not corresponding.send_confirmation(subscriber_id, NOW)
+    later = NOW + corresponding.LEASE
+    assert corresponding.send_confirmation(subscriber_id, later)
+    assert not corresponding.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
 
 
 def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Catcher) -> None:
@@ -169,7 +169,7 @@ def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Ca
     row = subscribing.sign_up(READER, edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    assert not subscribing.send_confirmation(subscriber_id, NOW)
+    assert not corresponding.send_confirmation(subscriber_id, NOW)
     assert Subscriber.objects.get().confirmation_due_at is None
 
 
@@ -181,7 +181,7 @@ def test_a_relay_that_is_away_for_two_days_is_not_asked_for_ever(
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
     for days, waits in ((0, True), (1, True), (2, False)):
-        assert not subscribing.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
+        assert not corresponding.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
         assert (Subscriber.objects.get().confirmation_due_at is not None) is waits
 
 

@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from newsletter import subscribing
+from newsletter import corresponding, subscribing
 from newsletter.models import SignUp
 from tests.factories import MONDAY_MORNING, make_edition, make_user
 from tests.staff.browser import DESK, LOGIN, is_in, log_in
@@ -86,7 +86,7 @@ def test_links_in_letters_come_from_the_setting_whatever_host_was_asked(client: 
     )
     subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
-    subscribing.send_confirmation(subscriber, MONDAY_MORNING)
+    corresponding.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox
     whole = letter.message().as_string() + letter.body + str(letter.alternatives)
     assert "evil" not in whole

@@ -1,0 +1,138 @@
+"""Single mails to one reader: confirm, welcome, the link to the preferences.
+
+At least once: a mail is due on the subscriber's row, a worker takes a lease on it, and what a
+crash leaves behind is due again when the lease is over. A second copy does no harm, a lost
+confirmation loses a reader.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from smtplib import SMTPException, SMTPRecipientsRefused
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+
+from newsletter import messages
+from newsletter.models import Spending, Subscriber
+from newsletter.models.spending import HOUR, window_start
+from newsletter.models.subscribers import SubscriberQuerySet
+from newsroom import sealing
+from newsroom.sealing import SealBroken
+
+logger = logging.getLogger(__name__)
+
+LEASE = dt.timedelta(minutes=5)
+"""How long another worker leaves a mail alone that one has begun to send."""
+GIVE_UP_AFTER = dt.timedelta(days=2)
+CONFIRMATIONS = "confirmations"
+"""What the hourly budget counts."""
+
+Compose = Callable[[Subscriber, str], EmailMultiAlternatives]
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Why somebody is written to, and which columns of their row say so."""
+
+    name: str
+    awaiting: Callable[[SubscriberQuerySet, dt.datetime], SubscriberQuerySet]
+    due: str
+    since: str
+    """From when on a relay's refusals are borne with, for two days."""
+    sent: str = ""
+
+
+CONFIRMATION = Occasion(
+    "A confirmation",
+    SubscriberQuerySet.awaiting_confirmation_mail,
+    due="confirmation_due_at",
+    since="signed_up_at",
+    sent="confirmation_sent_at",
+)
+WELCOME = Occasion(
+    "A welcome", SubscriberQuerySet.awaiting_welcome, due="welcome_due_at", since="confirmed_at"
+)
+PREFERENCES = Occasion(
+    "A link to preferences",
+    SubscriberQuerySet.awaiting_preferences_mail,
+    due="preferences_due_at",
+    since="preferences_asked_at",
+)
+
+
+def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
+    """Sends a confirmation that is due; False if there is none, or the relay did not take it.
+
+    Past the hour's budget it waits for the next hour. Raises KeyMissing.
+    """
+    if not CONFIRMATION.awaiting(_all(), now).filter(pk=subscriber_id).exists():
+        return False
+    hour = window_start(now, HOUR)
+    if not Spending.spend(CONFIRMATIONS, hour, settings.CONFIRMATIONS_PER_HOUR):
+        CONFIRMATION.awaiting(_all(), now).filter(pk=subscriber_id).update(
+            confirmation_due_at=hour + HOUR
+        )
+        return False
+    sent = _send(CONFIRMATION, subscriber_id, now, messages.confirmation)
+    if not sent:
+        Spending.give_back(CONFIRMATIONS, hour)
+    return sent
+
+
+def send_welcome(subscriber_id: int, now: dt.datetime) -> bool:
+    """To who confirmed when there was no digest to send at once. Raises KeyMissing."""
+    return _send(WELCOME, subscriber_id, now, partial(messages.welcome, now=now))
+
+
+def send_preferences_link(subscriber_id: int, now: dt.datetime) -> bool:
+    """To whoever asked for it in a letter. Raises KeyMissing."""
+    return _send(PREFERENCES, subscriber_id, now, partial(messages.preferences, now=now))
+
+
+def _all() -> SubscriberQuerySet:
+    return Subscriber.objects.all()
+
+
+def _send(occasion: Occasion, subscriber_id: int, now: dt.datetime, compose: Compose) -> bool:
+    keys = sealing.worker_keys()
+    lease = now + LEASE
+    waiting_since = _all().filter(pk=subscriber_id).values_list(occasion.since, flat=True).first()
+    due = occasion.awaiting(_all(), now).filter(pk=subscriber_id)
+    if not due.update(**{occasion.due: lease}):
+        return False
+    subscriber = Subscriber.objects.select_related("edition").get(pk=subscriber_id)
+    # Whoever has left, or come back, meanwhile has another time here, or none.
+    mine = _all().filter(pk=subscriber_id, **{occasion.due: lease})
+    try:
+        compose(subscriber, subscriber.address(keys)).send()
+    except SealBroken:
+        logger.error("Subscriber %s cannot be opened with our keys.", subscriber_id)
+        return False
+    except (OSError, SMTPException) as error:
+        hopeless = _is_hopeless(error) or (
+            waiting_since is not None and now - waiting_since >= GIVE_UP_AFTER
+        )
+        if hopeless:
+            mine.update(**{occasion.due: None})
+        # Its text may quote the address; its class does not.
+        logger.warning(
+            "%s was not taken (%s); %s.",
+            occasion.name,
+            type(error).__name__,
+            "it is given up" if hopeless else "it is tried again",
+        )
+        return False
+    mine.update(**{occasion.due: None}, **({occasion.sent: now} if occasion.sent else {}))
+    return True
+
+
+def _is_hopeless(error: Exception) -> bool:
+    """The relay said for good that there is no such mailbox."""
+    return isinstance(error, SMTPRecipientsRefused) and all(
+        code >= 500 for code, _text in error.recipients.values()
+    )

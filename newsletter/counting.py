@@ -1,0 +1,119 @@
+"""How many readers there are, for people who must not learn who: small numbers are hidden."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, DateTimeField
+from django.db.models.functions import TruncMonth
+
+from newsletter.models import Edition, Subscriber, SubscriberStatus
+
+SMALL = 5
+"""A number below this, other than none, could be told apart as persons."""
+MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number that may be shown, or must not."""
+
+    count: int
+    is_hidden: bool = False
+
+    @property
+    def at_most(self) -> int:
+        """What a chart may draw of it."""
+        return SMALL - 1 if self.is_hidden else self.count
+
+
+def hide_small(counts: list[int]) -> list[Cell]:
+    """Hides what is small, and where that is one alone, the next smallest too.
+
+    For numbers whose sum is known elsewhere: it would tell the only hidden one. Pure.
+    """
+    hidden = {place for place, count in enumerate(counts) if 0 < count < SMALL}
+    if len(hidden) == 1:
+        others = [place for place, count in enumerate(counts) if count and place not in hidden]
+        hidden |= set(sorted(others, key=lambda place: counts[place])[:1])
+    return [Cell(count, place in hidden) for place, count in enumerate(counts)]
+
+
+@dataclass(frozen=True)
+class ByStatus:
+    """One edition's readers by status, in the order of SubscriberStatus."""
+
+    edition: Edition
+    cells: list[Cell]
+
+
+def by_status() -> list[ByStatus]:
+    """Every edition, in one query."""
+    counts: dict[tuple[int, str], int] = {
+        (edition, status): count
+        for edition, status, count in Subscriber.objects.order_by()
+        .values_list("edition", "status")
+        .annotate(count=Count("pk"))
+    }
+    editions = list(Edition.objects.all())
+    # Along a status the sum over the editions can be known, from a mailing's ledger for one.
+    columns = [
+        hide_small([counts.get((edition.pk, status), 0) for edition in editions])
+        for status in SubscriberStatus
+    ]
+    return [
+        ByStatus(edition, [column[place] for column in columns])
+        for place, edition in enumerate(editions)
+    ]
+
+
+@dataclass(frozen=True)
+class Month:
+    """Who came and who went, by edition."""
+
+    first: dt.date
+    came: list[Cell]
+    went: list[Cell]
+
+
+def by_month(now: dt.datetime) -> list[Month]:
+    """The last twelve months, oldest first; each edition in its order."""
+    months = _months(now)
+    since = dt.datetime.combine(months[0], dt.time(), dt.UTC)
+    came, went = (_counted(column, since) for column in ("confirmed_at", "ended_at"))
+    editions = list(Edition.objects.values_list("pk", flat=True))
+    return [
+        Month(
+            month,
+            hide_small([came[month, edition] for edition in editions]),
+            hide_small([went[month, edition] for edition in editions]),
+        )
+        for month in months
+    ]
+
+
+def _months(now: dt.datetime) -> list[dt.date]:
+    year, month = now.year, now.month
+    firsts = []
+    for _place in range(MONTHS):
+        firsts.append(dt.date(year, month, 1))
+        year, month = (year - 1, 12) if month == 1 else (year, month - 1)
+    return firsts[::-1]
+
+
+def _counted(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int], int]:
+    month = TruncMonth(column, output_field=DateTimeField(), tzinfo=dt.UTC)
+    rows: Iterable[tuple[dt.datetime, int, int]] = (
+        Subscriber.objects.filter(**{f"{column}__gte": since})
+        .order_by()
+        .annotate(month=month)
+        .values_list("month", "edition")
+        .annotate(count=Count("pk"))
+    )
+    found: defaultdict[tuple[dt.date, int], int] = defaultdict(int)
+    for first, edition, count in rows:
+        found[first.date(), edition] += count
+    return found

@@ -1,0 +1,51 @@
+"""Mailboxes that a hostile state can read, and what readers are told of them."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class MailboxWarning(models.Model):
+    """A gentle word to whoever signs up with a mailbox at one of these domains."""
+
+    domains = models.TextField(
+        _("domains"),
+        help_text=_("One a line, such as mail.ru; what is below a domain counts too."),
+    )
+    text = models.TextField(
+        _("text"),
+        max_length=600,
+        help_text=_("Shown once, before the sign-up is taken; the reader may go on all the same."),
+    )
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("warning of mailboxes"), _("warnings of mailboxes")
+
+    def __str__(self) -> str:
+        return ", ".join(self.listed()[:3])
+
+    def clean(self) -> None:
+        """One form for each domain. Raises ValidationError naming the line that is none."""
+        cleaned = []
+        for line in self.domains.lower().split():
+            try:
+                domain = line.strip("@.,;").encode("idna").decode("ascii")
+            except UnicodeError:
+                domain = ""
+            if "." not in domain:
+                raise ValidationError(
+                    {"domains": _("“%(line)s” is not a domain.") % {"line": line[:80]}}
+                )
+            cleaned.append(domain)
+        self.domains = "\n".join(dict.fromkeys(cleaned))
+
+    def listed(self) -> list[str]:
+        """Its domains."""
+        return self.domains.split()
+
+    def is_about(self, address: str) -> bool:
+        """Whether the mailbox, in its normal form, is at one of the domains."""
+        domain = address.rpartition("@")[2]
+        return any(domain == one or domain.endswith(f".{one}") for one in self.listed())

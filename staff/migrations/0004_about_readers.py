@@ -1,0 +1,16 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('staff', '0003_roles_by_name'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='auditentry',
+            name='action',
+            field=models.CharField(choices=[('published', 'Published'), ('scheduled', 'Scheduled'), ('corrected', 'Corrected'), ('withdrew', 'Withdrew'), ('shared', 'Shared a preview'), ('approved', 'Approved'), ('reopened', 'Opened again'), ('sent', 'Began to send'), ('paused', 'Paused'), ('resumed', 'Resumed'), ('refroze', 'Froze anew'), ('cancelled', 'Cancelled'), ('asked', 'Asked about a person'), ('lifted', 'Lifted a suppression'), ('removed', 'Took a reader off the list'), ('forgot', 'Forgot a reader')], max_length=12, verbose_name='what'),
+        ),
+    ]
