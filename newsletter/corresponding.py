@@ -19,7 +19,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from newsletter import messages
 from newsletter.models import Spending, Subscriber
-from newsletter.models.spending import HOUR, window_start
+from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from newsletter.models.subscribers import SubscriberQuerySet
 from newsroom import sealing
 from newsroom.sealing import SealBroken
@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves a mail alone that one has begun to send."""
 GIVE_UP_AFTER = dt.timedelta(days=2)
-CONFIRMATIONS = "confirmations"
-"""What the hourly budget counts."""
 
 Compose = Callable[[Subscriber, str], EmailMultiAlternatives]
 

@@ -7,10 +7,20 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, DateTimeField
+from django.conf import settings
+from django.db.models import Count, DateTimeField, Q
 from django.db.models.functions import TruncMonth
 
-from newsletter.models import Edition, Subscriber, SubscriberStatus
+from newsletter.models import (
+    Departure,
+    Edition,
+    Manner,
+    SignUp,
+    Spending,
+    Subscriber,
+    SubscriberStatus,
+)
+from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, TRAPPED, window_start
 
 SMALL = 5
 """A number below this, other than none, could be told apart as persons."""
@@ -78,6 +88,11 @@ class Month:
     came: list[Cell]
     went: list[Cell]
 
+    @property
+    def cells(self) -> list[Cell]:
+        """As a table has them: each edition's came and went side by side."""
+        return [cell for pair in zip(self.came, self.went, strict=True) for cell in pair]
+
 
 def by_month(now: dt.datetime) -> list[Month]:
     """The last twelve months, oldest first; each edition in its order."""
@@ -117,3 +132,38 @@ def _counted(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int]
     for first, edition, count in rows:
         found[first.date(), edition] += count
     return found
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What stands at the door, for whoever has to know that it is kept."""
+
+    waiting: int
+    came_fast: int
+    trapped_today: int
+    confirmations_waiting: int
+    confirmations_this_hour: int
+    confirmations_an_hour: int
+    departures_unwritten: int
+
+    @property
+    def is_over_budget(self) -> bool:
+        return self.confirmations_this_hour >= self.confirmations_an_hour
+
+
+def intake(now: dt.datetime) -> Intake:
+    """Sign-ups that no worker has seen, and mails that are due."""
+    sign_ups = SignUp.objects.aggregate(
+        waiting=Count("pk"), came_fast=Count("pk", filter=Q(manner=Manner.FAST))
+    )
+    return Intake(
+        waiting=sign_ups["waiting"],
+        came_fast=sign_ups["came_fast"],
+        trapped_today=Spending.spent(TRAPPED, window_start(now, DAY)),
+        confirmations_waiting=Subscriber.objects.filter(
+            status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False
+        ).count(),
+        confirmations_this_hour=Spending.spent(CONFIRMATIONS, window_start(now, HOUR)),
+        confirmations_an_hour=settings.CONFIRMATIONS_PER_HOUR,
+        departures_unwritten=Departure.objects.count(),
+    )

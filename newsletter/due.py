@@ -13,7 +13,6 @@ from django.db.models import Q, QuerySet
 
 from newsletter import journal
 from newsletter import mailing as mailings
-from newsletter.corresponding import CONFIRMATIONS
 from newsletter.journal import JournalBroken
 from newsletter.models import (
     Answer,
@@ -28,7 +27,7 @@ from newsletter.models import (
     Subscriber,
 )
 from newsletter.models.mailings import HAS_BEGUN
-from newsletter.models.spending import HOUR, window_start
+from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from newsletter.sending import ledger
 
 logger = logging.getLogger(__name__)

@@ -65,13 +65,3 @@ def answer(inquiry_id: int, now: dt.datetime) -> None:
         inquiry.settle(Answer.SUPPRESSED, now, suppression=suppression)
     else:
         inquiry.settle(Answer.UNKNOWN, now)
-
-
-@transaction.atomic
-def lift(inquiry: Inquiry, by: Any, now: dt.datetime) -> bool:
-    """Lets them come back by a sign-up of their own. False if nothing stood in the way."""
-    if inquiry.suppression is None:
-        return False
-    Suppression.objects.lift(bytes(inquiry.suppression.address_hash), now)
-    record(AuditAction.LIFTED, inquiry, by=by, now=now)
-    return True

@@ -22,7 +22,7 @@ from newsletter.models import (
     Suppression,
     VariantKind,
 )
-from newsletter.models.spending import DAY, window_start
+from newsletter.models.spending import DAY, TRAPPED, window_start
 from newsletter.models.subscribers import ONE_CONFIRMATION_IN
 from newsroom import links, sealing
 from newsroom.links import Kind
@@ -31,7 +31,7 @@ from newsroom.sealing import SealBroken, WorkerKeys
 logger = logging.getLogger(__name__)
 
 PURPOSE = "sign-up"
-TRAPPED, MOST_COUNTED = "trapped", 1_000_000
+MOST_COUNTED = 1_000_000
 PADDED_BYTES = 256
 """Every sealed sign-up is as long as every other, so that its length tells nothing."""
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)

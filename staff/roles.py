@@ -67,6 +67,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "newsletter.delete_edition",
         "newsletter.view_edition",
         "newsletter.view_mailing",
+        "newsletter.view_subscriber",
+        "newsletter.change_subscriber",
+        "newsletter.add_inquiry",
+        "newsletter.add_mailboxwarning",
+        "newsletter.change_mailboxwarning",
+        "newsletter.delete_mailboxwarning",
+        "newsletter.view_mailboxwarning",
         "staff.view_auditentry",
     ),
 }

@@ -2,6 +2,14 @@
 
 from newsletter.admin.digests import DigestAdmin
 from newsletter.admin.editions import EditionAdmin
+from newsletter.admin.mailboxes import MailboxWarningAdmin
 from newsletter.admin.mailings import MailingAdmin
+from newsletter.admin.readers import SubscriberAdmin
 
-__all__ = ["DigestAdmin", "EditionAdmin", "MailingAdmin"]
+__all__ = [
+    "DigestAdmin",
+    "EditionAdmin",
+    "MailboxWarningAdmin",
+    "MailingAdmin",
+    "SubscriberAdmin",
+]

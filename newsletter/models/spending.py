@@ -7,6 +7,8 @@ import datetime as dt
 from django.db import models
 from django.db.models import F
 
+CONFIRMATIONS, TRAPPED = "confirmations", "trapped"
+"""What is counted for everybody."""
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
 

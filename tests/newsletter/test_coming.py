@@ -1,0 +1,239 @@
+"""Signing up: pace, traps, budgets, warnings and the discreet choice."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from newsletter import corresponding, due, subscribing
+from newsletter.models import (
+    Edition,
+    MailboxWarning,
+    Manner,
+    SignUp,
+    Spending,
+    Subscriber,
+    VariantKind,
+)
+from newsletter.models.spending import DAY, HOUR, window_start
+from newsletter.pacing import MOST_CLIENTS, MOST_IN_WINDOW, WINDOW, Pace
+from newsletter.tasks import take_sign_up
+from newsroom.mailcatcher.catcher import Catcher
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from tests.newsletter.relays import Moody, after
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+
+
+@pytest.fixture
+def edition() -> Edition:
+    return make_edition(code="be-ru", discreet=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test's client is a stranger."""
+    monkeypatch.setattr("newsletter.views.pace", Pace())
+
+
+def post(client: Client, **fields: str) -> tuple[int, bytes, dict[str, str]]:
+    """Status, bytes and headers: all that the one who asks can see."""
+    typed = {"email": "reader@example.org", "edition": "be-ru", **fields}
+    answer = client.post("/be/subscribe/", typed)
+    return answer.status_code, answer.content, dict(answer.headers)
+
+
+def arrive(edition: Edition, address: str, now: dt.datetime = NOW) -> Subscriber:
+    row = subscribing.sign_up(address, edition, "be", now)
+    reader = subscribing.process_sign_up(row.pk, now)
+    assert reader is not None
+    return Subscriber.objects.get(pk=reader)
+
+
+def test_new_known_suppressed_too_fast_and_trapped_are_answered_byte_for_byte_alike(
+    client: Client, edition: Edition, django_assert_num_queries: object
+) -> None:
+    make_subscriber(edition=edition, address="known@example.org")
+    with_complaint = make_subscriber(edition=edition, address="gone@example.org")
+    with_complaint.end("complained", NOW)
+    answers = [post(client, email=f"{who}@example.org") for who in ("new", "known", "gone")]
+    answers.append(post(client, website="https://pills.example"))
+    answers += [post(client, email="new@example.org") for _ in range(MOST_IN_WINDOW)]
+    assert {status for status, _content, _headers in answers} == {302}
+    assert len({(content, str(headers)) for _status, content, headers in answers}) == 1
+    manners = SignUp.objects.order_by("arrived_at").values_list("manner", flat=True)
+    assert manners[3] == Manner.TRAPPED
+    assert manners[len(manners) - 1] == Manner.FAST
+
+
+def test_what_a_machine_wrote_out_of_sight_is_dropped_unopened_and_counted(
+    edition: Edition,
+) -> None:
+    row = subscribing.sign_up("a@example.org", edition, "be", NOW, manner=Manner.TRAPPED)
+    assert subscribing.process_sign_up(row.pk, NOW) is None
+    assert not SignUp.objects.exists()
+    assert not Subscriber.objects.exists()
+    assert Spending.spent(subscribing.TRAPPED, window_start(NOW, DAY)) == 1
+
+
+def test_who_comes_too_fast_waits_and_is_asked_all_the_same(edition: Edition) -> None:
+    row = subscribing.sign_up("a@example.org", edition, "be", NOW, manner=Manner.FAST)
+    assert due.settle_and_launch(NOW).sign_ups == []
+    later = NOW + due.FAST_ONES_WAIT
+    assert due.settle_and_launch(later).sign_ups == [row.pk]
+    assert subscribing.process_sign_up(row.pk, later)
+
+
+def test_a_flood_leaves_half_of_the_hour_to_everybody_else(
+    edition: Edition, settings: Settings
+) -> None:
+    settings.CONFIRMATIONS_PER_HOUR = 6
+    fast = [
+        subscribing.sign_up(f"a{n}@example.org", edition, "be", NOW, manner=Manner.FAST).pk
+        for n in range(20)
+    ]
+    later = NOW + due.FAST_ONES_WAIT
+    normal = subscribing.sign_up("reader@example.org", edition, "be", later).pk
+    found = due.settle_and_launch(later).sign_ups
+    assert found[0] == normal
+    assert found[1:] == fast[:3]
+
+
+def test_past_the_hours_budget_confirmations_wait_for_the_next_hour(
+    edition: Edition, settings: Settings
+) -> None:
+    settings.CONFIRMATIONS_PER_HOUR = 2
+    readers = [arrive(edition, f"a{n}@example.org") for n in range(3)]
+    sent = [corresponding.send_confirmation(one.pk, NOW) for one in readers]
+    assert sent == [True, True, False]
+    assert len(mail.outbox) == 2
+    assert due.settle_and_launch(NOW).confirmations == []
+    next_hour = window_start(NOW, HOUR) + HOUR
+    assert due.settle_and_launch(next_hour).confirmations == [readers[2].pk]
+    assert corresponding.send_confirmation(readers[2].pk, next_hour)
+
+
+def test_a_confirmation_that_the_relay_did_not_take_costs_no_budget(
+    edition: Edition, relay: Catcher, settings: Settings
+) -> None:
+    settings.CONFIRMATIONS_PER_HOUR = 1
+    reader = arrive(edition, "a@example.org")
+    Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
+    assert not corresponding.send_confirmation(reader.pk, NOW)
+    Moody.moods.clear()
+    assert corresponding.send_confirmation(reader.pk, NOW + corresponding.LEASE)
+
+
+def test_no_text_of_a_visitor_reaches_a_mail(
+    client: Client, edition: Edition, django_capture_on_commit_callbacks: object
+) -> None:
+    post(client, email="buy-pills@example.org", website="", anyway="pills", edition="be-ru")
+    take_sign_up(SignUp.objects.get().pk)
+    reader = Subscriber.objects.get()
+    corresponding.send_confirmation(reader.pk, NOW)
+    [message] = mail.outbox
+    assert "pills" not in str(message.message()).replace("buy-pills@example.org", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("чытач@example.org", "не падтрымліваюцца"),
+        ("reader", "не адрас"),
+        ("reader@-", "не адрас"),
+    ],
+)
+def test_an_address_that_cannot_be_written_to_is_told_so(
+    client: Client, edition: Edition, typed: str, told: str
+) -> None:
+    status, content, _headers = post(client, email=typed)
+    assert status == 400
+    assert told in content.decode()
+    assert not SignUp.objects.exists()
+
+
+def test_an_international_domain_is_taken(client: Client, edition: Edition) -> None:
+    assert post(client, email="reader@пошта.бел")[0] == 302
+
+
+def test_a_mailbox_that_others_may_read_is_warned_of_once_and_gently(
+    client: Client, edition: Edition
+) -> None:
+    MailboxWarning.objects.create(
+        domains="mail.ru\nyandex.ru", text_be="Гэтую скрыню могуць чытаць іншыя."
+    )
+    status, content, _headers = post(client, email="reader@inbox.mail.ru")
+    page = content.decode()
+    assert status == 200
+    assert "Гэтую скрыню могуць чытаць іншыя." in page
+    assert "reader@inbox.mail.ru" in page, "what was typed stays"
+    assert not SignUp.objects.exists()
+    assert post(client, email="reader@inbox.mail.ru", anyway="1")[0] == 302
+    assert post(client, email="reader@notmail.ru")[0] == 302
+
+
+def test_a_warning_that_names_no_domain_is_refused() -> None:
+    with pytest.raises(ValidationError, match="mail"):
+        MailboxWarning(domains="mail").full_clean()
+    warning = MailboxWarning(domains="  @Mail.RU \n пошта.бел ", text="a")
+    warning.full_clean()
+    assert warning.listed() == ["mail.ru", "xn--80a1acn3a.xn--90ais"]
+
+
+def test_discreet_is_offered_only_where_an_edition_has_the_means(
+    client: Client, edition: Edition
+) -> None:
+    make_edition(code="en")
+    page = client.get("/en/subscribe/").content.decode()
+    assert "In these editions: BE/RU." in page
+    status, content, _headers = post(client, edition="en", discreet="on")
+    assert status == 400
+    assert "EN" in content.decode()
+    assert not SignUp.objects.exists()
+    Edition.objects.update(discreet_subject="")
+    assert 'name="discreet"' not in client.get("/en/subscribe/").content.decode()
+
+
+def test_who_asks_for_a_discreet_letter_is_confirmed_and_welcomed_discreetly(
+    client: Client, edition: Edition
+) -> None:
+    post(client, discreet="on")
+    take_sign_up(SignUp.objects.get().pk)
+    reader = Subscriber.objects.get()
+    assert reader.variant == VariantKind.DISCREET
+    corresponding.send_confirmation(reader.pk, NOW)
+    reader.confirm(NOW)
+    Subscriber.objects.update(welcome_due_at=NOW)
+    corresponding.send_welcome(reader.pk, NOW)
+    Subscriber.objects.update(preferences_due_at=NOW)
+    corresponding.send_preferences_link(reader.pk, NOW)
+    assert len(mail.outbox) == 3
+    for message in mail.outbox:
+        assert message.subject == edition.discreet_subject
+        assert "neutral.example" in message.from_email
+        assert "https://neutral.example/be/" in message.body
+        assert "newsroom" not in str(message.message())
+        assert not message.alternatives
+
+
+def test_the_pace_forgets_everybody_with_each_window() -> None:
+    pace = Pace(most=2)
+    assert [pace.is_too_fast("a", NOW) for _ in range(3)] == [False, False, True]
+    assert not pace.is_too_fast("b", NOW)
+    assert not pace.is_too_fast("a", NOW + WINDOW)
+    # A clock set back begins a new window too, or the old one would last for ever.
+    assert not pace.is_too_fast("a", NOW - WINDOW)
+
+
+def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
+    pace = Pace()
+    for number in range(MOST_CLIENTS):
+        pace.is_too_fast(str(number), NOW)
+    assert pace.is_too_fast("one more", NOW)
+    assert not pace.is_too_fast("7", NOW)

@@ -1,0 +1,214 @@
+"""Who confirms between two digests."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from articles import publishing
+from articles.models import Article
+from articles.writing import save_article
+from newsletter import corresponding, due, subscribing, welcoming
+from newsletter import mailing as mailings
+from newsletter.models import (
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Edition,
+    Mailing,
+    MailingStatus,
+    Subscriber,
+    VariantKind,
+)
+from newsletter.sending.lanes import run_lane
+from newsroom import links
+from newsroom.links import Kind
+from newsroom.mailcatcher.catcher import Catcher
+from newsroom.sealing import worker_keys
+from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_user
+from tests.newsletter.relays import Moody, after
+
+pytestmark = pytest.mark.django_db
+NOW = MONDAY_MORNING
+LATER = NOW + dt.timedelta(days=2)
+
+
+def come(address: str = "late@example.org", now: dt.datetime = LATER, **fields: str) -> Subscriber:
+    """Signs up and confirms."""
+    row = subscribing.sign_up(address, Edition.objects.get(), "en", now, **fields)
+    reader = subscribing.process_sign_up(row.pk, now)
+    assert reader is not None
+    second = Subscriber.objects.get(pk=reader).sign_up_second
+    return subscribing.confirm(links.make_token(Kind.CONFIRM, reader, second), now)
+
+
+def lane(mailing: Mailing, now: dt.datetime = LATER) -> None:
+    run_lane(mailing.pk, 0, lambda: now)
+
+
+def recipients(relay: Catcher) -> list[str]:
+    return [address for letter in relay.letters for address in letter.recipients]
+
+
+@pytest.fixture
+def sent(relay: Catcher) -> Mailing:
+    """Last week's letter, which three readers have."""
+    mailing = make_mailing(readers=3)
+    mailings.launch(mailing, NOW)
+    lane(mailing, NOW)
+    mailing.refresh_from_db()
+    assert mailing.status == MailingStatus.SENT
+    return mailing
+
+
+def test_who_confirms_between_two_digests_gets_the_latest_at_once(
+    sent: Mailing, relay: Catcher
+) -> None:
+    reader = come()
+    delivery = Delivery.objects.get(subscriber=reader)
+    assert (delivery.kind, delivery.mailing) == (DeliveryKind.LATEST, sent)
+    assert due.settle_and_launch(LATER).lanes == [(sent.pk, 0), (sent.pk, 1)]
+    lane(sent)
+    assert len(relay.letters) == 4
+    assert recipients(relay).count("late@example.org") == 1
+    delivery.refresh_from_db()
+    assert delivery.status == DeliveryStatus.SENT
+    assert due.settle_and_launch(LATER).lanes == []
+    assert reader.welcome_due_at is None
+
+
+def test_the_mailings_own_ledger_stays_what_it_was(sent: Mailing) -> None:
+    before = mailings.ledger(sent)
+    come()
+    lane(sent)
+    assert mailings.ledger(sent) == before
+    late = mailings.late_ledger(sent)
+    assert (late.audience, late.sent) == (1, 1)
+    assert mailings.report(sent.digest).endswith("EN 3, failed 0")
+
+
+def test_who_comes_back_does_not_get_the_same_digest_twice(sent: Mailing, relay: Catcher) -> None:
+    reader = Subscriber.objects.get(deliveries__pk=Delivery.objects.order_by("pk")[0].pk)
+    address = reader.address(worker_keys())
+    reader.end("left", LATER)
+    come(address, LATER + dt.timedelta(hours=1))
+    lane(sent)
+    assert recipients(relay).count(address) == 1
+    assert due.settle_and_launch(LATER + dt.timedelta(hours=1)).welcomes == [reader.pk]
+
+
+def test_who_confirms_while_it_is_being_sent_gets_it_once(relay: Catcher) -> None:
+    mailing = make_mailing(readers=1)
+    mailings.launch(mailing, NOW)
+    reader = come(now=NOW)
+    lane(mailing, NOW)
+    assert recipients(relay).count("late@example.org") == 1
+    assert Delivery.objects.filter(subscriber=reader).count() == 1
+
+
+def test_the_next_launch_of_the_same_digest_passes_over_who_has_it(sent: Mailing) -> None:
+    come()
+    lane(sent)
+    assert mailings._audience(sent).count() == 0
+
+
+def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
+    relay: Catcher,
+) -> None:
+    make_edition(name="EN")
+    reader = come()
+    assert due.settle_and_launch(LATER).welcomes == [reader.pk]
+    assert corresponding.send_welcome(reader.pk, LATER)
+    [letter] = relay.letters
+    assert "30 November 2026, 09:00" in letter.contents.text
+    assert "/en/letter/" in letter.contents.text
+    assert due.settle_and_launch(LATER).welcomes == []
+
+
+def test_the_link_of_a_welcome_leaves(client: Client, relay: Catcher) -> None:
+    make_edition()
+    reader = come()
+    corresponding.send_welcome(reader.pk, LATER)
+    token = links.make_token(Kind.LETTER, reader.pk, 0)
+    assert token in relay.letters[0].contents.text
+    client.post(f"/en/letter/{token}/")
+    reader.refresh_from_db()
+    assert reader.status == "left"
+
+
+def test_a_letter_that_shows_a_withdrawn_text_welcomes_nobody(
+    sent: Mailing, relay: Catcher
+) -> None:
+    waiting = come()
+    publishing.withdraw_language(Article.objects.get(), "en", LATER, by=make_user())
+    lane(sent)
+    assert Delivery.objects.get(subscriber=waiting).status == DeliveryStatus.EXCLUDED
+    late = come("later@example.org")
+    assert not Delivery.objects.filter(subscriber=late).exists()
+    assert len(relay.letters) == 3
+    assert due.settle_and_launch(LATER).welcomes == [late.pk]
+
+
+def test_a_letter_that_shows_what_was_corrected_since_welcomes_nobody(sent: Mailing) -> None:
+    article = Article.objects.get()
+    article.body_en = "<p>The budget shrinks.</p>"
+    save_article(article, by=make_user(), now=LATER)
+    late = come()
+    assert not welcoming.is_current(sent)
+    assert not Delivery.objects.filter(subscriber=late).exists()
+
+
+def test_a_letter_of_long_ago_is_no_greeting(sent: Mailing) -> None:
+    late = come(now=LATER + dt.timedelta(weeks=welcoming.IS_NEWS_FOR_WEEKS + 2))
+    assert not Delivery.objects.filter(subscriber=late).exists()
+
+
+def test_who_asked_for_a_discreet_letter_never_gets_the_full_one(sent: Mailing) -> None:
+    late = come(variant=VariantKind.DISCREET)
+    assert not Delivery.objects.filter(subscriber=late).exists()
+
+
+def test_a_relay_that_refuses_us_keeps_a_late_readers_letter_for_later(
+    sent: Mailing, relay: Catcher
+) -> None:
+    reader = come()
+    Moody.moods["MAIL"] = after(0, "550 5.7.1 not you")
+    lane(sent)
+    delivery = Delivery.objects.get(subscriber=reader)
+    assert delivery.status == DeliveryStatus.RETRY
+    assert delivery.due_at > LATER
+    sent.refresh_from_db()
+    assert sent.status == MailingStatus.SENT
+    Moody.moods.clear()
+    lane(sent, LATER + dt.timedelta(hours=1))
+    delivery.refresh_from_db()
+    assert delivery.status == DeliveryStatus.SENT
+
+
+def test_a_late_readers_letter_is_tried_for_two_days_of_its_own(
+    sent: Mailing, relay: Catcher
+) -> None:
+    reader = come()
+    Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
+    lane(sent)
+    assert Delivery.objects.get(subscriber=reader).status == DeliveryStatus.RETRY
+    lane(sent, LATER + dt.timedelta(days=3))
+    assert Delivery.objects.get(subscriber=reader).status == DeliveryStatus.FAILED
+
+
+def test_confirming_by_the_form_hands_the_letter_to_the_lanes(
+    client: Client, sent: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[int] = []
+    monkeypatch.setattr("newsletter.tasks.enqueue_lanes", lambda mailing: handed.append(mailing.pk))
+    row = subscribing.sign_up("late@example.org", Edition.objects.get(), "en", LATER)
+    reader = subscribing.process_sign_up(row.pk, LATER)
+    assert reader
+    token = links.make_token(Kind.CONFIRM, reader, Subscriber.objects.get(pk=reader).sign_up_second)
+    monkeypatch.setattr("newsletter.views.timezone.now", lambda: LATER)
+    client.post(f"/en/confirm/{token}/")
+    assert handed == [sent.pk]
+    assert not mail.outbox
