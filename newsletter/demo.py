@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from articles.models import Masthead
-from newsletter.models import Edition, Subscriber
+from newsletter.models import Edition, MailboxWarning, Subscriber
 from newsletter.models.editions import Weekday
 from newsletter.models.variants import VariantKind
 from newsletter.subscribing import add_confirmed
@@ -46,6 +46,8 @@ def load_demo_list(now: dt.datetime) -> DemoListReport:
     keys, plan = worker_keys(), yaml.safe_load(LIST.read_text(encoding="utf-8"))
     with transaction.atomic():
         editions = [] if Edition.objects.exists() else _make_editions(plan)
+        if not MailboxWarning.objects.exists():
+            _make_warning(plan["mailbox_warning"])
         subscribers = [] if Subscriber.objects.exists() else _make_subscribers(plan, keys, now)
     return DemoListReport(len(editions), len(subscribers))
 
@@ -77,6 +79,13 @@ def _make_editions(plan: dict[str, Any]) -> list[Edition]:
         edition.save()
         editions.append(edition)
     return editions
+
+
+def _make_warning(planned: dict[str, Any]) -> None:
+    words = {f"text_{language}": text for language, text in planned["text"].items()}
+    warning = MailboxWarning(domains="\n".join(planned["domains"]), **words)
+    warning.full_clean()
+    warning.save()
 
 
 def _make_subscribers(plan: dict[str, Any], keys: WorkerKeys, now: dt.datetime) -> list[Subscriber]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from articles.models import Digest
+from newsletter import counting
 from newsletter import mailing as mailings
 from newsletter.models import Edition, Mailing, MailingStatus
 from newsletter.models.mailings import UNDER_WAY
@@ -18,6 +19,7 @@ from staff.first_page import MOST, Panel, add_panel
 def connect() -> None:
     """Called once the apps are ready."""
     add_panel(5, sendings)
+    add_panel(6, the_list)
 
 
 def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
@@ -35,6 +37,14 @@ def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
         "next": _next_hours(now, {(one.digest.week, one.edition_id) for one in found}),
     }
     return Panel(_("Letters"), "admin/newsletter/panels/sendings.html", context)
+
+
+def the_list(request: HttpRequest, now: dt.datetime) -> Panel | None:
+    """What stands at the list's door, and whether more come than can be asked to confirm."""
+    if not request.user.has_perm("newsletter.view_subscriber"):
+        return None
+    context = {"intake": counting.intake(now)}
+    return Panel(_("The list"), "admin/newsletter/panels/the_list.html", context)
 
 
 def _next_hours(

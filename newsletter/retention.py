@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 from newsletter import journal
 from newsletter.journal import JournalBroken
 from newsletter.models import Delivery, Subscriber
+from newsroom import languages
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,11 @@ class Kept:
 
     why: dict[str, str]
     until: dict[str, str]
+
+    def told(self, language: str) -> tuple[str, str]:
+        """Why and until when, in this language or the nearest to it that the document has."""
+        spoken = next(code for code in languages.nearest_first(language) if code in self.why)
+        return self.why[spoken], self.until[spoken]
 
 
 @dataclass(frozen=True)
@@ -182,10 +188,10 @@ def held_about(subscriber: Subscriber, language: str) -> list[Held]:
         value = _shown(subscriber, name)
         if value:
             label = capfirst(str(getattr(one, "verbose_name", name)))
-            held.append(Held(label, value, kept.why[language], kept.until[language]))
+            held.append(Held(label, value, *kept.told(language)))
     letters = Delivery.objects.filter(subscriber=subscriber).count()
     kept = tables[Delivery].fields["subscriber"]
-    held.append(Held(_("Letters to you"), str(letters), kept.why[language], kept.until[language]))
+    held.append(Held(_("Letters to you"), str(letters), *kept.told(language)))
     return held
 
 

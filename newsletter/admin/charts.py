@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from newsletter.counting import Cell, Month
 from newsletter.models import Edition
 
-HEIGHT = 90
-"""Of the space above the middle line and below it, in units of the drawing, as all here."""
+HEIGHT = 150
+"""Of all bars together, above the line and below it, in units of the drawing, as all here."""
 BAR, BETWEEN = 14, 12
 LEFT, TEXT = 40, 22
+LEAST = 2
+"""So that the smallest number is seen."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One edition's number of one month, up from the middle line or down from it."""
+    """One edition's number of one month, up from the line or down from it."""
 
     x: int
     y: int
@@ -37,45 +39,40 @@ class Group:
 
 @dataclass(frozen=True)
 class Chart:
-    """Who came, above the line; who went, below it."""
+    """Who came, above the line; who went, below it; both in one scale."""
 
     width: int
-    groups: list[Group]
+    line: int
     most: int
+    groups: list[Group]
 
-    @property
-    def height(self) -> int:
-        return 2 * HEIGHT + TEXT
-
-    @property
-    def line(self) -> int:
-        return HEIGHT
-
-    @property
-    def months_at(self) -> int:
-        return 2 * HEIGHT + TEXT - 6
-
+    height = HEIGHT + TEXT
+    months_at = HEIGHT + TEXT - 4
     bar = BAR
-    left = LEFT
 
 
 def draw(months: list[Month], editions: list[Edition]) -> Chart:
-    """Pure geometry: the largest number is as high as the space."""
-    most = max((cell.at_most for month in months for cell in [*month.came, *month.went]), default=0)
-    group_width = max(len(editions), 1) * BAR + BETWEEN
+    """Pure geometry: the largest numbers up and down share the height."""
+    most_up = max((cell.at_most for month in months for cell in month.came), default=0)
+    most_down = max((cell.at_most for month in months for cell in month.went), default=0)
+    scale = HEIGHT / max(most_up + most_down, 1)
+    line = round(most_up * scale)
+    step = max(len(editions), 1) * BAR + BETWEEN
     groups = []
     for number, month in enumerate(months):
-        x = LEFT + number * group_width
+        x = LEFT + number * step
         bars = [
-            _bar(x + place * BAR, place, cells[place], edition, most, goes_up=goes_up)
+            _bar(x + place * BAR, line, place, cells[place], edition, scale, goes_up=goes_up)
             for goes_up, cells in ((True, month.came), (False, month.went))
             for place, edition in enumerate(editions)
             if cells[place].count
         ]
-        groups.append(Group(month, x + (group_width - BETWEEN) // 2, bars))
-    return Chart(LEFT + len(months) * group_width, groups, most)
+        groups.append(Group(month, x + (step - BETWEEN) // 2, bars))
+    return Chart(LEFT + len(months) * step, line, max(most_up, most_down), groups)
 
 
-def _bar(x: int, place: int, cell: Cell, edition: Edition, most: int, *, goes_up: bool) -> Bar:
-    height = max(round(HEIGHT * cell.at_most / max(most, 1)), 2)
-    return Bar(x, HEIGHT - height if goes_up else HEIGHT, height, place, cell, edition, goes_up)
+def _bar(
+    x: int, line: int, place: int, cell: Cell, edition: Edition, scale: float, *, goes_up: bool
+) -> Bar:
+    height = max(round(cell.at_most * scale), LEAST)
+    return Bar(x, line - height if goes_up else line, height, place, cell, edition, goes_up)

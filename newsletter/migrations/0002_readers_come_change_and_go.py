@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
             name='MailboxWarning',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('domains', models.TextField(help_text='One a line, such as mail.ru; what is below a domain counts too.', verbose_name='domains')),
+                ('domains', models.TextField(help_text='One a line, such as example.org; what is below a domain counts too.', verbose_name='domains')),
                 ('text', models.TextField(help_text='Shown once, before the sign-up is taken; the reader may go on all the same.', max_length=600, verbose_name='text')),
                 ('text_en', models.TextField(help_text='Shown once, before the sign-up is taken; the reader may go on all the same.', max_length=600, null=True, verbose_name='text')),
                 ('text_be', models.TextField(help_text='Shown once, before the sign-up is taken; the reader may go on all the same.', max_length=600, null=True, verbose_name='text')),

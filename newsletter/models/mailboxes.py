@@ -12,7 +12,7 @@ class MailboxWarning(models.Model):
 
     domains = models.TextField(
         _("domains"),
-        help_text=_("One a line, such as mail.ru; what is below a domain counts too."),
+        help_text=_("One a line, such as example.org; what is below a domain counts too."),
     )
     text = models.TextField(
         _("text"),

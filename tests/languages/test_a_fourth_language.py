@@ -24,7 +24,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.test.utils import setup_test_environment
 setup_test_environment()
-call_command("makemigrations", "articles", name="ukrainian", verbosity=0)
+call_command("makemigrations", "articles", "newsletter", name="ukrainian", verbosity=0)
 call_command("migrate", verbosity=0)
 call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
 from articles.models import Article

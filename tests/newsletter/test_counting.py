@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from newsletter import counting
 from newsletter.admin import charts
 from newsletter.counting import Cell, hide_small
-from newsletter.models import Edition, Subscriber, SubscriberStatus
-from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from newsletter.models import Edition, Spending, Subscriber, SubscriberStatus
+from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
 NOW = MONDAY_MORNING
 STATUSES = list(SubscriberStatus)
@@ -72,13 +76,31 @@ def test_a_bar_is_as_high_as_its_number_and_a_hidden_one_tells_nothing() -> None
     edition = Edition(name="EN")
     month = dt.date(2026, 1, 1)
     months = [
-        counting.Month(month, [Cell(10)], [Cell(2, is_hidden=True)]),
+        counting.Month(month, [Cell(11)], [Cell(2, is_hidden=True)]),
         counting.Month(month, [Cell(1, is_hidden=True)], [Cell(0)]),
     ]
     chart = charts.draw(months, [edition])
     up, down = chart.groups[0].bars
-    assert (up.y, up.height) == (0, charts.HEIGHT)
-    assert down.y == charts.HEIGHT
+    assert (up.y, up.height) == (0, 110)
+    assert (down.y, down.height) == (chart.line, 40)
+    assert up.height + down.height == charts.HEIGHT
     [hidden] = chart.groups[1].bars
     assert hidden.height == down.height
     assert charts.draw([], []).most == 0
+
+
+@pytest.mark.django_db
+def test_the_manager_is_told_when_more_sign_up_than_can_be_asked(
+    client: Client, settings: Settings
+) -> None:
+    settings.CONFIRMATIONS_PER_HOUR = 1
+    client.force_login(make_user())
+    calm = client.get("/admin/").content.decode()
+    assert "Sign-ups that wait for a worker" in calm
+    assert "Over the hour" not in calm
+    Spending.spend(CONFIRMATIONS, window_start(timezone.now(), HOUR), 1)
+    assert "Over the hour’s budget" in client.get("/admin/").content.decode()
+    assert (
+        "typing in other people’s addresses"
+        in client.get("/admin/newsletter/subscriber/").content.decode()
+    )
