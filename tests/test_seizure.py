@@ -31,10 +31,12 @@ GONE = "Planted-Gone.Q7x2+news@Example.COM"
 LATER = "planted-later.w5z8@planted-пошта.бел"
 UNCERTAIN = "PLANTED-UNCERTAIN.J4M6@EXAMPLE.NET"
 NO_SUCH = "planted_nosuch'h2b1@planted-domain.example"
+FORGOTTEN = "planted-forgotten.m2n4@example.org"
+ASKED_ABOUT = "planted-asked-about.d8f3@example.com"
 UNLUCKY = "planted-unlucky.r6t1@gmail.com"
-SIGNED_UP = (LEAVES, GONE, LATER, UNCERTAIN, NO_SUCH)
-CONFIRMING = (LEAVES, GONE, LATER, UNCERTAIN)
-EVERYBODY = (*SIGNED_UP, UNLUCKY)
+SIGNED_UP = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN, NO_SUCH)
+CONFIRMING = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN)
+EVERYBODY = (*SIGNED_UP, ASKED_ABOUT, UNLUCKY)
 
 IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
 SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
@@ -53,6 +55,20 @@ week = Week.last_full(dt.datetime.now(dt.UTC).date())
 make_edition()
 make_article(week=week)
 gather(week)
+"""
+
+ASKING = """
+import sys, datetime as dt, django
+django.setup()
+from newsletter import inquiring
+from tests.factories import make_user
+inquiring.ask(sys.argv[1], make_user(), dt.datetime.now(dt.UTC))
+"""
+OBEYING = """
+import datetime as dt, django
+django.setup()
+from newsletter import retention
+retention.obey(dt.datetime.now(dt.UTC) + dt.timedelta(days=40))
 """
 
 
@@ -95,12 +111,17 @@ def test_a_seized_machine_shows_no_reader(
     confirm(built, relay)
     send_the_week(built, relay)
     tokens = {token for letter in relay.letters for token in tokens_of(letter)}
-    # Of each confirmation its link; of both digests that were taken link, Message-ID, return path.
-    assert len(tokens) == len(CONFIRMING) + 2 * 3
-    needles += [needle for token in tokens for needle in of_token(token)]
+    # Of each confirmation and welcome its link; of the digests that were taken link, Message-ID
+    # and return path.
+    assert len(tokens) == 2 * len(CONFIRMING) + 3 * 3
     erased += leave(built, relay)
+    tokens.add(be_forgotten(built, relay))
+    ask_about(built)
+    needles += [needle for token in tokens for needle in of_token(token)]
     fail_everywhere(built, relay)
     built.stop()
+    assert search(built.seize(), needles) == []
+    let_time_pass(built)
     assert search(built.seize(), needles) == []
     if isinstance(built.stores, Embedded):
         check_erased_is_overwritten(built, erased)
@@ -189,6 +210,7 @@ def confirm(built: House, relay: Catcher) -> None:
         for method, asked in (("GET", path), ("POST", path), ("GET", f"{path}x/"), ("GET", path)):
             reader(built, address, method, f"{asked}?email={ascii_form(address)}")
     assert count(built, "newsletter_subscriber", "active") == len(CONFIRMING)
+    wait_for(lambda: len(relay.letters) == 2 * len(CONFIRMING), "the welcomes", 60)
 
 
 def send_the_week(built: House, relay: Catcher) -> None:
@@ -204,7 +226,7 @@ def send_the_week(built: House, relay: Catcher) -> None:
         built.manage("mailing", "launch", line.partition(":")[0])
 
     def settled() -> bool:
-        wanted = {"sent": 1, "failed": 1, "uncertain": 1, "retry": 1}
+        wanted = {"sent": 2, "failed": 1, "uncertain": 1, "retry": 1}
         if all(count(built, "newsletter_delivery", name) == n for name, n in wanted.items()):
             return True
         built.manage("tick")
@@ -237,6 +259,42 @@ def leave(built: House, relay: Catcher) -> list[bytes]:
     assert reader(built, LEAVES, "POST", path, form=form) == 200
     assert count(built, "newsletter_subscriber", "left") == 1
     return sorted(set(seals) - set(seals_of(built, "newsletter_subscriber")))
+
+
+def be_forgotten(built: House, relay: Catcher) -> str:
+    """By the link that a letter's link has mailed. Returns the link's token."""
+    path = link_in(letter_to(relay, FORGOTTEN), "letter")
+    before = len(relay.letters)
+    assert reader(built, FORGOTTEN, "POST", f"{path}preferences/?email={FORGOTTEN}") == 200
+    wait_for(lambda: len(relay.letters) > before, "the link to the preferences", 60)
+    own = link_in(letter_to(relay, FORGOTTEN), "preferences")
+    assert reader(built, FORGOTTEN, "GET", own) == 200
+    form = {"edition": "en", "language": "en"}
+    assert reader(built, FORGOTTEN, "POST", own, form=form) == 200
+    assert reader(built, FORGOTTEN, "POST", f"{own}forget/?email={FORGOTTEN}") == 200
+    wait_for(lambda: len(journal_of(built)) == 3, "the journal of who bounced, left, is forgotten")
+    return own.split("/")[-2]
+
+
+def journal_of(built: House) -> list[str]:
+    """Its lines."""
+    return (built.var_dir / "departures" / "journal").read_text().splitlines()[1:]
+
+
+def ask_about(built: House) -> None:
+    """A manager wants to know whether somebody is on the list."""
+    built.python(ASKING, ASKED_ABOUT)
+    built.manage("tick")
+    unknown = "SELECT count(*) FROM newsletter_inquiry WHERE answer = 'unknown'"
+    wait_for(lambda: built.stores.query(unknown)[0][0] == 1, "the worker's answer", 60)
+
+
+def let_time_pass(built: House) -> None:
+    """Forty days later, what the retention document says has been done."""
+    built.python(OBEYING)
+    known = "SELECT count(*) FROM newsletter_delivery WHERE subscriber_id IS NOT NULL"
+    still = "SELECT count(*) FROM newsletter_delivery WHERE status = 'retry'"
+    assert built.stores.query(known) == built.stores.query(still)
 
 
 def fail_everywhere(built: House, relay: Catcher) -> None:
