@@ -8,10 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Count, DateTimeField, Q
+from django.db.models import Count, DateTimeField, Q, Sum
 from django.db.models.functions import TruncMonth
+from django.utils.translation import gettext_lazy as _
 
+from newsletter.bounces.obeying import SET_ASIDE, TOO_MANY, counter
+from newsletter.bounces.reading import Verdict
 from newsletter.models import (
+    BounceKind,
     Departure,
     Edition,
     Manner,
@@ -25,6 +29,17 @@ from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, TRAPPED, window
 SMALL = 5
 """A number below this, other than none, could be told apart as persons."""
 MONTHS = 12
+KINDS = {
+    Verdict.HARD.value: BounceKind.HARD.label,
+    Verdict.SOFT.value: BounceKind.SOFT.label,
+    Verdict.POLICY.value: BounceKind.POLICY.label,
+    Verdict.COMPLAINT.value: BounceKind.COMPLAINT.label,
+    Verdict.NOTICE.value: _("It comes later, or has come"),
+    Verdict.AUTO_REPLY.value: _("Answered by a machine"),
+    SET_ASIDE: _("Set aside for a person"),
+    TOO_MANY: _("Dropped: too many were set aside"),
+}
+"""What comes to the address for bounces."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +147,26 @@ def _counted(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int]
     for first, edition, count in rows:
         found[first.date(), edition] += count
     return found
+
+
+@dataclass(frozen=True)
+class CameBack:
+    """How many mails of a kind came to the return path lately."""
+
+    label: str
+    count: int
+
+
+def came_back(now: dt.datetime) -> list[CameBack]:
+    """In the last seven days, each kind of mail at the address for bounces."""
+    since = window_start(now, DAY) - 6 * DAY
+    counts = dict(
+        Spending.objects.filter(since__gte=since, what__startswith=counter(""))
+        .order_by()
+        .values_list("what")
+        .annotate(count=Sum("count"))
+    )
+    return [CameBack(str(label), counts.get(counter(kind), 0)) for kind, label in KINDS.items()]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from newsletter import corresponding, due, inquiring, retention, subscribing
+from newsletter.bounces import taking
+from newsletter.bounces.sources import SourceBroken
 from newsletter.due import Due
 from newsletter.models import Mailing, Spending, Subscriber
 from newsletter.models.spending import DAY, window_start
@@ -70,6 +72,8 @@ def tick() -> None:
     """Each minute: what is due?"""
     now = timezone.now()
     enqueue_due(due.settle_and_launch(now))
+    if taking.is_configured():
+        enqueue(take_bounces)
     if Spending.spend("retention", window_start(now, DAY), 1):
         enqueue(obey_retention)
 
@@ -111,6 +115,16 @@ def mail_preferences_link(subscriber_id: int) -> None:
 def answer_inquiry(inquiry_id: int) -> None:
     """Looks whether somebody is on the list."""
     inquiring.answer(inquiry_id, timezone.now())
+
+
+@shared_task(name="newsletter.take_bounces", expires=TICK_SECONDS)
+def take_bounces() -> None:
+    """Empties the mailbox of the return path."""
+    try:
+        if taking.take(timezone.now):
+            enqueue(write_journal)
+    except SourceBroken as error:
+        logger.error("%s", error)
 
 
 @shared_task(name="newsletter.write_journal")

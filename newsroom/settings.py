@@ -232,6 +232,9 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == 
 EMAIL_TIMEOUT = RELAY_TIMEOUT
 # Where bounces come back to; the opaque return path is built at this domain.
 BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
+BOUNCE_MAILDIR = env.folder_or_none("BOUNCE_MAILDIR", None)
+BOUNCE_IMAP_URL = env.text("BOUNCE_IMAP_URL")
+"""Where a worker looks for them each minute; a pipe to `receive_mail` needs neither."""
 JOURNAL_FILE = env.file("JOURNAL_FILE", VAR_DIR / "departures" / "journal")
 """Who left, as keyed hashes, apart from the database and its backups. A worker writes it."""
 JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
@@ -421,7 +424,11 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # It names each of its detectors at each mail.
+        "flufl.bounce": {"level": "WARNING"},
+    },
 }
 
 # For DEBUG's pages, and for mails to ADMINS should anybody turn them on.

@@ -82,6 +82,7 @@ class AuditAction(models.TextChoices):
     ASKED = "asked", _("Asked about a person")
     LIFTED = "lifted", _("Lifted a suppression")
     REMOVED = "removed", _("Took a reader off the list")
+    OPENED = "opened", _("Opened a mail set aside")
     FORGOT = "forgot", _("Forgot a reader")
 
 

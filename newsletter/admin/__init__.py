@@ -1,5 +1,6 @@
 """The newsletter in the admin: editions, digests with their letters, mailings."""
 
+from newsletter.admin.bounces import SetAsideMailAdmin
 from newsletter.admin.digests import DigestAdmin
 from newsletter.admin.editions import EditionAdmin
 from newsletter.admin.mailboxes import MailboxWarningAdmin
@@ -11,5 +12,6 @@ __all__ = [
     "EditionAdmin",
     "MailboxWarningAdmin",
     "MailingAdmin",
+    "SetAsideMailAdmin",
     "SubscriberAdmin",
 ]

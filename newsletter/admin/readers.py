@@ -114,6 +114,7 @@ class SubscriberAdmin(VerbsAdmin):
             "editions": editions,
             "months": months[::-1],
             "chart": charts.draw(months, editions),
+            "came_back": counting.came_back(timezone.now()),
             "intake": counting.intake(timezone.now()),
             "form": form if request.user.has_perm(MAY_ASK) else None,
         }

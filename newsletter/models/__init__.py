@@ -1,5 +1,6 @@
 """The list and the ledger. DESIGN's words: Edition, Subscriber, Mailing, Variant, Delivery."""
 
+from newsletter.models.bounces import BounceKind, SetAsideMail, SetAsideReason
 from newsletter.models.deliveries import Delivery, DeliveryKind, DeliveryStatus, Lane, Reason
 from newsletter.models.departures import Departure, DepartureKind, JournalMark
 from newsletter.models.editions import Edition
@@ -24,6 +25,7 @@ from newsletter.models.variants import VariantKind
 
 __all__ = [
     "Answer",
+    "BounceKind",
     "Delivery",
     "DeliveryKind",
     "DeliveryStatus",
@@ -40,6 +42,8 @@ __all__ = [
     "MailingStuck",
     "Manner",
     "Reason",
+    "SetAsideMail",
+    "SetAsideReason",
     "SignUp",
     "Spending",
     "Subscriber",

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Digest
+from newsletter.models.bounces import BounceKind
 from newsletter.models.mailings import Mailing, MailingStatus, Variant
 from newsletter.models.subscribers import Subscriber
 from newsroom.clocks import is_due
@@ -141,6 +142,9 @@ class Delivery(models.Model):
     handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)
+    bounce = models.CharField(
+        _("came back"), max_length=10, choices=BounceKind, blank=True, db_default=""
+    )
     enhanced_code = models.CharField(_("enhanced code"), max_length=11, blank=True)
 
     objects = DeliveryQuerySet.as_manager()

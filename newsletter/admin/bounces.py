@@ -1,0 +1,32 @@
+"""Mail that came back and made no sense: how much, when and why; never what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.models import SetAsideMail
+from staff.desk import DeskAdmin
+
+
+@admin.register(SetAsideMail)
+class SetAsideMailAdmin(DeskAdmin):
+    """`manage.py show_set_aside` opens one, where the worker's key is."""
+
+    list_display = ("id", "arrived_at", "reason", "how_large")
+    list_filter = ("reason",)
+    fields = readonly_fields = ("id", "arrived_at", "reason", "how_large")
+
+    @admin.display(description=_("size"), ordering="size")
+    def how_large(self, row: SetAsideMail) -> str:
+        return filesizeformat(row.size)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,35 @@
+"""Shows a mail that was set aside, where the worker's key is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from newsletter.bounces.obeying import open_set_aside
+from newsletter.models import SetAsideMail
+from newsroom.sealing import KeyMissing, SealBroken
+from staff.audit import record
+from staff.models import AuditAction
+
+
+class Command(BaseCommand):
+    """To a terminal. It may quote a reader's address."""
+
+    help = "Prints one mail that was set aside; that it was shown is written down."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="as the admin lists it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mail = SetAsideMail.objects.filter(pk=options["id"]).first()
+        if mail is None:
+            raise CommandError(f"No mail {options['id']} was set aside.")
+        try:
+            content = open_set_aside(mail)
+        except (KeyMissing, SealBroken) as error:
+            raise CommandError(str(error)) from None
+        record(AuditAction.OPENED, mail, by=None, now=timezone.now())
+        sys.stdout.buffer.write(content)
