@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections import Counter
 from email import message_from_bytes
 from pathlib import Path
 
-import django
-
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 os.environ.setdefault("DATABASE_URL", "sqlite:///:memory:")
+
+import django  # noqa: E402
+
+django.setup()
+
+from flufl.bounce import all_failures  # noqa: E402
+
+from newsletter.bounces.reading import Unreadable, read  # noqa: E402
 
 
 def main() -> None:
@@ -27,11 +35,6 @@ def main() -> None:
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--each", action="store_true")
     chosen = arguments.parse_args()
-    django.setup()
-    from flufl.bounce import all_failures  # noqa: PLC0415
-
-    from newsletter.bounces.reading import Unreadable, read  # noqa: PLC0415
-
     counts: Counter[str] = Counter()
     alone, seconds = 0, 0.0
     paths = sorted(path for path in chosen.folder.rglob("*") if path.is_file())
