@@ -426,8 +426,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # It names each of its detectors at each mail.
-        "flufl.bounce": {"level": "WARNING"},
+        # It says what it stumbles over, and a mail's words may stand in that.
+        "flufl.bounce": {"level": "CRITICAL"},
     },
 }
 
