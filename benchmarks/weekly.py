@@ -37,7 +37,8 @@ from articles.gathering import gather  # noqa: E402
 from articles.models import Topic  # noqa: E402
 from newsletter import approving  # noqa: E402
 from newsletter import mailing as mailings  # noqa: E402
-from newsletter.importing import import_subscribers  # noqa: E402
+from newsletter.importing import applying, checking  # noqa: E402
+from newsletter.importing.uploading import take_whole  # noqa: E402
 from newsletter.models import Edition, Subscriber  # noqa: E402
 from newsletter.tasks import enqueue_lanes  # noqa: E402
 from newsroom import links, sealing, supervising  # noqa: E402
@@ -90,8 +91,13 @@ def set_up(corpus: Path, subscribers: int) -> dict[str, str]:
         for number in range(subscribers)
     }
     lines = ["email,edition", *(f"{address},{code}" for address, code in wanted.items())]
-    report = import_subscribers(lines, timezone.now())
-    print(f"subscribers           {report.added} {dict(Counter(wanted.values()))}")
+    row = take_whole(["\n".join(lines).encode()], None, timezone.now())
+    checking.check(row.pk, timezone.now)
+    row.refresh_from_db()
+    applying.ask_to_apply(row, None, timezone.now())
+    applying.apply(row.pk, timezone.now)
+    row.refresh_from_db()
+    print(f"subscribers           {row.added} {dict(Counter(wanted.values()))}")
     return wanted
 
 

@@ -17,6 +17,7 @@ from newsletter.journal import JournalBroken
 from newsletter.models import (
     Answer,
     Delivery,
+    Import,
     Inquiry,
     Lane,
     Mailing,
@@ -48,6 +49,7 @@ class Due:
     welcomes: list[int]
     preferences: list[int]
     inquiries: list[int]
+    imports: list[int]
 
 
 def settle_and_launch(now: dt.datetime) -> Due:
@@ -67,6 +69,7 @@ def settle_and_launch(now: dt.datetime) -> Due:
         welcomes=_first_ids(readers.awaiting_welcome(now)),
         preferences=_first_ids(readers.awaiting_preferences_mail(now)),
         inquiries=_first_ids(Inquiry.objects.filter(answer=Answer.WAITING)),
+        imports=_first_ids(Import.objects.to_work_on(now)),
     )
 
 

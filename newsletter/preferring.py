@@ -37,8 +37,10 @@ def change(subscriber: Subscriber, *, edition: Edition, variant: str, language: 
     """Counts from the next digest on: what is in the ledger already goes as it was."""
     subscriber.edition, subscriber.variant = edition, variant
     subscriber.language = language
+    # They have made it theirs: undoing an import does not take them back.
+    subscriber.came_by = None
     # Not the whole row: leaving meanwhile must stay left.
-    subscriber.save(update_fields=["edition", "variant", "language"])
+    subscriber.save(update_fields=["edition", "variant", "language", "came_by"])
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from newsletter import corresponding, due, inquiring, retention, subscribing
 from newsletter.bounces import taking
 from newsletter.bounces.sources import SourceBroken
 from newsletter.due import Due
+from newsletter.importing import applying, checking
 from newsletter.models import Mailing, Spending, Subscriber
 from newsletter.models.spending import DAY, window_start
 from newsletter.sending.lanes import run_lane
@@ -52,6 +53,8 @@ def enqueue_due(found: Due) -> None:
         enqueue(mail_preferences_link, subscriber_id)
     for inquiry_id in found.inquiries:
         enqueue(answer_inquiry, inquiry_id)
+    for import_id in found.imports:
+        enqueue(work_on_import, import_id)
 
 
 def enqueue_lanes(mailing: Mailing) -> None:
@@ -115,6 +118,15 @@ def mail_preferences_link(subscriber_id: int) -> None:
 def answer_inquiry(inquiry_id: int) -> None:
     """Looks whether somebody is on the list."""
     inquiring.answer(inquiry_id, timezone.now())
+
+
+@shared_task(name="newsletter.work_on_import")
+def work_on_import(import_id: int) -> None:
+    """Checks, applies or undoes, whatever it waits for; killed, the tick comes again."""
+    checking.check(import_id, timezone.now)
+    applying.apply(import_id, timezone.now)
+    if applying.undo(import_id, timezone.now):
+        enqueue(write_journal)
 
 
 @shared_task(name="newsletter.take_bounces", expires=TICK_SECONDS)

@@ -241,6 +241,8 @@ JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
 """How old the oldest backup is that is kept: the journal reaches back as far."""
 CONFIRMATIONS_PER_HOUR = env.whole_number("CONFIRMATIONS_PER_HOUR", 500, least=1, most=1_000_000)
 """Beyond that confirmations wait, so that nobody makes us flood other people's mailboxes."""
+IMPORT_MAX_MB = env.whole_number("IMPORT_MAX_MB", 256, least=1, most=4096)
+"""How large a file may be that is uploaded in the admin; the command takes any."""
 LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0, most=1000)
 """How often one member of staff may ask whether a person is on the list."""
 LANES = env.whole_number("LANES", 2, least=1, most=64)

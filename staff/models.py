@@ -82,6 +82,9 @@ class AuditAction(models.TextChoices):
     ASKED = "asked", _("Asked about a person")
     LIFTED = "lifted", _("Lifted a suppression")
     REMOVED = "removed", _("Took a reader off the list")
+    UPLOADED = "uploaded", _("Uploaded a list")
+    APPLIED = "applied", _("Applied an import")
+    UNDONE = "undone", _("Undid an import")
     OPENED = "opened", _("Opened a mail set aside")
     FORGOT = "forgot", _("Forgot a reader")
 

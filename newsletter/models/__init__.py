@@ -4,6 +4,15 @@ from newsletter.models.bounces import BounceKind, SetAsideMail, SetAsideReason
 from newsletter.models.deliveries import Delivery, DeliveryKind, DeliveryStatus, Lane, Reason
 from newsletter.models.departures import Departure, DepartureKind, JournalMark
 from newsletter.models.editions import Edition
+from newsletter.models.imports import (
+    Import,
+    ImportChunk,
+    ImportProblem,
+    ImportStatus,
+    ImportStuck,
+    Problem,
+    StagedReader,
+)
 from newsletter.models.inquiries import Answer, Inquiry
 from newsletter.models.mailboxes import MailboxWarning
 from newsletter.models.mailings import (
@@ -32,6 +41,11 @@ __all__ = [
     "Departure",
     "DepartureKind",
     "Edition",
+    "Import",
+    "ImportChunk",
+    "ImportProblem",
+    "ImportStatus",
+    "ImportStuck",
     "Inquiry",
     "JournalMark",
     "Lane",
@@ -41,11 +55,13 @@ __all__ = [
     "MailingStatus",
     "MailingStuck",
     "Manner",
+    "Problem",
     "Reason",
     "SetAsideMail",
     "SetAsideReason",
     "SignUp",
     "Spending",
+    "StagedReader",
     "Subscriber",
     "SubscriberStatus",
     "Suppression",

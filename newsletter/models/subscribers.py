@@ -123,6 +123,14 @@ class Subscriber(models.Model):
     signed_up_at = models.DateTimeField(_("signed up"))
     wording = models.PositiveSmallIntegerField(_("wording of the consent"), default=0)
     # What was agreed to stays what it was, whatever edition they read later.
+    came_by = models.ForeignKey(
+        "newsletter.Import",
+        models.SET_NULL,
+        verbose_name=_("came by an import"),
+        null=True,
+        blank=True,
+        related_name="readers",
+    )
     consented_to = models.CharField(_("edition agreed to"), max_length=50, blank=True)
     confirmation_due_at = models.DateTimeField(_("confirmation due"), null=True, blank=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True, blank=True)

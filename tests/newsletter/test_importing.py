@@ -1,74 +1,514 @@
-"""A list from elsewhere."""
+"""A list from elsewhere: checked, applied, undone; and nobody brought back."""
 
 from __future__ import annotations
 
-import io
+import datetime as dt
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
-from newsletter.importing import CannotImport, import_subscribers
-from newsletter.models import Subscriber, SubscriberStatus
+from newsletter import due, preferring, retention
+from newsletter.importing import applying, checking, columns, reading
+from newsletter.importing.columns import Column
+from newsletter.importing.reading import NoList
+from newsletter.importing.uploading import Intake, take_whole
+from newsletter.models import (
+    Departure,
+    Edition,
+    Import,
+    ImportChunk,
+    ImportStatus,
+    ImportStuck,
+    Problem,
+    StagedReader,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+)
+from newsletter.tasks import work_on_import
+from newsroom import sealing
 from newsroom.sealing import KeyMissing
-from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from staff.models import AuditAction, AuditEntry
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
+DAY = dt.timedelta(days=1)
 
 
-def lines(text: str) -> io.StringIO:
-    return io.StringIO(text)
-
-
-def test_each_good_line_becomes_an_active_reader_of_its_edition() -> None:
+@pytest.fixture(autouse=True)
+def editions() -> None:
     make_edition(code="en")
-    make_edition(code="be-ru")
-    report = import_subscribers(
-        lines("email,edition\na@example.org,en\nB@Example.org,BE-RU\n"), NOW
-    )
-    assert (report.added, report.bad) == (2, [])
-    assert Subscriber.objects.active().filter(edition__code="be-ru").count() == 1
+    make_edition(code="be-ru", position=2)
 
 
-def test_a_broken_line_is_named_by_its_number_and_the_rest_goes_on() -> None:
-    make_edition(code="en")
-    text = "email,edition\nnobody,en\na@example.org,fr\n\nb@example.org\nc@example.org,en,x\n"
-    report = import_subscribers(lines(text), NOW)
-    assert report.added == 1
-    assert [number for number, _reason in report.bad] == [2, 3, 5]
-    assert not any("nobody" in reason or "example" in reason for _, reason in report.bad[1:])
+def clock() -> dt.datetime:
+    return NOW
 
 
-def test_nobody_is_imported_twice_or_brought_back() -> None:
-    edition = make_edition(code="en")
+def checked(text: str | bytes, edition: str = "") -> Import:
+    """Taken in and looked at, in pieces that cut lines and letters anywhere."""
+    raw = text.encode() if isinstance(text, str) else text
+    chosen = Edition.objects.filter(code=edition).first()
+    row = take_whole((raw[at : at + 7] for at in range(0, len(raw), 7)), chosen, NOW)
+    checking.check(row.pk, clock)
+    row.refresh_from_db()
+    return row
+
+
+def applied(text: str | bytes, edition: str = "") -> Import:
+    row = checked(text, edition)
+    applying.ask_to_apply(row, make_user(), NOW)
+    applying.apply(row.pk, clock)
+    row.refresh_from_db()
+    return row
+
+
+def on_list() -> dict[str, str]:
+    """Who is active, and in which edition."""
+    keys = sealing.worker_keys()
+    rows = Subscriber.objects.active().select_related("edition")
+    return {reader.address(keys): reader.edition.code for reader in rows}
+
+
+def problems(row: Import) -> list[tuple[int, str]]:
+    return [(one.line, one.problem) for one in row.problems.all()]
+
+
+def test_a_check_says_the_difference_and_adds_nobody() -> None:
+    edition = Edition.objects.get(code="en")
     make_subscriber(edition=edition, address="known@example.org")
-    gone = make_subscriber(edition=edition, address="gone@example.org")
-    gone.end(SubscriberStatus.LEFT, NOW)
-    text = "email,edition\nknown@example.org,en\ngone@example.org,en\nnew@example.org,en\n"
-    report = import_subscribers(lines(text + "NEW@example.org,en\n"), NOW)
-    assert (report.added, report.known_or_suppressed) == (1, 3)
+    make_subscriber(edition=edition, address="gone@example.org").end("left", NOW)
+    row = checked(
+        "email,edition\n"
+        "new@example.org,en\n"
+        "NEW@example.org,en\n"
+        "known@example.org,en\n"
+        "gone@example.org,en\n"
+        "rubbish,en\n"
+        "a@example.org,fr\n"
+    )
+    assert row.status == ImportStatus.CHECKED
+    counts = (row.lines, row.new, row.doubled, row.known, row.suppressed, row.invalid)
+    assert counts == (6, 1, 1, 1, 1, 2)
+    assert problems(row) == [(6, Problem.BAD_ADDRESS), (7, Problem.NO_EDITION)]
+    assert list(on_list()) == ["known@example.org"]
+    assert not ImportChunk.objects.exists()
 
 
-@pytest.mark.parametrize("text", ["", "a@example.org,en\n", "name,edition\n"])
-def test_a_file_without_its_columns_is_refused(text: str) -> None:
-    with pytest.raises(CannotImport, match="email,edition"):
-        import_subscribers(lines(text), NOW)
+def test_applying_adds_them_as_they_consented() -> None:
+    row = applied(
+        "email,edition,created_at\n"
+        "a@example.org,en,2024-03-01 10:00:00\n"
+        "b@example.org,BE/RU,2999-01-01\n"
+        "c@пошта.бел,ru,rubbish\n"
+    )
+    assert row.status == ImportStatus.APPLIED
+    assert row.added == 3
+    assert on_list() == {
+        "a@example.org": "en",
+        "b@example.org": "be-ru",
+        "c@xn--80a1acn3a.xn--90ais": "be-ru",
+    }
+    moments = set(Subscriber.objects.values_list("confirmed_at", flat=True))
+    assert moments == {dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC), NOW}
+    assert set(Subscriber.objects.values_list("wording", flat=True)) == {0}
+    assert not StagedReader.objects.exists()
 
 
-def test_it_runs_only_where_the_key_is(without_worker_key: None) -> None:
+def test_nobody_who_left_between_check_and_apply_is_brought_back() -> None:
+    row = checked("email,edition\na@example.org,en\nb@example.org,en\n")
+    Suppression.objects.create(
+        address_hash=sealing.worker_keys().hash_address("a@example.org"), reason="complained"
+    )
+    applying.ask_to_apply(row, make_user(), NOW)
+    applying.apply(row.pk, clock)
+    assert list(on_list()) == ["b@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("header", "gone", "here"),
+    [
+        (
+            "Email Address,RATING,STATUS",
+            "x@example.org,2,unsubscribed",
+            "y@example.org,2,subscribed",
+        ),
+        ("Email Address,STATUS", "x@example.org,cleaned", "y@example.org,Subscribed"),
+        ("email,subscribed_to_emails,deleted_at", "x@example.org,false,", "y@example.org,true,"),
+        ("email,deleted_at", "x@example.org,2024-01-01", "y@example.org,"),
+        (
+            "email,status,subscription_status",
+            "x@example.org,enabled,unsubscribed",
+            "y@example.org,enabled,confirmed",
+        ),
+        ("email,status", "x@example.org,blocklisted", "y@example.org,enabled"),
+        (
+            "email,active_subscription,email_disabled",
+            "x@example.org,false,true",
+            "y@example.org,false,false",
+        ),
+        ("email,статус", "x@example.org,отписан", "y@example.org,подписан"),
+    ],
+)
+def test_whom_a_file_calls_gone_is_never_added(header: str, gone: str, here: str) -> None:
+    row = applied(f"{header}\n{gone}\n{here}\n", "en")
+    assert row.refused == 1
+    assert list(on_list()) == ["y@example.org"]
+
+
+@pytest.mark.parametrize("first", ["subscribed", "unsubscribed"])
+def test_whom_a_file_calls_both_here_and_gone_is_not_added(
+    first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = "unsubscribed" if first == "subscribed" else "subscribed"
+    text = (
+        f"email,status\nx@example.org,{first}\ny@example.org,subscribed\nX@example.org,{second}\n"
+    )
+    for batch in (1, 2000):
+        monkeypatch.setattr(checking, "BATCH", batch)
+        row = checked(text, "en")
+        assert (row.new, row.refused) == (1, 1), batch
+    applied(text, "en")
+    assert list(on_list()) == ["y@example.org"]
+
+
+EXPORTS = {
+    "Mailchimp": "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,"
+    "CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES"
+    ",TAGS",
+    "Substack": "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at",
+    "Ghost": "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,"
+    "created_at,deleted_at,labels,tiers",
+    "listmonk": "uuid,email,name,attributes,status,created_at,updated_at",
+}
+
+
+@pytest.mark.parametrize("exporter", EXPORTS)
+def test_the_exports_of_others_are_recognised(exporter: str) -> None:
+    names = EXPORTS[exporter].split(",")
+    found = columns.recognise(names)
+    assert found.count(Column.ADDRESS) == 1
+    assert found.count(Column.CONSENT) == 1
+    cells = {Column.ADDRESS: "a@example.org", Column.CONSENT: "2024-03-01 10:00:00"}
+    row = ",".join(cells.get(column, "") for column in found)
+    assert applied(f"{EXPORTS[exporter]}\n{row}\n", "en").added == 1
+    assert Subscriber.objects.get().confirmed_at == dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC)
+    if exporter == "Mailchimp":
+        assert found[names.index("CONFIRM_TIME")] is Column.CONSENT
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "email,edition\na@example.org,en\n".encode("utf-8-sig"),
+        b"email;edition\r\na@example.org;en\r\n",
+        b"email\tedition\ra@example.org\ten\r",
+        "email,edition\na@example.org,en\n".encode("utf-16"),
+        "имя,почта,выпуск\nАня,a@example.org,en\n".encode("cp1251"),
+        b'name,email,edition\n"Anna\nof two lines",a@example.org,en\n',
+        b"\n\nemail,edition\n\na@example.org,en",
+        b"email,edition,x\na@example.org,en,y,more,and more\n",
+        b"email,edition\na@exam\0ple.org,en\n",
+        b"email,edition\n'a@example.org,en\n",
+    ],
+    ids=lambda raw: repr(raw[:24]),
+)
+def test_a_file_may_be_written_in_many_ways(raw: bytes) -> None:
+    applied(raw)
+    assert list(on_list()) == ["a@example.org"]
+
+
+def test_a_bare_list_of_addresses_is_enough() -> None:
+    assert applied("a@example.org\nb@example.org\n", "en").added == 2
+
+
+def test_a_broken_row_is_named_and_the_rest_goes_on() -> None:
+    rest = "".join(f"r{n}@example.org,en\n" for n in range(50))
+    row = checked(f'email,edition\na@example.org,en\n"b@example.org,en\n{rest}')
+    assert problems(row) == [(3, Problem.BROKEN)]
+    assert row.new == 51
+
+
+def test_naughty_strings_add_nobody_and_stop_nothing() -> None:
+    naughty = [
+        "=cmd|' /C calc'!A0", "<script>@example.org", "'; DROP TABLE--@x", "\u202e@example.org",
+        "a@b", "@", "a@@example.org", "👾@example.org", "a b@example.org",
+        "x" * 300 + "@example.org",
+        "," * 300, '"' * 301, "null", "\u0000", "a@example.org\u2028b@example.org",
+    ]  # fmt: skip
+    row = checked(
+        "email,edition\n" + "".join(f"{one},en\n" for one in naughty) + "ok@example.org,en\n"
+    )
+    assert row.status == ImportStatus.CHECKED
+    assert row.new == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (b"", "empty"),
+        (b"\n\n  \n", "empty"),
+        (b"PK\x03\x04xxxx", "workbook"),
+        (b"," * 200 + b"\n", "empty|columns"),
+        (b"a," * 200 + b"b\n", "more columns"),
+    ],
+)
+def test_a_file_that_is_no_list_is_told_so(raw: bytes, told: str) -> None:
+    if not raw:
+        with pytest.raises(NoList, match=told):
+            checked(raw)
+        return
+    row = checked(raw)
+    assert row.status == ImportStatus.FAILED
+    assert re.search(told, row.failure)
+    assert not ImportChunk.objects.exists()
+
+
+def test_where_nobody_can_tell_a_person_names_the_columns() -> None:
+    row = checked("who,wann\na@example.org,2024-01-01\n", "en")
+    assert row.status == ImportStatus.UNNAMED
+    assert row.header == ["who", "wann"]
+    with pytest.raises(ImportStuck, match="exactly one"):
+        applying.name_columns(row, ["", "consent"])
+    applying.name_columns(row, ["address", "consent"])
+    checking.check(row.pk, clock)
+    row.refresh_from_db()
+    assert (row.status, row.new) == (ImportStatus.CHECKED, 1)
+
+
+def test_a_header_that_is_data_is_never_kept() -> None:
+    row = checked("a@example.org;b\n", "en")
+    assert row.header == []
+    assert row.new == 1
+
+
+# --- Undoing ---------------------------------------------------------------------------
+
+
+def test_undoing_takes_back_whom_it_added_and_who_did_nothing_since() -> None:
+    stays = make_subscriber(edition=Edition.objects.get(code="en"), address="old@example.org")
+    row = applied("email\na@example.org\nb@example.org\nc@example.org\n", "en")
+    keys = sealing.worker_keys()
+    readers = {one.address(keys): one for one in Subscriber.objects.active()}
+    readers["b@example.org"].end(SubscriberStatus.LEFT, NOW)
+    other = Edition.objects.get(code="be-ru")
+    preferring.change(readers["c@example.org"], edition=other, variant="full", language="be")
+    applying.ask_to_undo(row, make_user(), NOW)
+    applying.undo(row.pk, clock)
+    row.refresh_from_db()
+    assert (row.status, row.removed) == (ImportStatus.UNDONE, 1)
+    assert set(on_list()) == {"old@example.org", "c@example.org"}
+    assert Suppression.objects.get().reason == "left"
+    assert Subscriber.objects.filter(pk=stays.pk).exists()
+    # No backup from before brings them back either.
+    assert [one.kind for one in Departure.objects.all()] == ["l", "f"]
+
+
+def test_what_was_undone_may_be_imported_again() -> None:
+    row = applied("email\na@example.org\n", "en")
+    applying.ask_to_undo(row, make_user(), NOW)
+    applying.undo(row.pk, clock)
+    assert applied("email\na@example.org\n", "en").added == 1
+
+
+def test_each_step_is_written_down() -> None:
+    row = applied("email\na@example.org\n", "en")
+    applying.ask_to_undo(row, make_user(), NOW)
+    done = set(AuditEntry.objects.filter(subject_id=row.pk).values_list("action", flat=True))
+    assert {AuditAction.UPLOADED, AuditAction.APPLIED, AuditAction.UNDONE} <= done
+
+
+def test_a_step_that_is_not_next_is_refused() -> None:
+    row = checked("email\na@example.org\n", "en")
+    with pytest.raises(ImportStuck):
+        applying.ask_to_undo(row, make_user(), NOW)
+    applying.ask_to_apply(row, make_user(), NOW)
+    with pytest.raises(ImportStuck):
+        applying.ask_to_apply(row, make_user(), NOW)
+    with pytest.raises(ImportStuck, match="Undo it"):
+        applying.throw_away(row)
+
+
+# --- Workers ---------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """As by SIGKILL: nothing is caught, nothing tidied up."""
+
+
+def test_a_check_that_was_killed_begins_anew_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checking, "BATCH", 2)
+    text = "email\n" + "".join(f"r{n}@example.org\nrubbish{n}\n" for n in range(5))
+    raw = text.encode()
+    row = take_whole([raw], Edition.objects.get(code="en"), NOW)
+    renewed = Import.renew
+    calls = iter(range(10))
+
+    def killed(self: Import, now: dt.datetime) -> None:
+        if next(calls) == 2:
+            raise Killed
+        renewed(self, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Import, "renew", killed)
+        with pytest.raises(Killed):
+            checking.check(row.pk, clock)
+    assert not checking.check(row.pk, clock), "the dead worker's lease still holds"
+    later = NOW + dt.timedelta(minutes=6)
+    assert due.settle_and_launch(later).imports == [row.pk]
+    assert checking.check(row.pk, lambda: later)
+    row.refresh_from_db()
+    assert (row.lines, row.new, row.invalid) == (10, 5, 5)
+    assert row.staged.count() == 5
+
+
+def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(applying, "BATCH", 2)
+    row = checked("email\n" + "".join(f"r{n}@example.org\n" for n in range(7)), "en")
+    applying.ask_to_apply(row, make_user(), NOW)
+
+    def killed(_self: Import, _now: dt.datetime) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Import, "renew", killed)
+        with pytest.raises(Killed):
+            applying.apply(row.pk, clock)
+    assert Subscriber.objects.count() == 2
+    later = NOW + dt.timedelta(minutes=6)
+    work_on_import(row.pk)  # The lease of the dead one is long over by the real clock.
+    applying.apply(row.pk, lambda: later)
+    row.refresh_from_db()
+    assert (row.status, row.added) == (ImportStatus.APPLIED, 7)
+    assert Subscriber.objects.count() == 7
+
+
+def test_two_workers_do_not_do_one_import_at_once() -> None:
+    row = take_whole([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
+    assert row.take(NOW)
+    assert not checking.check(row.pk, clock)
+
+
+def test_it_runs_only_where_the_key_is(without_worker_key: None, tmp_path: Path) -> None:
+    row = take_whole([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
     with pytest.raises(KeyMissing):
-        import_subscribers(lines("email,edition\n"), NOW)
+        checking.check(row.pk, clock)
+    (tmp_path / "list.csv").write_text("email\n")
+    with pytest.raises(CommandError, match="not given the worker's key"):
+        call_command("import_subscribers", tmp_path / "list.csv")
+
+
+def test_what_nobody_applied_goes_after_a_week() -> None:
+    checked("email\na@example.org\n", "en")
+    Intake(NOW).take(b"half")
+    retention.obey(NOW + 7 * DAY)
+    assert not Import.objects.exists()
+    assert not StagedReader.objects.exists()
+
+
+def dump() -> bytes:
+    """Every table of the list's, as bytes."""
+    with connection.cursor() as cursor:
+        found = b""
+        for model in (Import, ImportChunk, StagedReader, Subscriber):
+            cursor.execute(f"SELECT * FROM {model._meta.db_table}")
+            for cells in cursor.fetchall():
+                found += b"|".join(
+                    bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+                    for cell in cells
+                )
+    return found
+
+
+def test_no_address_is_ever_in_clear_in_the_database() -> None:
+    row = take_whole(
+        [b"email\nplanted@example.org\nplanted-rubbish@\n"], Edition.objects.first(), NOW
+    )
+    assert b"planted" not in dump()
+    checking.check(row.pk, clock)
+    assert b"planted" not in dump()
+    applying.ask_to_apply(row, make_user(), NOW)
+    applying.apply(row.pk, clock)
+    assert b"planted" not in dump()
+    assert on_list()
+
+
+# --- The command -----------------------------------------------------------------------
+
+
+def test_the_command_is_a_dry_run_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("email,edition\na@example.org,en\nplanted,en\n")
+    call_command("import_subscribers", path)
+    said = capsys.readouterr().out
+    assert "2 lines: 1 new" in said
+    assert "Line 3: This is no address" in said
+    assert "planted" not in said
+    assert not Subscriber.objects.exists()
+    assert not Import.objects.exists()
+    call_command("import_subscribers", path, "--apply")
+    assert Subscriber.objects.count() == 1
+    call_command("import_subscribers", "--undo", str(Import.objects.get().pk))
+    assert "1 of 1 removed again" in capsys.readouterr().out
+    assert not Subscriber.objects.exists()
 
 
 def test_the_command_says_what_to_do(tmp_path: Path) -> None:
-    make_edition(code="en")
     path = tmp_path / "list.csv"
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_subscribers", path)
-    path.write_bytes("email,edition\nч@example.org,en\n".encode("cp1251"))
-    with pytest.raises(CommandError, match="UTF-8"):
+    path.write_text("")
+    with pytest.raises(CommandError, match="empty"):
         call_command("import_subscribers", path)
-    path.write_text("\ufeffemail,edition\na@example.org,en\n", encoding="utf-8")
-    call_command("import_subscribers", path)
-    assert Subscriber.objects.count() == 1
+    path.write_text("who\nx\n")
+    with pytest.raises(CommandError, match="email"):
+        call_command("import_subscribers", path)
+    with pytest.raises(CommandError, match="There are: en, be-ru"):
+        call_command("import_subscribers", path, "--edition", "fr")
+    with pytest.raises(CommandError, match="Which file"):
+        call_command("import_subscribers")
+    with pytest.raises(CommandError, match="no import 7"):
+        call_command("import_subscribers", "--undo", "7")
+
+
+# --- Reading ---------------------------------------------------------------------------
+
+
+def test_a_line_without_end_does_not_fill_the_memory() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"email\n"
+        for _ in range(200):
+            yield b"x" * 65536
+        yield b"\na@example.org\n"
+
+    found = list(reading.rows(pieces))
+    assert [row.line for row in found] == [1, 2, 3]
+    assert found[1].cells is None
+    assert found[2].cells == ["a@example.org"]
+
+
+def test_a_stray_quotation_mark_costs_its_own_line_only() -> None:
+    text = (
+        b'email,name\na@example.org,O"Neil\nb@example.org,x\nc@example.org,"y"\nd@example.org,P"\n'
+    )
+    cells = {row.line: row.cells for row in reading.rows(lambda: [text])}
+    assert cells[3] == ["b@example.org", "x"]
+    assert cells[4] == ["c@example.org", "y"]
+
+
+def test_an_upload_needs_a_key_to_seal_with(settings: object, tmp_path: Path) -> None:
+    settings.INTAKE_KEY_FILE = tmp_path / "none"  # type: ignore[attr-defined]
+    with pytest.raises(KeyMissing):
+        Intake(NOW)
+    assert not Import.objects.exists()

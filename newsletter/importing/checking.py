@@ -1,0 +1,290 @@
+"""The dry run: reads the sealed file, and finds out whom it would add. Nobody is added yet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from newsletter import addresses
+from newsletter.addresses import InvalidAddress
+from newsletter.importing import columns
+from newsletter.importing.columns import Column
+from newsletter.importing.reading import NoList, Row, rows
+from newsletter.importing.uploading import PURPOSE
+from newsletter.models import (
+    Edition,
+    Import,
+    ImportProblem,
+    ImportStatus,
+    Problem,
+    StagedReader,
+    Subscriber,
+    Suppression,
+)
+from newsletter.models.subscribers import GONE, random_id
+from newsroom import sealing
+from newsroom.sealing import SealBroken, WorkerKeys
+
+BATCH = 2000
+"""Rows of one transaction: what is held in memory, however long the file."""
+MOST_PROBLEMS = 1000
+"""Lines that are named; more are only counted."""
+MOST_COLUMNS = 100
+
+Clock = Callable[[], dt.datetime]
+COUNTS = ("lines", "new", "known", "suppressed", "refused", "doubled", "invalid")
+
+
+class _Unnamed(Exception):
+    """Nobody could tell which column is the address."""
+
+    def __init__(self, header: list[str]) -> None:
+        super().__init__()
+        self.header = header
+
+
+def check(import_id: int, clock: Clock) -> bool:
+    """Checks an uploaded file; False if there is nothing to do or another worker is at it.
+
+    Killed in the middle it begins anew. Raises KeyMissing.
+    """
+    keys = sealing.worker_keys()
+    row = Import.objects.filter(pk=import_id, status=ImportStatus.UPLOADED).first()
+    if row is None or not row.take(clock()):
+        return False
+    _forget_an_earlier_try(row)
+    try:
+        _Check(row, keys, clock).run()
+    except _Unnamed as unnamed:
+        row.move(ImportStatus.UNNAMED, ImportStatus.UPLOADED, header=unnamed.header)
+        return True
+    except (NoList, SealBroken) as refusal:
+        _fail(row, str(refusal))
+        return True
+    with transaction.atomic():
+        if row.move(ImportStatus.CHECKED, ImportStatus.UPLOADED):
+            row.chunks.all().delete()
+    return True
+
+
+def _forget_an_earlier_try(row: Import) -> None:
+    row.staged.all().delete()
+    row.problems.all().delete()
+    Import.objects.filter(pk=row.pk).update(**dict.fromkeys(COUNTS, 0))
+
+
+def _fail(row: Import, why: str) -> None:
+    with transaction.atomic():
+        row.move(ImportStatus.FAILED, ImportStatus.UPLOADED, failure=why[:300])
+        _forget_an_earlier_try(row)
+        row.chunks.all().delete()
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What is used of one row."""
+
+    number: int
+    address: str
+    address_hash: bytes
+    edition: Edition | None
+    consented_at: dt.datetime | None
+    is_refused: bool
+
+
+@dataclass
+class _Check:
+    """One pass over a file."""
+
+    row: Import
+    keys: WorkerKeys
+    clock: Clock
+    layout: list[Column] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    editions: dict[str, Edition] = field(default_factory=dict)
+
+    def run(self) -> None:
+        editions = list(Edition.objects.all())
+        self.editions = {
+            name.lower(): edition for edition in editions for name in (edition.code, edition.name)
+        }
+        for code, edition in ((code, one) for one in editions for code in one.languages):
+            self.editions.setdefault(code, edition)
+        read = rows(self._pieces)
+        first = next(read, None)
+        body = itertools.chain(self._recognise(first), read)
+        while batch := list(itertools.islice(body, BATCH)):
+            with transaction.atomic():
+                self._stage(batch)
+            self.row.renew(self.clock())
+
+    def _pieces(self) -> Iterator[bytes]:
+        # By number: each piece is opened only when it is read.
+        for position in range(self.row.chunks.count()):
+            sealed = self.row.chunks.values_list("sealed", flat=True).get(position=position)
+            yield self.keys.open_intake(bytes(sealed), PURPOSE)
+
+    def _recognise(self, first: Row | None) -> list[Row]:
+        """What of the first row is data: all of it where the file names no columns."""
+        if first is None:
+            raise NoList(_("The file is empty."))
+        cells = first.cells or []
+        if len(cells) > MOST_COLUMNS:
+            raise NoList(_("The first line has more columns than a list could have."))
+        if self.row.columns:
+            self.layout = [Column(one) for one in self.row.columns]
+            self.header = [*cells, *[""] * (len(self.layout) - len(cells))]
+        elif any(columns.looks_like_an_address(cell) for cell in cells):
+            # A list without names: its addresses are plain to see, and nothing else is.
+            place = next(n for n, one in enumerate(cells) if columns.looks_like_an_address(one))
+            self.layout = [Column.DROPPED] * place + [Column.ADDRESS]
+            self.header = [""] * len(self.layout)
+            return [first]
+        else:
+            self.header, self.layout = cells, columns.recognise(cells)
+        if Column.ADDRESS not in self.layout:
+            raise _Unnamed([cell[:80] for cell in cells])
+        return []
+
+    # --- One batch ---------------------------------------------------------------------
+
+    def _stage(self, batch: list[Row]) -> None:
+        lines, problems = [], []
+        for row in batch:
+            found = self._line(row)
+            if isinstance(found, _Line):
+                lines.append(found)
+            else:
+                problems.append((row.line, found))
+        self._note(problems)
+        staged, refused, counts = self._sort(lines)
+        StagedReader.objects.bulk_create(staged)
+        again = self.row.staged.filter(address_hash__in=refused, is_refused=False)
+        # What the file calls gone in a later line is not new after all.
+        counts["new"] -= again.update(is_refused=True, sealed_address=b"")
+        for name in COUNTS:
+            self.row.count(**{name: counts.get(name, 0)})
+        self.row.count(lines=len(batch), invalid=len(problems))
+
+    def _line(self, row: Row) -> _Line | Problem:
+        if row.cells is None:
+            return Problem.BROKEN
+        said: dict[Column, str] = {}
+        is_refused = False
+        for place, cell in enumerate(row.cells[: len(self.layout)]):
+            column = self.layout[place]
+            if column is Column.STATUS:
+                is_refused |= columns.says_gone(self.header[place], cell)
+            elif column is not Column.DROPPED:
+                said[column] = cell.strip()
+        # An export of ours begins what a spreadsheet would take for a formula with a quote.
+        typed = said.get(Column.ADDRESS, "").removeprefix("'")
+        if not typed:
+            return Problem.NO_ADDRESS
+        try:
+            address = addresses.normalise(typed)
+        except InvalidAddress:
+            return Problem.BAD_ADDRESS
+        edition = self._edition(said)
+        if edition is None and not is_refused:
+            return Problem.NO_EDITION
+        return _Line(
+            row.line,
+            address,
+            self.keys.hash_address(address),
+            edition,
+            columns.parse_moment(said.get(Column.CONSENT, "")),
+            is_refused,
+        )
+
+    def _edition(self, said: dict[Column, str]) -> Edition | None:
+        for column in (Column.EDITION, Column.LANGUAGE):
+            name = said.get(column, "").lower()
+            # A locale such as be-BY or ru_RU is read by its language.
+            for one in (name, name.replace("_", "-").partition("-")[0]):
+                if one in self.editions:
+                    return self.editions[one]
+            if name and column is Column.EDITION:
+                return None
+        return self.row.edition
+
+    def _note(self, problems: list[tuple[int, Problem]]) -> None:
+        room = max(MOST_PROBLEMS - self.row.problems.count(), 0) if problems else 0
+        ImportProblem.objects.bulk_create(
+            ImportProblem(belongs_to=self.row, line=line, problem=problem)
+            for line, problem in problems[:room]
+        )
+
+    def _sort(self, lines: list[_Line]) -> tuple[list[StagedReader], set[bytes], dict[str, int]]:
+        """Rows to stage, hashes of whom the file calls gone, and what is counted."""
+        hashes = [line.address_hash for line in lines]
+        on_list, suppressed = _known(hashes)
+        staged_before = set(
+            map(
+                bytes,
+                self.row.staged.filter(address_hash__in=hashes).values_list(
+                    "address_hash", flat=True
+                ),
+            )
+        )
+        staged: dict[bytes, StagedReader] = {}
+        refused: set[bytes] = set()
+        counts = dict.fromkeys(COUNTS, 0)
+        for line in lines:
+            mark = line.address_hash
+            if line.is_refused:
+                counts["refused"] += 1
+                if mark in staged and not staged[mark].is_refused:
+                    counts["new"] -= 1
+                refused.add(mark)
+                if mark not in staged_before:
+                    staged[mark] = self._staged(line)
+            elif mark in suppressed:
+                counts["suppressed"] += 1
+            elif mark in on_list:
+                counts["known"] += 1
+            elif mark in staged or mark in staged_before:
+                counts["doubled"] += 1
+            else:
+                counts["new"] += 1
+                staged[mark] = self._staged(line)
+        return list(staged.values()), refused & staged_before, counts
+
+    def _staged(self, line: _Line) -> StagedReader:
+        reader, now = random_id(), self.clock()
+        # Signed up in the future? Then the date is no date of a consent.
+        consented = line.consented_at if line.consented_at and line.consented_at <= now else None
+        return StagedReader(
+            belongs_to=self.row,
+            reader=reader,
+            address_hash=line.address_hash,
+            sealed_address=b"" if line.is_refused else self.keys.seal_address(line.address, reader),
+            key_generation=self.keys.generation,
+            provider=addresses.provider_of(line.address),
+            edition=line.edition,
+            language=line.edition.language if line.edition else "",
+            consented_at=consented,
+            is_refused=line.is_refused,
+        )
+
+
+def _known(hashes: list[bytes]) -> tuple[set[bytes], set[bytes]]:
+    """Which of them are on the list, and which must not be written to."""
+    on_list: set[bytes] = set()
+    suppressed = set(
+        map(
+            bytes,
+            Suppression.objects.filter(address_hash__in=hashes).values_list(
+                "address_hash", flat=True
+            ),
+        )
+    )
+    known = Subscriber.objects.filter(address_hash__in=hashes).values_list("address_hash", "status")
+    for mark, status in known:
+        (suppressed if status in GONE else on_list).add(bytes(mark or b""))
+    return on_list, suppressed

@@ -1,0 +1,211 @@
+"""Lists from elsewhere: what was uploaded, what a check found, and whom it would add."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.models.editions import Edition
+from newsletter.models.subscribers import random_id
+from newsroom import languages
+from newsroom.clocks import is_due
+
+LEASE = dt.timedelta(minutes=5)
+"""How long another worker leaves an import alone that one is at; renewed with each batch."""
+
+
+class ImportStatus(models.TextChoices):
+    """uploading → uploaded → checked → applying → applied → undoing → undone; or stuck."""
+
+    UPLOADING = "uploading", _("Is being uploaded")
+    UPLOADED = "uploaded", _("Waits to be checked")
+    UNNAMED = "unnamed", _("Needs you to name the columns")
+    CHECKED = "checked", _("Checked: waits for you")
+    APPLYING = "applying", _("Is being applied")
+    APPLIED = "applied", _("Applied")
+    UNDOING = "undoing", _("Is being undone")
+    UNDONE = "undone", _("Undone")
+    FAILED = "failed", _("Cannot be imported")
+
+
+TO_WORK_ON = frozenset({ImportStatus.UPLOADED, ImportStatus.APPLYING, ImportStatus.UNDOING})
+"""A worker has something to do."""
+NOT_APPLIED = frozenset(
+    {
+        ImportStatus.UPLOADING,
+        ImportStatus.UPLOADED,
+        ImportStatus.UNNAMED,
+        ImportStatus.CHECKED,
+        ImportStatus.FAILED,
+    }
+)
+"""Nobody has come to the list by it, so it can be thrown away."""
+
+
+class ImportStuck(Exception):
+    """What was asked is not possible in the import's state; says what is."""
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    """Adjectives filter; "now" is an argument."""
+
+    def to_work_on(self, now: dt.datetime) -> ImportQuerySet:
+        """For a worker, and no other is at it."""
+        free = models.Q(lease_until__isnull=True) | is_due("lease_until", now, LEASE)
+        return self.filter(free, status__in=TO_WORK_ON)
+
+
+class Import(models.Model):
+    """One file. Holds counts and line numbers, never an address."""
+
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("uploaded by"),
+        null=True,
+        related_name="+",
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"))
+    edition = models.ForeignKey(
+        Edition,
+        models.CASCADE,
+        verbose_name=_("edition"),
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("For everybody whose line names none."),
+    )
+    status = models.CharField(
+        _("status"), max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADING
+    )
+    size = models.BigIntegerField(_("size in bytes"), default=0)
+    # What each column is, in the file's order: "address", "edition", … or "" for what is dropped.
+    columns = models.JSONField(_("columns"), default=list, blank=True)
+    # The first line's names where nobody could tell what they mean; never a line of data.
+    header = models.JSONField(default=list, blank=True)
+    failure = models.CharField(_("reason"), max_length=300, blank=True)
+    lines = models.PositiveIntegerField(_("lines"), default=0)
+    new = models.PositiveIntegerField(_("new"), default=0)
+    known = models.PositiveIntegerField(_("known"), default=0)
+    suppressed = models.PositiveIntegerField(_("must not be written to"), default=0)
+    refused = models.PositiveIntegerField(_("gone according to the file"), default=0)
+    doubled = models.PositiveIntegerField(_("doubled"), default=0)
+    invalid = models.PositiveIntegerField(_("invalid"), default=0)
+    added = models.PositiveIntegerField(_("added"), default=0)
+    removed = models.PositiveIntegerField(_("removed again"), default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    objects = ImportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("import of a list"), _("imports of lists")
+        ordering = ["-uploaded_at", "-pk"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.uploaded_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_being_worked_on(self) -> bool:
+        return self.status in TO_WORK_ON
+
+    def take(self, now: dt.datetime) -> bool:
+        """A worker's lease on it; False if another has it or there is nothing to do."""
+        free = type(self).objects.to_work_on(now).filter(pk=self.pk)
+        taken = free.update(lease_until=now + LEASE)
+        self.refresh_from_db()
+        return bool(taken)
+
+    def renew(self, now: dt.datetime) -> None:
+        type(self).objects.filter(pk=self.pk).update(lease_until=now + LEASE)
+
+    def move(self, into: ImportStatus, *out_of: ImportStatus, **fields: object) -> bool:
+        """One conditional UPDATE; False if it is not, or no longer, in one of these states."""
+        changed = (
+            type(self)
+            .objects.filter(pk=self.pk, status__in=out_of)
+            .update(status=into, lease_until=None, **fields)
+        )
+        self.refresh_from_db()
+        return bool(changed)
+
+    def count(self, **more: int) -> None:
+        """Adds to its counts."""
+        added = {name: F(name) + number for name, number in more.items() if number}
+        if added:
+            type(self).objects.filter(pk=self.pk).update(**added)
+
+
+class ImportChunk(models.Model):
+    """A piece of the file, sealed for a worker before it touched any disk. Gone once checked."""
+
+    belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="chunks")
+    position = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        ordering = ["position"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["belongs_to", "position"], name="one_chunk_at_a_position"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.belongs_to_id}/{self.position}"
+
+
+class Problem(models.TextChoices):
+    """Why a line is invalid."""
+
+    BROKEN = "broken", _("The line is broken: a quotation mark is missing, or a column too much")
+    NO_ADDRESS = "no address", _("There is no e-mail address")
+    BAD_ADDRESS = "bad address", _("This is no address that can be written to")
+    NO_EDITION = "no edition", _("The edition is not known, and none was chosen for all")
+
+
+class ImportProblem(models.Model):
+    """A line that cannot be imported, by its number."""
+
+    belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="problems")
+    line = models.PositiveIntegerField(_("line"))
+    problem = models.CharField(_("problem"), max_length=12, choices=Problem)
+
+    class Meta:
+        ordering = ["line"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.line}: {self.get_problem_display()}"
+
+
+class StagedReader(models.Model):
+    """Whom an import would add: sealed as they would be on the list, and under the same hash."""
+
+    belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="staged")
+    reader = models.BigIntegerField(default=random_id)
+    address_hash = models.BinaryField(max_length=32)
+    # Without an address where the file says that this one has gone: then the hash keeps it out.
+    sealed_address = models.BinaryField()
+    key_generation = models.PositiveSmallIntegerField()
+    provider = models.CharField(max_length=20)
+    edition = models.ForeignKey(Edition, models.CASCADE, null=True, related_name="+")
+    language = models.CharField(max_length=12, choices=languages.choices)
+    consented_at = models.DateTimeField(null=True)
+    is_refused = models.BooleanField(default=False)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["belongs_to", "address_hash"], name="an_address_once_in_an_import"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
