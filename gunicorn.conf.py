@@ -12,3 +12,6 @@ preload_app = True
 forwarder_headers = ""
 # Another door into a running server, and nobody's need.
 control_socket_disable = True
+# A list that is brought in comes as it is uploaded, through a slow line too. Readers' requests are
+# whole before the proxy hands them on.
+timeout = 300

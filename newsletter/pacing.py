@@ -12,6 +12,8 @@ from collections import Counter
 WINDOW = dt.timedelta(minutes=10)
 MOST_IN_WINDOW = 10
 """Many readers come by one VPN, and who is over the limit waits a little, no more."""
+MOST_OF_ALL = 300
+"""Where a proxy keeps readers' addresses to itself, all of them are one client here."""
 MOST_CLIENTS = 50_000
 """So that a crowd of clients does not fill the memory."""
 
@@ -25,7 +27,7 @@ class Pace:
         self._counts: Counter[str] = Counter()
 
     def is_too_fast(self, client: str, now: dt.datetime) -> bool:
-        """Counts one more of this client's. `client` is a keyed hash, never an address."""
+        """Counts one more of this client's, who is a keyed hash, never an address; or empty."""
         # A window that lies ahead was begun by a clock that has been set back since.
         if not self._began <= now < self._began + self._window:
             self._began = now
@@ -33,7 +35,7 @@ class Pace:
         if client not in self._counts and len(self._counts) >= MOST_CLIENTS:
             return True
         self._counts[client] += 1
-        return self._counts[client] > self._most
+        return self._counts[client] > (self._most if client else MOST_OF_ALL)
 
 
 pace = Pace()

@@ -8,6 +8,7 @@ import hmac
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.http import HttpRequest
 
 from newsroom.sealing import site_key
@@ -26,8 +27,14 @@ def client_hash(address: str, day: dt.date) -> str:
     return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
 
 
-def client_of(request: HttpRequest) -> str:
-    """The daily hash of who asks, through our own proxies; see `AccountAdapter`."""
+def reader_of(request: HttpRequest) -> str:
+    """The daily hash of a reader who asks; empty where our proxy keeps readers' addresses.
+
+    The proxy of deploy/nginx.conf does: it counts by itself, and tells only who is too fast.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "").strip()
+    if settings.ALLAUTH_TRUSTED_PROXY_COUNT and not forwarded:
+        return ""
     return str(get_adapter(request).get_client_ip(request))
 
 

@@ -70,6 +70,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "newsletter.view_subscriber",
         "newsletter.change_subscriber",
         "newsletter.add_inquiry",
+        "newsletter.import_subscribers",
+        "newsletter.view_import",
         "newsletter.view_setasidemail",
         "newsletter.delete_setasidemail",
         "newsletter.add_mailboxwarning",

@@ -3,6 +3,7 @@
 from newsletter.admin.bounces import SetAsideMailAdmin
 from newsletter.admin.digests import DigestAdmin
 from newsletter.admin.editions import EditionAdmin
+from newsletter.admin.imports import ImportAdmin
 from newsletter.admin.mailboxes import MailboxWarningAdmin
 from newsletter.admin.mailings import MailingAdmin
 from newsletter.admin.readers import SubscriberAdmin
@@ -10,6 +11,7 @@ from newsletter.admin.readers import SubscriberAdmin
 __all__ = [
     "DigestAdmin",
     "EditionAdmin",
+    "ImportAdmin",
     "MailboxWarningAdmin",
     "MailingAdmin",
     "SetAsideMailAdmin",

@@ -222,6 +222,20 @@ def test_who_asks_for_a_discreet_letter_is_confirmed_and_welcomed_discreetly(
         assert not message.alternatives
 
 
+def test_behind_a_proxy_that_keeps_addresses_the_proxy_counts(
+    client: Client, edition: Edition, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    for _ in range(MOST_IN_WINDOW + 1):
+        post(client)
+    assert not SignUp.objects.filter(manner=Manner.FAST).exists()
+    form = {"email": "reader@example.org", "edition": "be-ru"}
+    answer = client.post("/be/subscribe/", form, headers={"X-Sign-Up-Pace": "REJECTED_DRY_RUN"})
+    assert answer.status_code == 302
+    assert SignUp.objects.filter(manner=Manner.FAST).count() == 1
+    assert not caplog.text
+
+
 def test_the_pace_forgets_everybody_with_each_window() -> None:
     pace = Pace(most=2)
     assert [pace.is_too_fast("a", NOW) for _ in range(3)] == [False, False, True]

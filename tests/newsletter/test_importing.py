@@ -178,8 +178,8 @@ def test_whom_a_file_calls_both_here_and_gone_is_not_added(
 
 
 EXPORTS = {
-    "Mailchimp": "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,"
-    "CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES"
+    "Mailchimp": "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,"
+    "CONFIRM_TIME,CONFIRM_IP,LATITUDE,LONGITUDE,GMTOFF,DSTOFF,TIMEZONE,CC,REGION,LAST_CHANGED,LEID,EUID,NOTES"
     ",TAGS",
     "Substack": "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at",
     "Ghost": "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,"
