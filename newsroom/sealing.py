@@ -13,8 +13,9 @@ import binascii
 import hashlib
 import hmac
 import os
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
@@ -27,6 +28,8 @@ from django.conf import settings
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 WORKER_KEY = "worker.key"
+HASH_LINE = "hash"
+"""Under which name the worker's file keeps the key of the address's hash."""
 HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
@@ -41,11 +44,12 @@ class SealBroken(Exception):
 class WorkerKeys:
     """All that a worker derives from its secrets, one secret a generation."""
 
-    def __init__(self, secrets: dict[int, bytes]) -> None:
-        self._secrets = secrets
+    def __init__(self, secrets: dict[int, bytes], hash_key: bytes | None = None) -> None:
+        """`hash_key` is in the file since its first rotation; before, it comes from the oldest."""
+        self.secrets = secrets
         self.generation = max(secrets)
         # Suppressions keep nothing but the hash, so its key has to outlive every rotation.
-        self._hash_key = _derive(secrets[min(secrets)], "address hash")
+        self.hash_key = hash_key or _derive(secrets[min(secrets)], "address hash")
         self._list_seals = {
             generation: AESGCM(_derive(secret, "list seal"))
             for generation, secret in secrets.items()
@@ -57,19 +61,23 @@ class WorkerKeys:
 
     def intake_public_keys(self) -> set[bytes]:
         """Of every generation: what was sealed for an older one can still be opened."""
-        return {self._intake_public_key(generation) for generation in self._secrets}
+        return {self._intake_public_key(generation) for generation in self.secrets}
+
+    def newest_alone(self) -> WorkerKeys:
+        """As it will be once the older generations are dropped."""
+        return WorkerKeys({self.generation: self.secrets[self.generation]}, self.hash_key)
 
     def _intake_public_key(self, generation: int) -> bytes:
         public = self._intake_key(generation).public_key()
         return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def _intake_key(self, generation: int) -> X25519PrivateKey:
-        secret = _derive(self._secrets[generation], "intake seal")
+        secret = _derive(self.secrets[generation], "intake seal")
         return X25519PrivateKey.from_private_bytes(secret)
 
     def open_intake(self, sealed: bytes, purpose: str) -> bytes:
         """Opens what `seal_intake` sealed for the same purpose. Raises SealBroken."""
-        for generation in sorted(self._secrets, reverse=True):
+        for generation in sorted(self.secrets, reverse=True):
             try:
                 return HPKE.decrypt(sealed, self._intake_key(generation), info=purpose.encode())
             except (InvalidTag, ValueError):
@@ -95,7 +103,7 @@ class WorkerKeys:
 
     def hash_address(self, address: str) -> bytes:
         """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
-        return hmac.digest(self._hash_key, address.encode(), hashlib.sha256)
+        return hmac.digest(self.hash_key, address.encode(), hashlib.sha256)
 
 
 def seal_intake(plaintext: bytes, purpose: str) -> bytes:
@@ -110,17 +118,17 @@ def worker_keys() -> WorkerKeys:
             "This process was not given the worker's key, so it cannot read the list. "
             "Run it where WORKER_KEY_FILE is set."
         )
-    return _load_worker_keys(settings.WORKER_KEY_FILE)
+    return _cached(settings.WORKER_KEY_FILE, load_worker_keys)
 
 
 def intake_key() -> X25519PublicKey:
     """The public key of the intake seal. Raises KeyMissing."""
-    return _load_intake_key(settings.INTAKE_KEY_FILE)
+    return _cached(settings.INTAKE_KEY_FILE, _load_intake_key)
 
 
 def links_key() -> bytes:
     """The key of the tokens in letters, which web and worker share. Raises KeyMissing."""
-    return _load_links_key(settings.LINKS_KEY_FILE)
+    return _cached(settings.LINKS_KEY_FILE, _load_links_key)
 
 
 def exposed_worker_keys() -> list[Path]:
@@ -141,20 +149,50 @@ def site_key(purpose: str) -> bytes:
     return _derive(settings.SECRET_KEY.encode(), purpose)
 
 
-@lru_cache(maxsize=4)
-def _load_worker_keys(path: Path) -> WorkerKeys:
+Key = TypeVar("Key")
+_loaded: dict[tuple[Path, str], tuple[tuple[int, int, int], object]] = {}
+
+
+def _cached(path: Path, load: Callable[[Path], Key]) -> Key:
+    """As the file is now: a rotation reaches running processes, and a destroyed key is dropped."""
+    place = (path, load.__name__)
+    try:
+        found = path.stat()
+    except OSError:
+        _loaded.pop(place, None)
+        return load(path)
+    stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+    known = _loaded.get(place)
+    if known is None or known[0] != stamp:
+        _loaded.pop(place, None)
+        _loaded[place] = known = (stamp, load(path))
+    return cast(Key, known[1])
+
+
+def load_worker_keys(path: Path) -> WorkerKeys:
+    """What the worker's file holds. Raises KeyMissing."""
     secrets: dict[int, bytes] = {}
+    hash_key = None
     for line in _read(path, "WORKER_KEY_FILE").split():
-        generation, _, encoded = line.partition(":")
-        if not generation.isdecimal():
+        name, _, encoded = line.partition(":")
+        secret = _decode(encoded, path, "WORKER_KEY_FILE", SECRET_BYTES)
+        if name == HASH_LINE:
+            hash_key = secret
+        elif name.isdecimal():
+            secrets[int(name)] = secret
+        else:
             raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
-        secrets[int(generation)] = _decode(encoded, path, "WORKER_KEY_FILE", SECRET_BYTES)
     if not secrets:
         raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
-    return WorkerKeys(secrets)
+    return WorkerKeys(secrets, hash_key)
 
 
-@lru_cache(maxsize=4)
+def worker_lines(keys: WorkerKeys) -> str:
+    """The worker's file, with the key of the hash apart from any generation."""
+    lines = [f"{number}:{encode(secret)}" for number, secret in sorted(keys.secrets.items())]
+    return "\n".join([*lines, f"{HASH_LINE}:{encode(keys.hash_key)}"])
+
+
 def _load_intake_key(path: Path) -> X25519PublicKey:
     encoded = _read(path, "INTAKE_KEY_FILE")
     return X25519PublicKey.from_public_bytes(
@@ -162,7 +200,6 @@ def _load_intake_key(path: Path) -> X25519PublicKey:
     )
 
 
-@lru_cache(maxsize=4)
 def _load_links_key(path: Path) -> bytes:
     return _decode(_read(path, "LINKS_KEY_FILE"), path, "LINKS_KEY_FILE", 2 * SECRET_BYTES)
 
@@ -178,12 +215,12 @@ def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:
             f"{intake} is there but {worker} is not. Put the worker's key back from its backup, "
             f"or remove {intake} to start with an empty list."
         )
-    if _write_new(worker, f"1:{_encode(os.urandom(SECRET_BYTES))}"):
+    if _write_new(worker, f"1:{encode(os.urandom(SECRET_BYTES))}"):
         made.append(worker)
-    public = _encode(_load_worker_keys(worker).intake_public_key())
+    public = encode(load_worker_keys(worker).intake_public_key())
     if _write_new(intake, public):
         made.append(intake)
-    if _write_new(links, _encode(os.urandom(2 * SECRET_BYTES))):
+    if _write_new(links, encode(os.urandom(2 * SECRET_BYTES))):
         made.append(links)
     return made
 
@@ -227,7 +264,8 @@ def _broken(path: Path, setting: str) -> str:
     return f"The key at {path} ({setting}) is damaged. Put it back from its backup."
 
 
-def _encode(key: bytes) -> str:
+def encode(key: bytes) -> str:
+    """As it stands in a key file."""
     return base64.b64encode(key).decode()
 
 

@@ -85,6 +85,7 @@ class AuditAction(models.TextChoices):
     UPLOADED = "uploaded", _("Uploaded a list")
     APPLIED = "applied", _("Applied an import")
     UNDONE = "undone", _("Undid an import")
+    EXPORTED = "exported", _("Exported the list")
     OPENED = "opened", _("Opened a mail set aside")
     FORGOT = "forgot", _("Forgot a reader")
 

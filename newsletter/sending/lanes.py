@@ -97,6 +97,10 @@ class _Turn:
                     claimed = ledger.claim(self.lane, self.clock(), CLAIM_AT_ONCE)
         except RelayRefuses as refusal:
             self._pause(refusal.reply)
+        except KeyMissing as error:
+            # Sealed anew under a key that this host has not been given yet: nobody's fault.
+            logger.error("Mailing %s pauses: %s", self.mailing.pk, error)
+            _pause(self.mailing, str(error)[:300])
         except ConnectionLost as lost:
             logger.warning(
                 "The relay %s broke off or cannot be reached (%s). Its letters wait.",
@@ -132,7 +136,7 @@ class _Turn:
             return None  # Left since the claim; closing the lane excludes the letter.
         try:
             address = subscriber.address(self.keys)
-        except (SealBroken, KeyMissing):
+        except SealBroken:
             logger.error("Subscriber %s cannot be opened with our keys.", subscriber.pk)
             ledger.fail_unsendable(delivery, self.lane, self.clock())
             return None

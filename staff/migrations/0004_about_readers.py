@@ -11,6 +11,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='auditentry',
             name='action',
-            field=models.CharField(choices=[('published', 'Published'), ('scheduled', 'Scheduled'), ('corrected', 'Corrected'), ('withdrew', 'Withdrew'), ('shared', 'Shared a preview'), ('approved', 'Approved'), ('reopened', 'Opened again'), ('sent', 'Began to send'), ('paused', 'Paused'), ('resumed', 'Resumed'), ('refroze', 'Froze anew'), ('cancelled', 'Cancelled'), ('asked', 'Asked about a person'), ('lifted', 'Lifted a suppression'), ('removed', 'Took a reader off the list'), ('uploaded', 'Uploaded a list'), ('applied', 'Applied an import'), ('undone', 'Undid an import'), ('opened', 'Opened a mail set aside'), ('forgot', 'Forgot a reader')], max_length=12, verbose_name='what'),
+            field=models.CharField(choices=[('published', 'Published'), ('scheduled', 'Scheduled'), ('corrected', 'Corrected'), ('withdrew', 'Withdrew'), ('shared', 'Shared a preview'), ('approved', 'Approved'), ('reopened', 'Opened again'), ('sent', 'Began to send'), ('paused', 'Paused'), ('resumed', 'Resumed'), ('refroze', 'Froze anew'), ('cancelled', 'Cancelled'), ('asked', 'Asked about a person'), ('lifted', 'Lifted a suppression'), ('removed', 'Took a reader off the list'), ('uploaded', 'Uploaded a list'), ('applied', 'Applied an import'), ('undone', 'Undid an import'), ('exported', 'Exported the list'), ('opened', 'Opened a mail set aside'), ('forgot', 'Forgot a reader')], max_length=12, verbose_name='what'),
         ),
     ]

@@ -1,0 +1,69 @@
+"""Keys typed in from paper."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from newsroom import keyring, paper, sealing
+from newsroom.paper import PaperBroken
+from newsroom.sealing import KeyMissing, WorkerKeys
+
+
+class Command(BaseCommand):
+    """Overwrites no key that is another one."""
+
+    help = "Makes the key files out of the lines of a printed page, from a file or standard input."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", default="-", help="- is standard input")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.WORKER_KEY_FILE is None:
+            raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
+        try:
+            text = (
+                sys.stdin.read()
+                if options["file"] == "-"
+                else Path(options["file"]).read_text(encoding="utf-8")
+            )
+            keys = paper.read(text.splitlines())
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
+        except (PaperBroken, UnicodeDecodeError) as error:
+            raise CommandError(str(error)) from None
+        worker = WorkerKeys(keys.secrets, keys.hash_key)
+        files = {
+            settings.WORKER_KEY_FILE: sealing.worker_lines(worker),
+            settings.LINKS_KEY_FILE: sealing.encode(keys.links),
+            settings.INTAKE_KEY_FILE: sealing.encode(worker.intake_public_key()),
+        }
+        self.refuse_to_overwrite(worker, keys.links)
+        for path, content in files.items():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keyring.replace(path, content)
+            self.stdout.write(f"Restored {path}")
+
+    def refuse_to_overwrite(self, worker: WorkerKeys, links: bytes) -> None:
+        """A key that is there and is another one may be the only one that opens the list."""
+        found = {settings.WORKER_KEY_FILE: worker.secrets, settings.LINKS_KEY_FILE: links}
+        for path, wanted in found.items():
+            if path is None or not path.exists():
+                continue
+            try:
+                there: object = (
+                    sealing.links_key()
+                    if path == settings.LINKS_KEY_FILE
+                    else sealing.worker_keys().secrets
+                )
+            except KeyMissing:
+                continue  # Damaged: this is what the page is for.
+            if there != wanted:
+                raise CommandError(
+                    f"{path} is there and is another key. Move it away first if you are sure."
+                )

@@ -1,0 +1,67 @@
+"""A new generation of the worker's keys, or the end of the older ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from newsletter import resealing
+from newsroom import keyring, sealing
+from newsroom.sealing import KeyMissing
+
+
+class Command(BaseCommand):
+    """Running processes see the new keys by themselves."""
+
+    help = (
+        "Adds a generation to the worker's keys; reseal_list then brings the list under it, and "
+        "--finish drops the older ones."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--finish", action="store_true", help="drop the generations that nothing needs any more"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.WORKER_KEY_FILE is None:
+            raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
+        try:
+            self.finish() if options["finish"] else self.rotate()
+        except (KeyMissing, OSError) as error:
+            raise CommandError(f"{error} The worker's key is as it was.") from None
+
+    def rotate(self) -> None:
+        assert settings.WORKER_KEY_FILE is not None
+        number = keyring.add_generation(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE)
+        self.stdout.write(
+            f"Generation {number} is there. Next:\n"
+            f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker, and\n"
+            f"   {settings.INTAKE_KEY_FILE} to every host of the web process.\n"
+            "2. manage.py print_keys, and keep the page with the others.\n"
+            "3. manage.py reseal_list\n"
+            "4. manage.py rotate_keys --finish"
+        )
+
+    def finish(self) -> None:
+        assert settings.WORKER_KEY_FILE is not None
+        keys = sealing.worker_keys()
+        needing = list(resealing.needs_older(keys))
+        if needing:
+            raise CommandError(
+                f"An older generation is still needed for: {', '.join(needing)}. Run "
+                "`manage.py reseal_list`; sign-ups and uploads go by themselves once a worker has "
+                "seen them, and mail that was set aside after 30 days, or by hand in the admin."
+            )
+        dropped = keyring.drop_older(settings.WORKER_KEY_FILE)
+        if not dropped:
+            self.stdout.write("There is one generation only.")
+            return
+        self.stdout.write(
+            f"Dropped: {', '.join(map(str, dropped))}. Copy {settings.WORKER_KEY_FILE} to the "
+            "other hosts of workers. Backups of the database from before the list was sealed anew "
+            "now open with the printed page of their time only."
+        )

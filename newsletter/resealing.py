@@ -1,0 +1,109 @@
+"""Sealing the list anew after a rotation of the keys: in batches, and safe to be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from newsletter import inquiring, subscribing
+from newsletter.bounces import obeying
+from newsletter.importing import uploading
+from newsletter.models import (
+    ImportChunk,
+    Inquiry,
+    SetAsideMail,
+    SignUp,
+    StagedReader,
+    Subscriber,
+)
+from newsroom import sealing
+from newsroom.sealing import SealBroken, WorkerKeys
+
+BATCH = 1000
+
+LIST_SEALS: tuple[tuple[type[models.Model], str], ...] = (
+    (Subscriber, "id"),
+    (StagedReader, "reader"),
+)
+"""Tables under the list's seal, and the column of the number that a seal is bound to."""
+INTAKE_SEALS: tuple[tuple[type[models.Model], str, str], ...] = (
+    (SignUp, "sealed_address", subscribing.PURPOSE),
+    (Inquiry, "sealed_address", inquiring.PURPOSE),
+    (ImportChunk, "sealed", uploading.PURPOSE),
+    (SetAsideMail, "sealed", obeying.PURPOSE),
+)
+"""Tables under the intake's seal. They are not sealed anew: they are opened soon, or go."""
+
+
+def reseal(report: Callable[[int], None]) -> int:
+    """Brings every address under the newest generation; returns how many were sealed anew.
+
+    Two at once do no harm, and whoever leaves meanwhile stays gone. `report` is told after each
+    batch. Raises KeyMissing, and SealBroken for a row that none of our keys opens.
+    """
+    keys = sealing.worker_keys()
+    done = 0
+    for model, number in LIST_SEALS:
+        while True:
+            with transaction.atomic():
+                batch = list(
+                    _older(model, keys).values_list(
+                        "pk", number, "sealed_address", "key_generation"
+                    )[:BATCH]
+                )
+                if not batch:
+                    break
+                _seal_anew(model, batch, keys)
+            done += len(batch)
+            report(done)
+    return done
+
+
+def remaining(keys: WorkerKeys) -> int:
+    """How many addresses an older generation still seals."""
+    return sum(_older(model, keys).count() for model, _number in LIST_SEALS)
+
+
+def needs_older(keys: WorkerKeys) -> Iterator[str]:
+    """Which tables hold anything that the newest generation alone would not open."""
+    for model, _number in LIST_SEALS:
+        if _older(model, keys).exists():
+            yield str(model._meta.verbose_name_plural or model._meta.label)
+    newest = keys.newest_alone()
+    for table, column, purpose in INTAKE_SEALS:
+        sealed = table._default_manager.exclude(**{column: b""}).values_list(column, flat=True)
+        if not all(_opens(newest, bytes(one), purpose) for one in sealed.iterator(100)):
+            yield str(table._meta.verbose_name_plural or table._meta.label)
+
+
+def _older(model: type[models.Model], keys: WorkerKeys) -> models.QuerySet[Any]:
+    rows = model._default_manager.filter(key_generation__lt=keys.generation)
+    return rows.exclude(sealed_address=b"").order_by("pk")
+
+
+def _seal_anew(
+    model: type[models.Model], batch: list[tuple[int, int, bytes, int]], keys: WorkerKeys
+) -> None:
+    changes = []
+    for pk, number, sealed, generation in batch:
+        address = keys.open_address(bytes(sealed), number, generation)
+        anew = keys.seal_address(address, number)
+        changes.append((anew, keys.generation, pk, bytes(sealed)))
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        # Only where it is what it was: who has left meanwhile has no address any more.
+        cursor.executemany(
+            f"UPDATE {quote(model._meta.db_table)} "  # noqa: S608
+            "SET sealed_address = %s, key_generation = %s WHERE id = %s AND sealed_address = %s",
+            changes,
+        )
+
+
+def _opens(keys: WorkerKeys, sealed: bytes, purpose: str) -> bool:
+    try:
+        keys.open_intake(sealed, purpose)
+    except SealBroken:
+        return False
+    return True
