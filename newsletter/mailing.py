@@ -14,9 +14,7 @@ from django.db.models import (
     Case,
     Count,
     DateTimeField,
-    Exists,
     F,
-    OuterRef,
     QuerySet,
     Value,
     When,
@@ -34,7 +32,7 @@ from newsletter.models import (
     Reason,
     Subscriber,
 )
-from newsletter.models.deliveries import NEVER_ARRIVED, STILL_TO_SEND, TO_SEND
+from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsroom import languages
 from staff.audit import record
@@ -72,13 +70,10 @@ def launch(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
 
 
 def _audience(mailing: Mailing) -> QuerySet[Subscriber]:
-    """Active in the edition, and without this digest so far, whatever edition brought it."""
-    got_it = Delivery.objects.filter(
-        digest_id=mailing.digest_id, subscriber=OuterRef("pk")
-    ).exclude(status__in=NEVER_ARRIVED)
-    return (
-        Subscriber.objects.active().of_edition(mailing.edition).filter(~Exists(got_it)).order_by()
-    )
+    """Active in the edition. Who has this digest already, whatever edition brought it, is passed
+    over by the ledger's constraint; to ask for each of a million costs more than the launch.
+    """
+    return Subscriber.objects.active().of_edition(mailing.edition).order_by()
 
 
 def _insert_deliveries(

@@ -46,18 +46,22 @@ def reseal(report: Callable[[int], None]) -> int:
     keys = sealing.worker_keys()
     done = 0
     for model, number in LIST_SEALS:
+        columns = ("pk", number, "sealed_address", "key_generation")
+        last: int | None = None
         while True:
+            # From where the last batch ended: what is done need not be looked through again.
+            rows = _older(model, keys).filter(pk__gt=last) if last else _older(model, keys)
             with transaction.atomic():
-                batch = list(
-                    _older(model, keys).values_list(
-                        "pk", number, "sealed_address", "key_generation"
-                    )[:BATCH]
-                )
-                if not batch:
-                    break
+                batch = list(rows.values_list(*columns)[:BATCH])
                 _seal_anew(model, batch, keys)
-            done += len(batch)
-            report(done)
+            if batch:
+                done, last = done + len(batch), batch[-1][0]
+                report(done)
+            elif last is None:
+                break
+            else:
+                # Once more from the start: a sign-up may have come under the older keys.
+                last = None
     return done
 
 
@@ -91,6 +95,8 @@ def _seal_anew(
         address = keys.open_address(bytes(sealed), number, generation)
         anew = keys.seal_address(address, number)
         changes.append((anew, keys.generation, pk, bytes(sealed)))
+    if not changes:
+        return
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         # Only where it is what it was: who has left meanwhile has no address any more.

@@ -30,7 +30,9 @@ from typing import Any
 # was cut the rest can be guessed. Thirteen characters less than a whole one are 64 bits.
 TOKEN = re.compile(r"[a-z2-7]{32,}", re.IGNORECASE)
 # Mail programs break links too, so that the pieces stand on one line: no piece of these paths.
-PATH_WITH_TOKEN = re.compile(r"((?:/|%2F)(?:letter|confirm)(?:/|%2F))[^\n]+", re.IGNORECASE)
+PATH_WITH_TOKEN = re.compile(
+    r"((?:/|%2F)(?:letter|confirm|preferences)(?:/|%2F))[^\n]+", re.IGNORECASE
+)
 # RFC 5322's atoms in any script, also percent-encoded or escaped; without the / ? & that stand
 # before an address in a path. Looks behind, so that a long run of letters is read only once.
 ATOM = r"\w.!#$%'*+=^`{|}~\\-"

@@ -80,6 +80,9 @@ def test_from_a_written_article_to_a_reader_who_left(relay: Catcher, client: Cli
     client.get(path)
     assert not Subscriber.objects.active().exists()
     assert "Вы паспяхова падпісаліся" in client.post(path).content.decode()
+    # There is no digest yet to send at once, so a word says when the first one comes.
+    [_confirmation, welcome] = relay.letters
+    assert "Першы ліст прыйдзе" in welcome.contents.text
 
     # An editor gathers the week, approves it and sends it now.
     desk.post(reverse("admin:articles_digest_add"), {"week": str(week)})
@@ -96,7 +99,7 @@ def test_from_a_written_article_to_a_reader_who_left(relay: Catcher, client: Cli
 
     # A tick finds nothing more to do, and nobody gets it twice.
     tick.delay()
-    assert len(relay.letters) == 2
+    assert len(relay.letters) == 3
 
     # The letter's web version is the week's page; its one link lets Maryia leave.
     assert client.get(path_in(letter, r"/be/weeks/[\d-]+/")).status_code == 200

@@ -72,11 +72,14 @@ def apply(import_id: int, clock: Clock) -> bool:
     row = Import.objects.filter(pk=import_id, status=ImportStatus.APPLYING).first()
     if row is None or not row.take(clock()):
         return False
+    last = 0
     while Import.objects.filter(pk=row.pk, status=ImportStatus.APPLYING).exists():
         with transaction.atomic():
-            ids = _next(StagedReader.objects.filter(belongs_to=row))
+            # What is done was deleted, and a database is slow to pass over that.
+            ids = _next(StagedReader.objects.filter(belongs_to=row, pk__gt=last))
             if not ids:
                 break
+            last = ids[-1]
             row.count(added=_insert(row, ids, clock()))
             StagedReader.objects.filter(pk__in=ids).delete()
         row.renew(clock())
@@ -94,11 +97,14 @@ def undo(import_id: int, clock: Clock) -> bool:
         return False
     row.staged.all().delete()
     came = Subscriber.objects.filter(came_by=row, status=SubscriberStatus.ACTIVE)
+    last = -1
     while True:
         with transaction.atomic():
-            batch = list(came.select_for_update().order_by("pk")[:BATCH])
+            rows = came.filter(pk__gt=last).select_for_update().order_by("pk")
+            batch = list(rows[:BATCH])
             if not batch:
                 break
+            last = batch[-1].pk
             now = clock()
             Departure.objects.bulk_create(
                 Departure(

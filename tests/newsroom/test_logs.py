@@ -329,7 +329,7 @@ def test_a_page_about_undecodable_text_shows_none_of_it(
     settings.DEBUG = True
     make_edition()
 
-    def undecodable(*_args: object) -> None:
+    def undecodable(*_args: object, **_more: object) -> None:
         ADDRESS.replace("reader", "réader").encode("ascii")
 
     monkeypatch.setattr(subscribing, "sign_up", undecodable)

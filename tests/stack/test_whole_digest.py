@@ -82,6 +82,7 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
     link = re.search(rf"https://{HOST}(/en/confirm/[a-z2-7]+/)", confirmation.contents.text)
     assert link
     site.ask(link[1], confirm="yes")
+    wait(lambda: len(letters_to(box, READER)) == 2, "the welcome")
 
     # An editor approves the week and launches it while the broker is away: nothing is lost,
     # since the first tick of beat hands it out.
@@ -93,12 +94,12 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
         machine.manage("web", "mailing", "launch", mailing, BROKER_URL=nobody)
     machine.start("beat")
     wait(lambda: machine.is_well("beat"), "beat")
-    wait(lambda: len(box.letters()) == 2 + OTHERS, "the letters", seconds=60)
+    wait(lambda: len(box.letters()) == 3 + OTHERS, "the letters", seconds=60)
     # The outcome is written once the relay has answered.
     wait(lambda: "EN 7, failed 0" in machine.manage("web", "digest", "report", str(week)), "it")
     assert "BE/RU 6" in machine.manage("web", "digest", "report", str(week))
     recipients = [letter.recipients for letter in box.letters()]
-    assert recipients.count((READER,)) == 2
+    assert recipients.count((READER,)) == 3
     assert len(set(recipients)) == 1 + OTHERS
 
     # The letter's web version is on the site, and the web process could not have sent it.
