@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article, Digest
 from newsletter.models import (
+    BounceKind,
     Delivery,
     DeliveryKind,
     DeliveryStatus,
@@ -267,6 +268,18 @@ def _count(rows: QuerySet[Delivery]) -> Ledger:
         uncertain=counts.get(DeliveryStatus.UNCERTAIN, 0),
         still_to_send=sum(counts.get(status, 0) for status in STILL_TO_SEND),
     )
+
+
+def came_back(mailing: Mailing) -> list[tuple[str, int]]:
+    """How many of its letters came back after a relay had taken them, by kind."""
+    counts = dict(
+        Delivery.objects.of_mailing(mailing)
+        .exclude(bounce=BounceKind.NONE)
+        .order_by()
+        .values_list("bounce")
+        .annotate(count=Count("pk"))
+    )
+    return [(str(kind.label), counts[kind]) for kind in BounceKind if kind in counts]
 
 
 def report(digest: Digest) -> str:

@@ -12,6 +12,9 @@ import base64
 import datetime as dt
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,9 @@ import pytest
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.mailcatcher.letters import Letter
 from newsroom.weeks import Week
-from tests.houses import Embedded, House, Servers, house
+from tests.houses import ROOT, Embedded, House, Servers, house
 from tests.needles import of_address, of_ip, of_text, of_token, search
+from tests.newsletter.bounces.mails import dsn, written
 from tests.newsletter.relays import Moody, hang_up, once
 from tests.services import Missing, running_postgresql, running_redis, skip_or_fail, wait_for
 
@@ -33,10 +37,13 @@ UNCERTAIN = "PLANTED-UNCERTAIN.J4M6@EXAMPLE.NET"
 NO_SUCH = "planted_nosuch'h2b1@planted-domain.example"
 FORGOTTEN = "planted-forgotten.m2n4@example.org"
 ASKED_ABOUT = "planted-asked-about.d8f3@example.com"
+IMPORTED = "planted-imported.v7c5@example.net"
+BAD_LINE = "planted-bad-line.x4w8@planted_domain.example"
+WRITES = "planted-writes.h9k2@example.org"
 UNLUCKY = "planted-unlucky.r6t1@gmail.com"
 SIGNED_UP = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN, NO_SUCH)
 CONFIRMING = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN)
-EVERYBODY = (*SIGNED_UP, ASKED_ABOUT, UNLUCKY)
+EVERYBODY = (*SIGNED_UP, ASKED_ABOUT, IMPORTED, WRITES, UNLUCKY)
 
 IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
 SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
@@ -64,6 +71,26 @@ from newsletter import inquiring
 from tests.factories import make_user
 inquiring.ask(sys.argv[1], make_user(), dt.datetime.now(dt.UTC))
 """
+UPLOADING = """
+import sys, django
+django.setup()
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from newsletter.models import Edition
+from tests.factories import make_user
+client = Client()
+client.force_login(make_user())
+list_ = SimpleUploadedFile("list.csv", "\\n".join(["email", *sys.argv[1:]]).encode())
+form = {"file": list_, "edition": Edition.objects.get().pk}
+assert client.post("/admin/newsletter/import/add/", form).status_code == 302
+"""
+APPLYING = """
+import datetime as dt, django
+django.setup()
+from newsletter.importing import applying
+from newsletter.models import Import
+applying.ask_to_apply(Import.objects.get(), None, dt.datetime.now(dt.UTC))
+"""
 OBEYING = """
 import datetime as dt, django
 django.setup()
@@ -73,18 +100,24 @@ retention.obey(dt.datetime.now(dt.UTC) + dt.timedelta(days=40))
 
 
 @pytest.fixture
-def embedded(tmp_path: Path, relay: Catcher, keys_dir: Path) -> Any:
-    with house(tmp_path, Embedded(tmp_path / "var"), relay, keys_dir) as built:
+def own_keys_dir(tmp_path: Path, keys_dir: Path) -> Path:
+    """They are rotated on the way."""
+    return Path(shutil.copytree(keys_dir, tmp_path / "own-keys"))
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, relay: Catcher, own_keys_dir: Path) -> Any:
+    with house(tmp_path, Embedded(tmp_path / "var"), relay, own_keys_dir) as built:
         yield built
 
 
 @pytest.fixture
-def on_servers(tmp_path: Path, relay: Catcher, keys_dir: Path) -> Any:
+def on_servers(tmp_path: Path, relay: Catcher, own_keys_dir: Path) -> Any:
     try:
         with (
             running_postgresql() as postgresql,
             running_redis() as redis,
-            house(tmp_path, Servers(postgresql, redis), relay, keys_dir) as built,
+            house(tmp_path, Servers(postgresql, redis), relay, own_keys_dir) as built,
         ):
             yield built
     except Missing as missing:
@@ -117,6 +150,10 @@ def test_a_seized_machine_shows_no_reader(
     erased += leave(built, relay)
     tokens.add(be_forgotten(built, relay))
     ask_about(built)
+    bring_in(built)
+    come_back(built, relay)
+    erased += rotate(built)
+    assert search(built.seize(), needles) == []
     needles += [needle for token in tokens for needle in of_token(token)]
     fail_everywhere(built, relay)
     built.stop()
@@ -289,6 +326,61 @@ def ask_about(built: House) -> None:
     wait_for(lambda: built.stores.query(unknown)[0][0] == 1, "the worker's answer", 60)
 
 
+def bring_in(built: House) -> None:
+    """A manager uploads a list, and adds whom a worker found in it."""
+    built.python(UPLOADING, IMPORTED, BAD_LINE)
+
+    def stands_at(status: str) -> bool:
+        built.manage("tick")
+        [[found]] = built.stores.query("SELECT status FROM newsletter_import")
+        return bool(found == status)
+
+    wait_for(lambda: stands_at("checked"), "the check of the list", 60)
+    built.python(APPLYING)
+    wait_for(lambda: stands_at("applied"), "the import", 60)
+    [[new, invalid]] = built.stores.query("SELECT new, invalid FROM newsletter_import")
+    assert (new, invalid) == (1, 1)
+
+
+def come_back(built: House, relay: Catcher) -> None:
+    """A bounce that quotes its reader, and a mail that nobody understands."""
+    letter = letter_to(relay, UNCERTAIN)
+    address = normal(UNCERTAIN)
+    report = dsn(diagnostic=f"smtp; 550 5.1.1 <{address}>: user unknown").replace(
+        "reader@example.org", address
+    )
+    bounce = written(report, to=letter.sender)
+    assert receive(built, bounce) == "hard"
+    assert receive(built, bounce + BROWSER.encode()) == "hard"
+    odd = written("a person", to=letter.sender).replace(b"reader@example.org", WRITES.encode())
+    assert receive(built, odd) == "set aside"
+    assert count(built, "newsletter_subscriber", "bounced") == 2
+
+
+def receive(built: House, raw: bytes) -> str:
+    """As a mail server's pipe."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "receive_mail"],
+        cwd=ROOT,
+        env={**built.environment, "WORKER_KEY_FILE": "none"},
+        input=raw,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().strip()
+
+
+def rotate(built: House) -> list[bytes]:
+    """New keys, and the list sealed anew. Returns the seals that were there before."""
+    before = seals_of(built, "newsletter_subscriber")
+    built.manage("rotate_keys")
+    built.manage("reseal_list")
+    seals = [seal for seal in before if seal]
+    assert seals
+    assert not set(seals) & set(seals_of(built, "newsletter_subscriber"))
+    return seals
+
+
 def let_time_pass(built: House) -> None:
     """Forty days later, what the retention document says has been done."""
     built.python(OBEYING)
@@ -332,7 +424,7 @@ def fail_everywhere(built: House, relay: Catcher) -> None:
 
 def check_erased_is_overwritten(built: House, seals: list[bytes]) -> None:
     """Should the key be found one day, it opens nobody who left, and no sign-up."""
-    assert len(seals) == len(SIGNED_UP) + 1 + 1
+    assert len(seals) > len(SIGNED_UP) + 1 + 1
     [[busy, *_frames]] = built.stores.query("PRAGMA wal_checkpoint(TRUNCATE)")
     assert not busy
     # What came into a row's place may have overwritten a part by chance.

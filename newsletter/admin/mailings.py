@@ -147,8 +147,12 @@ class MailingAdmin(VerbsAdmin):
         return found.select_related("digest", "edition", "approved_by")
 
     def facts(self, row: Any) -> dict[str, Any]:
+        if row is None:
+            return {}
         return {
             "facts_template": "admin/newsletter/ledger.html",
-            "ledger": mailings.ledger(row) if row is not None else None,
-            "contents": row.contents.select_related("article") if row is not None else (),
+            "ledger": mailings.ledger(row),
+            "late": mailings.late_ledger(row),
+            "came_back": mailings.came_back(row),
+            "contents": row.contents.select_related("article"),
         }

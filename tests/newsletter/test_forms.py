@@ -160,14 +160,29 @@ def test_leaving_takes_a_post_and_one_click_is_enough(client: Client, reader: Su
     assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["confirm", "letter"])
-@pytest.mark.parametrize("token", ["short", "a" * 44, "a" * 46, "a" * 45, "ж" * 45])
+@pytest.mark.parametrize("kind", ["confirm", "letter", "preferences"])
+@pytest.mark.parametrize("token", ["short", "a" * 44, "a" * 46, "a" * 45, "ж" * 45, "a" * 90])
 def test_a_cut_or_foreign_link_is_told_so_kindly(
     client: Client, edition: Edition, kind: str, token: str
 ) -> None:
     path = f"/ru/{kind}/{token}/"
     assert client.get(path).status_code == 404
     assert client.post(path).status_code == 404
+
+
+def test_a_token_that_stands_there_twice_is_not_taken_for_one(
+    client: Client, reader: Subscriber
+) -> None:
+    token = links.make_token(Kind.LETTER, reader.pk, 1)
+    assert client.post(f"/ru/letter/{token}{token}/").status_code == 404
+    assert status(reader) == SubscriberStatus.ACTIVE
+
+
+def test_the_link_of_any_old_letter_leaves(client: Client, reader: Subscriber) -> None:
+    # Whatever mailing it was, of last year or gone since: the reader's row is what counts.
+    token = links.make_token(Kind.LETTER, reader.pk, 4_000_000_000)
+    assert client.post(f"/ru/letter/{token.upper()}/").status_code == 200
+    assert status(reader) == SubscriberStatus.LEFT
 
 
 def test_a_link_to_a_subscriber_who_is_gone_for_good_is_kind(

@@ -219,3 +219,15 @@ def test_confirming_by_the_form_hands_the_letter_to_the_lanes(
     client.post(f"/en/confirm/{token}/")
     assert handed == [sent.pk]
     assert not mail.outbox
+
+
+def test_an_editor_sees_late_readers_and_what_came_back_beside_the_ledger(
+    client: Client, sent: Mailing
+) -> None:
+    come()
+    lane(sent)
+    Delivery.objects.filter(kind=DeliveryKind.LATEST).update(bounce="policy")
+    client.force_login(make_user())
+    page = client.get(f"/admin/newsletter/mailing/{sent.pk}/change/").content.decode()
+    assert "1 of 1 letters have gone" in page
+    assert "is not wanted there: 1" in page
