@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -36,6 +36,7 @@ from newsletter.models import (
 from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsroom import languages
+from newsroom.inserting import insert_from
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -99,18 +100,7 @@ def _insert_deliveries(
         "due_at": Value(now, output_field=DateTimeField()),
         "enhanced_code": Value(""),
     }
-    rows = audience.filter(variant__in=variants).values_list(*columns.values())
-    select, parameters = rows.query.sql_with_params()
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in columns)
-    table = quote(Delivery._meta.db_table)
-    with connection.cursor() as cursor:
-        # Only names of our own tables and columns are put together here.
-        cursor.execute(
-            f"INSERT INTO {table} ({names}) {select} ON CONFLICT DO NOTHING",
-            parameters,
-        )
-        return int(cursor.rowcount)
+    return insert_from(audience.filter(variant__in=variants), Delivery, columns)
 
 
 def launch_due(now: dt.datetime) -> list[Mailing]:

@@ -43,6 +43,18 @@ def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
     settings.JOURNAL_FILE = tmp_path / "departures" / "journal"
 
 
+@pytest.fixture
+def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
+    """A set of a test's own, to be changed or destroyed."""
+    folder = tmp_path / "fresh-keys"
+    settings.KEYS_DIR = folder
+    settings.WORKER_KEY_FILE = folder / "worker.key"
+    settings.INTAKE_KEY_FILE = folder / "intake.pub"
+    settings.LINKS_KEY_FILE = folder / "links.key"
+    sealing.make_keys(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Settings) -> None:
     """The real hasher is slow on purpose; no test is about it."""

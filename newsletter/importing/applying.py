@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import DateTimeField, Exists, F, OuterRef, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -25,6 +25,7 @@ from newsletter.models import (
     VariantKind,
 )
 from newsletter.models.imports import NOT_APPLIED
+from newsroom.inserting import insert_from
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -153,13 +154,5 @@ def _insert(row: Import, ids: list[int], now: dt.datetime) -> int:
         .filter(~Exists(Suppression.objects.filter(**same)))
         .filter(~Exists(Subscriber.objects.filter(**same)))
         .order_by()
-        .values_list(*columns.values())
     )
-    select, parameters = rows.query.sql_with_params()
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in columns)
-    table = quote(Subscriber._meta.db_table)
-    with connection.cursor() as cursor:
-        # Only names of our own tables and columns are put together here.
-        cursor.execute(f"INSERT INTO {table} ({names}) {select} ON CONFLICT DO NOTHING", parameters)
-        return int(cursor.rowcount)
+    return insert_from(rows, Subscriber, columns)

@@ -50,14 +50,9 @@ resealing.reseal(report)
 
 
 @pytest.fixture(autouse=True)
-def own_set(settings: Settings, tmp_path: Path) -> Path:
-    folder = tmp_path / "keys"
-    settings.KEYS_DIR = folder
-    settings.WORKER_KEY_FILE = folder / "worker.key"
-    settings.INTAKE_KEY_FILE = folder / "intake.pub"
-    settings.LINKS_KEY_FILE = folder / "links.key"
-    sealing.make_keys(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE)
-    return folder
+def own_set(fresh_keys: Path) -> Path:
+    """These are changed and destroyed here."""
+    return fresh_keys
 
 
 def rotate(folder: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from pytest_django.fixtures import Settings
 
 from newsroom import keyring, paper, sealing
 from newsroom.paper import PaperBroken
@@ -20,15 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def keys(settings: Settings, tmp_path: Path) -> Path:
-    """A set of this test's own."""
-    folder = tmp_path / "keys"
-    settings.KEYS_DIR = folder
-    settings.WORKER_KEY_FILE = folder / "worker.key"
-    settings.INTAKE_KEY_FILE = folder / "intake.pub"
-    settings.LINKS_KEY_FILE = folder / "links.key"
-    sealing.make_keys(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE)
-    return folder
+def keys(fresh_keys: Path) -> Path:
+    """These are changed and destroyed here."""
+    return fresh_keys
 
 
 def rotate(folder: Path) -> int:
