@@ -23,6 +23,7 @@ from tests.services import (
     Missing,
     PostgreSQL,
     Redis,
+    program,
     running_postgresql,
     running_redis,
     skip_or_fail,
@@ -48,6 +49,34 @@ from newsletter.models import Mailing
 mailing = Mailing.objects.get()
 answer = {**asdict(ledger(mailing)), "status": mailing.status, "balances": ledger(mailing).balances}
 """
+READERS_AND_A_DIGEST = """
+from newsletter import due
+from tests.factories import make_mailing
+answer = make_mailing(readers=int(sys.argv[1])).pk
+due.keep_the_journal()
+"""
+LEAVING = """
+from django.db import transaction
+from django.utils import timezone
+from newsletter import due
+from newsletter.models import Subscriber
+for number, reader in enumerate(Subscriber.objects.order_by("pk")[:3]):
+    with transaction.atomic():
+        reader.forget(timezone.now()) if number == 2 else reader.end("left", timezone.now())
+due.keep_the_journal()
+"""
+LAUNCHING = """
+from django.utils import timezone
+from newsletter import mailing as mailings
+from newsletter.models import Mailing
+from newsletter.tasks import enqueue_lanes
+mailing = Mailing.objects.get()
+mailings.launch(mailing, timezone.now())
+enqueue_lanes(mailing)
+"""
+ACTIVE = "SELECT count(*) FROM newsletter_subscriber WHERE status = 'active'"
+STILL_ACTIVE = "SELECT id FROM newsletter_subscriber WHERE status = 'active'"
+OLDEST = "SELECT id FROM newsletter_subscriber ORDER BY id LIMIT 3"
 AFTER_THE_LEASE = """
 import datetime as dt
 from django.utils import timezone
@@ -262,3 +291,30 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_sending_loses_and_doubles_nobod
     assert counts["balances"]
     assert counts["uncertain"] <= 2
     assert counts["sent"] <= everyone_once(caught) <= READERS
+
+
+def test_a_restored_backup_writes_to_nobody_who_has_left_since(
+    built: House, caught: Catcher
+) -> None:
+    """A real dump, put back over a newsroom in which three readers left or were forgotten."""
+    built.python(READERS_AND_A_DIGEST, READERS)
+    url = built.environment["DATABASE_URL"]
+    dump = subprocess.run(
+        [program("pg_dump"), "--no-owner", url], capture_output=True, check=True
+    ).stdout
+    gone = {row[0] for row in built.stores.query(OLDEST)}
+    built.python(LEAVING)
+    assert built.stores.query(ACTIVE) == [(READERS - 3,)]
+
+    built.stores.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    quiet = ["--quiet", "--set", "ON_ERROR_STOP=1"]
+    subprocess.run([program("psql"), *quiet, url], input=dump, capture_output=True, check=True)
+    assert built.stores.query(ACTIVE) == [(READERS,)], "the backup knows nothing of it"
+
+    # The letters go to all whom the backup has, but the lanes hear first who has left.
+    built.python(LAUNCHING)
+    built.start("worker")
+    wait_for(lambda: built.python(LEDGER)["still_to_send"] == 0, "the letters", 60)
+    assert len(caught.letters) == READERS - 3
+    assert built.stores.query(ACTIVE) == [(READERS - 3,)]
+    assert not gone & {row[0] for row in built.stores.query(STILL_ACTIVE)}
