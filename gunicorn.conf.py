@@ -12,6 +12,7 @@ preload_app = True
 forwarder_headers = ""
 # Another door into a running server, and nobody's need.
 control_socket_disable = True
-# A list that is brought in comes as it is uploaded, through a slow line too. Readers' requests are
-# whole before the proxy hands them on.
-timeout = 300
+# A list that is brought in comes as slowly as it is uploaded. A thread of its own may wait for it:
+# the others go on serving, and nobody takes the process for dead.
+worker_class = "gthread"
+threads = 4

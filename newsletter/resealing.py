@@ -28,11 +28,11 @@ LIST_SEALS: tuple[tuple[type[models.Model], str], ...] = (
     (StagedReader, "reader"),
 )
 """Tables under the list's seal, and the column of the number that a seal is bound to."""
-INTAKE_SEALS: tuple[tuple[type[models.Model], str, str], ...] = (
-    (SignUp, "sealed_address", subscribing.PURPOSE),
-    (Inquiry, "sealed_address", inquiring.PURPOSE),
-    (ImportChunk, "sealed", uploading.PURPOSE),
-    (SetAsideMail, "sealed", obeying.PURPOSE),
+INTAKE_SEALS: tuple[tuple[type[models.Model], str, Callable[[Any], str]], ...] = (
+    (SignUp, "sealed_address", lambda _row: subscribing.PURPOSE),
+    (Inquiry, "sealed_address", lambda _row: inquiring.PURPOSE),
+    (ImportChunk, "sealed", lambda row: uploading.purpose(row.belongs_to_id, row.position)),
+    (SetAsideMail, "sealed", lambda _row: obeying.PURPOSE),
 )
 """Tables under the intake's seal. They are not sealed anew: they are opened soon, or go."""
 
@@ -77,8 +77,8 @@ def needs_older(keys: WorkerKeys) -> Iterator[str]:
             yield str(model._meta.verbose_name_plural or model._meta.label)
     newest = keys.newest_alone()
     for table, column, purpose in INTAKE_SEALS:
-        sealed = table._default_manager.exclude(**{column: b""}).values_list(column, flat=True)
-        if not all(_opens(newest, bytes(one), purpose) for one in sealed.iterator(100)):
+        rows = table._default_manager.exclude(**{column: b""}).iterator(100)
+        if not all(_opens(newest, bytes(getattr(row, column)), purpose(row)) for row in rows):
             yield str(table._meta.verbose_name_plural or table._meta.label)
 
 

@@ -35,6 +35,8 @@ COLUMN_NAMES = {
     Column.LANGUAGE: _("language"),
     Column.CONSENT: _("date of the consent"),
     Column.STATUS: _("status"),
+    Column.SUBSCRIBED: _("wants letters: yes or no"),
+    Column.ENDED: _("when they left, or yes or no"),
 }
 
 

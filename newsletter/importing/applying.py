@@ -74,8 +74,11 @@ def apply(import_id: int, clock: Clock) -> bool:
     if row is None or not row.take(clock()):
         return False
     last = 0
-    while Import.objects.filter(pk=row.pk, status=ImportStatus.APPLYING).exists():
+    while True:
         with transaction.atomic():
+            # Holds the row: who asks to undo waits for this batch, and no other comes after.
+            if not row.hold(ImportStatus.APPLYING, clock()):
+                return True
             # What is done was deleted, and a database is slow to pass over that.
             ids = _next(StagedReader.objects.filter(belongs_to=row, pk__gt=last))
             if not ids:
@@ -83,7 +86,6 @@ def apply(import_id: int, clock: Clock) -> bool:
             last = ids[-1]
             row.count(added=_insert(row, ids, clock()))
             StagedReader.objects.filter(pk__in=ids).delete()
-        row.renew(clock())
     row.move(ImportStatus.APPLIED, ImportStatus.APPLYING)
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,9 +14,9 @@ from django.utils.translation import gettext as _
 from newsletter import addresses
 from newsletter.addresses import InvalidAddress
 from newsletter.importing import columns
-from newsletter.importing.columns import Column
+from newsletter.importing.columns import MAY_BE_SEVERAL, Column
 from newsletter.importing.reading import NoList, Row, rows
-from newsletter.importing.uploading import PURPOSE
+from newsletter.importing.uploading import purpose
 from newsletter.models import (
     Edition,
     Import,
@@ -29,6 +30,8 @@ from newsletter.models import (
 from newsletter.models.subscribers import GONE, random_id
 from newsroom import sealing
 from newsroom.sealing import SealBroken, WorkerKeys
+
+logger = logging.getLogger(__name__)
 
 BATCH = 2000
 """Rows of one transaction: what is held in memory, however long the file."""
@@ -65,6 +68,12 @@ def check(import_id: int, clock: Clock) -> bool:
         return True
     except (NoList, SealBroken) as refusal:
         _fail(row, str(refusal))
+        return True
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        # Whatever somebody's file has found out about this code: once is enough. Its words may
+        # quote the file.
+        logger.error("Import %s cannot be checked: %s", row.pk, type(error).__name__)
+        _fail(row, _("The file cannot be read."))
         return True
     with transaction.atomic():
         if row.move(ImportStatus.CHECKED, ImportStatus.UPLOADED):
@@ -105,7 +114,6 @@ class _Check:
     keys: WorkerKeys
     clock: Clock
     layout: list[Column] = field(default_factory=list)
-    header: list[str] = field(default_factory=list)
     editions: dict[str, Edition] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -127,7 +135,7 @@ class _Check:
         # By number: each piece is opened only when it is read.
         for position in range(self.row.chunks.count()):
             sealed = self.row.chunks.values_list("sealed", flat=True).get(position=position)
-            yield self.keys.open_intake(bytes(sealed), PURPOSE)
+            yield self.keys.open_intake(bytes(sealed), purpose(self.row.pk, position))
 
     def _recognise(self, first: Row | None) -> list[Row]:
         """What of the first row is data: all of it where the file names no columns."""
@@ -138,17 +146,18 @@ class _Check:
             raise NoList(_("The first line has more columns than a list could have."))
         if self.row.columns:
             self.layout = [Column(one) for one in self.row.columns]
-            self.header = [*cells, *[""] * (len(self.layout) - len(cells))]
-        elif any(columns.looks_like_an_address(cell) for cell in cells):
-            # A list without names: its addresses are plain to see, and nothing else is.
-            place = next(n for n, one in enumerate(cells) if columns.looks_like_an_address(one))
-            self.layout = [Column.DROPPED] * place + [Column.ADDRESS]
-            self.header = [""] * len(self.layout)
+        elif len(cells) == 1 and columns.looks_like_an_address(cells[0]):
+            # A bare list of addresses needs no name above them.
+            self.layout = [Column.ADDRESS]
             return [first]
+        elif any("@" in cell for cell in cells):
+            raise NoList(
+                _("The first line is one of readers. Write a line above it that names the columns.")
+            )
         else:
-            self.header, self.layout = cells, columns.recognise(cells)
+            self.layout = columns.recognise(cells)
         if Column.ADDRESS not in self.layout:
-            raise _Unnamed([cell[:80] for cell in cells])
+            raise _Unnamed(columns.names_to_keep(cells))
         return []
 
     # --- One batch ---------------------------------------------------------------------
@@ -172,14 +181,15 @@ class _Check:
         self.row.count(lines=len(batch), invalid=len(problems))
 
     def _line(self, row: Row) -> _Line | Problem:
-        if row.cells is None:
+        # With more cells than columns nobody knows which is which: a name's comma moves a status.
+        if row.cells is None or any(cell.strip() for cell in row.cells[len(self.layout) :]):
             return Problem.BROKEN
         said: dict[Column, str] = {}
         is_refused = False
-        for place, cell in enumerate(row.cells[: len(self.layout)]):
-            column = self.layout[place]
-            if column is Column.STATUS:
-                is_refused |= columns.says_gone(self.header[place], cell)
+        cells = [*row.cells, *[""] * (len(self.layout) - len(row.cells))]
+        for column, cell in zip(self.layout, cells, strict=False):
+            if column in MAY_BE_SEVERAL:
+                is_refused |= columns.says_gone(column, cell)
             elif column is not Column.DROPPED:
                 said[column] = cell.strip()
         # An export of ours begins what a spreadsheet would take for a formula with a quote.

@@ -22,7 +22,13 @@ class Column(StrEnum):
     LANGUAGE = "language"
     CONSENT = "consent"
     STATUS = "status"
+    SUBSCRIBED = "subscribed"
+    ENDED = "ended"
     DROPPED = ""
+
+
+MAY_BE_SEVERAL = frozenset({Column.STATUS, Column.SUBSCRIBED, Column.ENDED})
+"""Each of them can keep a line out, and none brings it in against another."""
 
 
 def _names(*lists: str) -> frozenset[str]:
@@ -44,37 +50,39 @@ NAMES: dict[Column, frozenset[str]] = {
         "confirmed, confirmed_at, consent, consent date, consent_date, date, signup date",
         "signup_date, дата, дата подписки, дата падпіскі",
     ),
+    # listmonk has two: the subscriber's and the subscription's. Substack's active_subscription
+    # says who pays, and is not among them.
     Column.STATUS: _names(
-        # listmonk has two: the subscriber's and the subscription's. Ghost: subscribed_to_emails,
-        # deleted_at. Substack: active_subscription says who pays, and is not among them.
-        "status, subscription_status, subscribed_to_emails, email_disabled, deleted_at",
-        "unsubscribed_at, unsub_time, cleaned_time, member_status, state, subscribed",
-        "статус, стан",
+        "status, subscription_status, email_status, member_status, state, статус, стан",
+    ),
+    Column.SUBSCRIBED: _names("subscribed_to_emails, subscribed, is_subscribed"),
+    # Often the time when somebody left; Mailchimp has a file for those and one for dead addresses.
+    Column.ENDED: _names(
+        "unsub_time, unsubscribed, unsubscribed_at, clean_time, cleaned, cleaned_at, cleaned_time",
+        "deleted_at, email_disabled, disabled, bounced, bounced_at, complained, complained_at",
+        "blocklisted, blacklisted, suppressed, removed_at",
     ),
 }
 PREFERRED = ("confirm_time", "confirmed_at", "optin_time")
 """Of several dates the one nearest to a consent."""
-GONE = _names(
-    "unsubscribed, unsubscribe, cleaned, bounced, bounce, hard_bounce, complained, complaint",
-    "spam, blocklisted, blacklisted, blocked, disabled, suppressed, deleted, removed, inactive",
-    "archived, false, no, 0, off, unconfirmed, pending, non-subscribed, nonsubscribed",
-    "transactional, отписан, отписался, адпісаны",
+HERE = _names(
+    "subscribed, enabled, active, confirmed, true, yes, 1, on, member, free, paid, comped",
+    "trialing, ok, подписан, падпісаны",
 )
-"""A status under which nobody is brought to the list."""
-YES = _names("true, yes, 1, on")
-TIMES_OF_GOING = _names("deleted_at, unsubscribed_at, unsub_time, cleaned_time")
-"""Columns that are empty for who has not gone."""
-SWITCHED_OFF = _names("email_disabled")
-"""Columns whose yes means no."""
+"""Only what is known to mean that somebody wants letters lets a line in."""
+YES, NO = _names("true, yes, 1, on"), _names("false, no, 0, off, null, none")
+LONGEST_NAME = 40
+NO_NAME = re.compile(r"@|\d{5}")
+"""What no column is called: it is somebody's address or number, and is not kept."""
 
 
 def recognise(header: list[str]) -> list[Column]:
-    """What each column is; several may be a status, one of the others each."""
+    """What each column is; of those that say who has gone there may be several."""
     names = [_plain(name) for name in header]
     found = [
         next((c for c, known in NAMES.items() if name in known), Column.DROPPED) for name in names
     ]
-    for column in (Column.ADDRESS, Column.EDITION, Column.LANGUAGE, Column.CONSENT):
+    for column in set(Column) - MAY_BE_SEVERAL - {Column.DROPPED}:
         places = [place for place, one in enumerate(found) if one is column]
         places.sort(key=lambda place: (_rank(names[place]), place))
         for place in places[1:]:
@@ -95,26 +103,39 @@ def looks_like_an_address(text: str) -> bool:
     return re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", text.strip().strip("'\"")) is not None
 
 
-def says_gone(name: str, value: str) -> bool:
-    """Whether a status column says of a line that nobody may be brought back by it."""
-    name, value = _plain(name), value.strip().lower()
-    if name in TIMES_OF_GOING:
-        return bool(value) and value not in {"null", "none", "0", "false"}
-    if name in SWITCHED_OFF:
-        return value in YES
-    return value in GONE
+def says_gone(column: Column, value: str) -> bool:
+    """Whether a cell says that nobody may be brought to the list by its line."""
+    value = value.strip().lower()
+    match column:
+        case Column.STATUS:
+            return value not in HERE
+        case Column.SUBSCRIBED:
+            return value not in YES
+        case Column.ENDED:
+            return bool(value) and value not in NO
+    return False
+
+
+def names_to_keep(cells: list[str]) -> list[str]:
+    """A first line as it may be stored and shown, in clear: where it looks like anything else than
+    names of columns, nothing stands for them."""
+    names = ["".join(filter(str.isprintable, cell)).strip() for cell in cells]
+    if all(len(name) <= LONGEST_NAME and not NO_NAME.search(name) for name in names):
+        return names
+    return [""] * len(cells)
 
 
 def parse_moment(text: str) -> dt.datetime | None:
-    """A date or a time as exports write them; in UTC where none is named. None if unreadable."""
+    """A date or a time as exports write them, in UTC; also where none is named. None if it is
+    unreadable or no time that a calendar has."""
     text = text.strip()
     try:
         moment = parse_datetime(text) or _midnight(parse_date(text[:10]))
-    except ValueError:
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    if moment is None:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _midnight(day: dt.date | None) -> dt.datetime | None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 DELIMITERS = (",", ";", "\t")
 MOST_LINES_OF_A_ROW = 20
@@ -50,14 +51,14 @@ def _encoding(pieces: Pieces) -> str:
             return name
     if first.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")):
         raise NoList("This is no CSV but a workbook or another document. Save it as CSV first.")
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for piece in pieces():
-            decoder.decode(piece)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1251"
-    return "utf-8"
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    beyond_ascii = broken = 0
+    for piece, is_last in _with_end(pieces()):
+        text = decoder.decode(piece, final=is_last)
+        beyond_ascii += sum(not letter.isascii() for letter in text) if not text.isascii() else 0
+        broken += text.count("\N{REPLACEMENT CHARACTER}")
+    # A byte or two that somebody pasted in do not make it another coding.
+    return "cp1251" if broken * 2 > beyond_ascii else "utf-8"
 
 
 def _lines(pieces: Iterable[bytes], encoding: str) -> Iterator[tuple[int, str]]:
@@ -99,7 +100,7 @@ def _rows(first: tuple[int, str], lines: Iterator[tuple[int, str]]) -> Iterator[
                 return
             waiting.append(following)
             continue
-        number, taken = waiting[0][0], _whole_row(waiting, lines)
+        number, taken = waiting[0][0], _whole_row(waiting, lines, delimiter)
         cells = _cells("\n".join(line for _number, line in waiting[:taken]), delimiter)
         if cells is None:
             # Only this line is given up: the next may be whole.
@@ -108,8 +109,12 @@ def _rows(first: tuple[int, str], lines: Iterator[tuple[int, str]]) -> Iterator[
         yield Row(number, cells)
 
 
-def _whole_row(waiting: list[tuple[int, str]], lines: Iterator[tuple[int, str]]) -> int:
+def _whole_row(
+    waiting: list[tuple[int, str]], lines: Iterator[tuple[int, str]], delimiter: str
+) -> int:
     """How many of the lines are the first row; 0 if no quotation mark ever closes it."""
+    if not _begins_quoted(waiting[0][1], delimiter):
+        return 1
     open_quote = False
     for taken in range(1, MOST_LINES_OF_A_ROW + 1):
         if taken > len(waiting):
@@ -126,7 +131,17 @@ def _whole_row(waiting: list[tuple[int, str]], lines: Iterator[tuple[int, str]])
 def _cells(text: str, delimiter: str) -> list[str] | None:
     if not text or len(text) > LONGEST_LINE:
         return None
+    # A mark within a word is a letter like any other: 5" of rain.
+    quoting: Literal[0, 3] = (
+        csv.QUOTE_MINIMAL if _begins_quoted(text, delimiter) else csv.QUOTE_NONE
+    )
+    source = [text.replace("\0", "")]
     try:
-        return next(csv.reader([text.replace("\0", "")], delimiter=delimiter, strict=True), None)
+        return next(csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True), None)
     except csv.Error:
         return None
+
+
+def _begins_quoted(text: str, delimiter: str) -> bool:
+    """Whether a quotation mark stands where a cell begins."""
+    return text.startswith('"') or f'{delimiter}"' in text

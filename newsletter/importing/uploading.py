@@ -18,9 +18,13 @@ from newsroom import sealing
 from staff.audit import record
 from staff.models import AuditAction
 
-PURPOSE = "import"
 PIECE = 256 * 1024
 """Bytes of the file in one sealed chunk."""
+
+
+def purpose(import_id: int, position: int) -> str:
+    """What a piece is sealed for: its place in its file, so that none opens in another's."""
+    return f"import {import_id} {position}"
 
 
 def most_bytes() -> int:
@@ -78,7 +82,7 @@ class Intake:
         ImportChunk.objects.create(
             belongs_to=self.row,
             position=self._chunks,
-            sealed=sealing.seal_intake(piece, PURPOSE),
+            sealed=sealing.seal_intake(piece, purpose(self.row.pk, self._chunks)),
         )
         self._chunks += 1
 

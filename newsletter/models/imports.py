@@ -120,6 +120,12 @@ class Import(models.Model):
         self.refresh_from_db()
         return bool(taken)
 
+    def hold(self, status: ImportStatus, now: dt.datetime) -> bool:
+        """Renews the lease and keeps others from moving it until the transaction ends; False if
+        it is not in this state any more."""
+        mine = type(self).objects.filter(pk=self.pk, status=status)
+        return bool(mine.update(lease_until=now + LEASE))
+
     def renew(self, now: dt.datetime) -> None:
         type(self).objects.filter(pk=self.pk).update(lease_until=now + LEASE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from contextlib import suppress
 
 from django.db import models
 from django.db.models.functions import Now
@@ -242,7 +243,9 @@ class Subscriber(models.Model):
                 address_hash=address_hash, defaults={"reason": status, "since": now}
             )
             Departure.objects.create(address_hash=address_hash, kind=DEPARTURES[status], at=now)
-        self.refresh_from_db()
+        # Forgotten meanwhile, perhaps: then there is nothing to end.
+        with suppress(type(self).DoesNotExist):
+            self.refresh_from_db()
         return bool(changed)
 
     def ask_for_preferences(self, now: dt.datetime) -> bool:

@@ -267,3 +267,13 @@ def test_what_is_no_address_is_refused(edition: Edition, typed: str) -> None:
 def test_an_international_domain_is_an_address(edition: Edition) -> None:
     sign_up(edition, address="reader@пошта.example")
     assert mail.outbox[0].to == ["reader@xn--80a1acn3a.example"]
+
+
+def test_who_was_forgotten_while_a_letter_was_on_its_way_can_bounce_no_more(
+    edition: Edition,
+) -> None:
+    reader = make_subscriber(edition=edition)
+    held_by_a_lane = Subscriber.objects.get(pk=reader.pk)
+    reader.forget(NOW)
+    assert not held_by_a_lane.end(SubscriberStatus.BOUNCED, NOW)
+    assert not Suppression.objects.exists()
