@@ -155,6 +155,15 @@ def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     letter that has not been handed over may (promise 6.8).
     """
     Mailing.objects.select_for_update().get(pk=mailing.pk)
+    _refuse_withdrawn(mailing)
+    resumed = mailing.resume()
+    if resumed:
+        record(AuditAction.RESUMED, mailing, by=by, now=now)
+    return resumed
+
+
+def _refuse_withdrawn(mailing: Mailing) -> None:
+    """No letter that has not been handed over may show it (promise 6.8)."""
     for content in mailing.contents.select_related("article"):
         if content.language not in content.article.public_languages:
             raise MailingStuck(
@@ -164,10 +173,34 @@ def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
                 )
                 % {"article": str(content.article)[:200]}
             )
-    resumed = mailing.resume()
-    if resumed:
-        record(AuditAction.RESUMED, mailing, by=by, now=now)
-    return resumed
+
+
+@transaction.atomic
+def send_again(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
+    """Sends to the uncertain once more, of whom some have the letter; returns how many.
+
+    Only ever by a person's word (promise 6.2). Who has left meanwhile is excluded as ever.
+    Raises MailingStuck for a mailing that was cancelled or shows what was withdrawn.
+    """
+    mailing = Mailing.objects.select_for_update().get(pk=mailing.pk)
+    if mailing.status not in UNDER_WAY | {MailingStatus.SENT}:
+        raise MailingStuck(_("Only a mailing that was sent, or is being sent, can do that."))
+    _refuse_withdrawn(mailing)
+    again = (
+        Delivery.objects.of_mailing(mailing)
+        .uncertain()
+        .update(
+            status=DeliveryStatus.PENDING,
+            reason=Reason.NONE,
+            lane=None,
+            due_at=now,
+            settled_at=None,
+        )
+    )
+    if again:
+        mailing.send_on()
+        record(AuditAction.SENT_AGAIN, mailing, by=by, now=now, detail=str(again))
+    return again
 
 
 def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:

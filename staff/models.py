@@ -75,6 +75,7 @@ class AuditAction(models.TextChoices):
     APPROVED = "approved", _("Approved")
     REOPENED = "reopened", _("Opened again")
     SENT = "sent", _("Began to send")
+    SENT_AGAIN = "sent again", _("Sent to the uncertain again")
     PAUSED = "paused", _("Paused")
     RESUMED = "resumed", _("Resumed")
     REFROZE = "refroze", _("Froze anew")

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
@@ -16,12 +17,14 @@ from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter import messages as letters
 from newsletter.approving import CannotApprove
-from newsletter.models import Mailing, MailingStatus, MailingStuck
+from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsletter.rendering import LetterBroken
 from newsletter.tasks import enqueue_lanes
 
 MAY_SEND = "newsletter.send_mailing"
+MOST_NAMED = 100
+"""Rows that a page names; more are counted."""
 
 
 def send_now(request: HttpRequest, mailing: Mailing) -> str:
@@ -61,6 +64,36 @@ def before_freezing_again(_request: HttpRequest, mailing: Mailing) -> Page:
     for content in letters.contents_of(mailing.digest, mailing.edition):
         said.append(f"{content.text.title} ({content.language_name})")
     return Page("admin/articles/confirm.html", {"consequences": said})
+
+
+def send_again(request: HttpRequest, mailing: Mailing) -> str:
+    """To the uncertain, knowingly."""
+    readers = mailings.send_again(mailing, timezone.now(), by=request.user)
+    mailing.refresh_from_db()
+    enqueue_lanes(mailing)
+    return __("They are sent the letter again: %(count)s.") % {"count": readers}
+
+
+def before_sending_again(_request: HttpRequest, mailing: Mailing) -> Page:
+    """Each by its row: when it was handed to which relay, and why nobody knows."""
+    rows = Delivery.objects.of_mailing(mailing).uncertain().order_by("pk")
+    said = [
+        __(
+            "The relay may have taken these letters or not: %(count)s. Whoever has it already "
+            "gets it a second time."
+        )
+        % {"count": rows.count()}
+    ]
+    for row in rows[:MOST_NAMED]:
+        when = date_format(row.handed_over_at, "DATETIME_FORMAT") if row.handed_over_at else "–"
+        said.append(f"{row.pk}: {when}, {row.relay}, {row.get_reason_display()}")
+    return Page("admin/articles/confirm.html", {"consequences": said})
+
+
+def has_uncertain(mailing: Mailing) -> bool:
+    """Whether there is anybody to send to again."""
+    may = mailing.status in UNDER_WAY | {MailingStatus.SENT}
+    return may and Delivery.objects.of_mailing(mailing).uncertain().exists()
 
 
 def cancel(request: HttpRequest, mailing: Mailing) -> str:
@@ -120,6 +153,15 @@ class MailingAdmin(VerbsAdmin):
             _in(MailingStatus.PAUSED),
             (MailingStuck, CannotApprove, LetterBroken),
             page=before_freezing_again,
+        ),
+        Verb(
+            "send-again",
+            _("Send to the uncertain again"),
+            send_again,
+            MAY_SEND,
+            has_uncertain,
+            (MailingStuck,),
+            page=before_sending_again,
         ),
         Verb(
             "cancel",

@@ -18,6 +18,9 @@ from newsroom import languages
 GRACE = dt.timedelta(hours=6)
 """How late a mailing may still start by itself; after that a person decides."""
 
+ALARM_AFTER = dt.timedelta(hours=1)
+"""How long after its time a mailing that has not gone alarms the staff."""
+
 
 class MailingStatus(models.TextChoices):
     """approved → scheduled → sending ⇄ paused → sent | cancelled; held for a person."""
@@ -57,6 +60,11 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: dt.datetime) -> MailingQuerySet:
         """Scheduled, its hour has come and is not too long past."""
         return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - GRACE)
+
+    def overdue(self, now: dt.datetime) -> MailingQuerySet:
+        """An hour past their time and not sent, whatever keeps them."""
+        waiting = NOT_BEGUN | UNDER_WAY
+        return self.filter(status__in=waiting, due_at__lte=now - ALARM_AFTER)
 
     def too_late(self, now: dt.datetime) -> MailingQuerySet:
         """Scheduled, but its hour is so long past that a person has to decide."""
@@ -171,6 +179,10 @@ class Mailing(models.Model):
         return self._must_move(
             MailingStatus.SENDING, frozenset({MailingStatus.PAUSED}), pause_reason=""
         )
+
+    def send_on(self) -> bool:
+        """Opens one that was sent: somebody wants letters of it to go after all."""
+        return self._move(MailingStatus.SENDING, frozenset({MailingStatus.SENT}), ended_at=None)
 
     def mark_sent(self, now: dt.datetime) -> bool:
         """Nothing is left to send. False if it is not sending."""

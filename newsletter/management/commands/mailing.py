@@ -17,11 +17,15 @@ NEWEST = 20
 class Command(BaseCommand):
     """list, or launch, pause, resume, cancel and report one mailing by its id."""
 
-    help = "Lists the newest mailings, or launches, pauses, resumes, cancels or reports one."
+    help = (
+        "Lists the newest mailings, or launches, pauses, resumes, cancels or reports one, or sends "
+        "its letter once more to those of whom nobody knows whether they have it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "verb", choices=["list", "launch", "pause", "resume", "cancel", "report"]
+            "verb",
+            choices=["list", "launch", "pause", "resume", "send-again", "cancel", "report"],
         )
         parser.add_argument("id", type=int, nargs="?")
 
@@ -37,7 +41,7 @@ class Command(BaseCommand):
         if chosen is None:
             raise CommandError(f"There is no mailing {options['id']}.")
         try:
-            getattr(self, options["verb"])(chosen)
+            getattr(self, options["verb"].replace("-", "_"))(chosen)
         except MailingStuck as error:
             raise CommandError(str(error)) from None
         self.line(chosen)
@@ -51,6 +55,11 @@ class Command(BaseCommand):
 
     def resume(self, mailing: Mailing) -> None:
         mailings.resume(mailing, timezone.now())
+        enqueue_lanes(mailing)
+
+    def send_again(self, mailing: Mailing) -> None:
+        mailings.send_again(mailing, timezone.now())
+        mailing.refresh_from_db()
         enqueue_lanes(mailing)
 
     def cancel(self, mailing: Mailing) -> None:
