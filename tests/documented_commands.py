@@ -53,6 +53,7 @@ SUBSTITUTES = {
     "mailing pause ID": "mailing pause 3",
     "mailing report ID": "mailing report 3",
     "mailing resume ID": "mailing resume 4",
+    "mailing send-again ID": "mailing send-again 4",
     "publish_article ID": "publish_article 1",
     "withdraw_article ID": "withdraw_article 1",
     "2026-11-16": str(LAST_WEEK.previous()),
@@ -81,6 +82,7 @@ ONLY_PARSED = {
     "createsuperuser": "wants a person",
     "restore_keys": "wants a page that was typed in; tests/newsroom/test_keyring.py has one",
     "receive_mail": "wants a mail; tests/newsletter/bounces/test_sources.py has some",
+    "watch_mailing": "goes on until the mailing is over",
     "show_set_aside": "wants a mail that was set aside",
     "shred_list": "destroys what the page's other commands need; tested with the list",
 }
