@@ -166,6 +166,14 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["mailing", "status", "due_at"]),
+            # The tick looks each minute for letters to readers who confirmed late.
+            models.Index(
+                fields=["mailing"],
+                condition=models.Q(
+                    kind="latest", status__in=["pending", "retry", "claimed", "handed"]
+                ),
+                name="late_letters",
+            ),
             models.Index(
                 fields=["lane"],
                 condition=models.Q(status__in=["claimed", "handed"]),

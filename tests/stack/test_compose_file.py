@@ -18,27 +18,28 @@ NOT_FOR_CONTAINERS = {
 
 
 def test_only_the_worker_is_given_the_private_key() -> None:
-    """And the one-shot that makes it, which has no network."""
+    """And those that make and change it, which run for one command and reach nothing outside."""
     holders = {name for name, service in SERVICES.items() if "worker-key" in str(service)}
-    assert holders == {"worker", "keys"}
+    assert holders == {"worker", "keys", "keyholder"}
     told = {
         name
         for name, service in SERVICES.items()
         if service.get("environment", {}).get("WORKER_KEY_FILE", "none") != "none"
     }
-    assert told == {"worker", "keys"}
+    assert told == {"worker", "keys", "keyholder"}
     assert SERVICES["keys"]["network_mode"] == "none"
+    assert SERVICES["keyholder"]["networks"] == ["inside"]
     assert mounts(SERVICES["worker"])["/keys/worker"] == ("worker-key", False)
 
 
-def test_only_the_maker_of_the_keys_can_write_them() -> None:
+def test_only_who_makes_or_changes_the_keys_can_write_them() -> None:
     writers = {
         name
         for name, service in SERVICES.items()
         for volume, writes in mounts(service).values()
         if volume.endswith(("-key", "-keys")) and writes
     }
-    assert writers == {"keys"}
+    assert writers == {"keys", "keyholder"}
 
 
 def test_database_and_broker_are_reached_from_inside_only() -> None:
@@ -52,7 +53,7 @@ def test_database_and_broker_are_reached_from_inside_only() -> None:
 
 def test_every_service_that_stays_is_watched_and_started_again() -> None:
     for name, service in SERVICES.items():
-        once = name in {"keys", "migrate"}
+        once = name in {"keys", "keyholder", "migrate"}
         assert ("test" in service["healthcheck"]) != once, name
         assert (service["restart"] == "unless-stopped") != once, name
 
@@ -68,7 +69,10 @@ def test_nothing_starts_before_what_it_needs() -> None:
 
 
 def test_the_mail_catcher_comes_only_when_it_is_tried() -> None:
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"mailcatcher"}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {
+        "mailcatcher",
+        "keyholder",
+    }
 
 
 @pytest.mark.parametrize("name", ["SITE_URL", "SECRET_KEY", "POSTGRES_PASSWORD", "RELAY_URL"])

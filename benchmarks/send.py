@@ -1,0 +1,276 @@
+"""How fast a mailing leaves: the real path, beside Postfix's own load generator in the same run.
+
+    python benchmarks/send.py [--subscribers 20000] [--letter-kb 30] [--rounds 5]
+        [--database postgres|sqlite] [--workers 1] [--lanes 2] [--json]
+
+A real Celery worker opens sealed addresses, claims, marks, sends and records, into Postfix's
+`smtp-sink` on loopback. Rounds of it and of `smtp-source` with 16 sessions and letters of the same
+size take turns; the medians are printed. Each round's sink and ledger have to count the same. A
+round's time is the ledger's own: from the first letter handed over to the last one settled.
+
+`smtp-sink` and `smtp-source` are in Debian's package postfix (in /usr/sbin).
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+
+from tests.services import free_port, listens, running_postgresql, running_redis, wait_for
+
+SESSIONS = 16
+WITHIN = 1800
+"""Seconds for one round."""
+COUNTED = re.compile(rb"mesg=\s*(\d+)")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One mailing, whole."""
+
+    seconds: float
+    sunk: int
+    balanced: bool
+
+
+class Sink:
+    """Postfix's, which takes everything and counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._counts = folder / "sink"
+        command = ["smtp-sink", "-u", "nobody", "-c", f"127.0.0.1:{self.port}", "1000"]
+        with self._counts.open("wb") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
+        wait_for(lambda: listens(self.port), "smtp-sink")
+
+    def count(self) -> int:
+        """Messages so far."""
+        found = COUNTED.findall(self._counts.read_bytes()[-400:])
+        return int(found[-1]) if found else 0
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
+    """A list, and a digest with one long article for each round."""
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from articles.gathering import gather
+    from newsletter import approving
+    from newsletter.importing import applying, checking
+    from newsletter.importing.uploading import take_whole
+    from newsletter.models import Import
+    from tests.factories import WEEK, make_article, make_edition
+
+    call_command("migrate", verbosity=0)
+    call_command("make_keys", verbosity=0)
+    edition = make_edition()
+    pieces = (f"reader{n}@example.org\n".encode() for n in range(subscribers))
+    row = take_whole([b"email\n", *pieces], edition, timezone.now())
+    checking.check(row.pk, timezone.now)
+    applying.ask_to_apply(Import.objects.get(), None, timezone.now())
+    applying.apply(row.pk, timezone.now)
+    # Twice in a letter: as text and as HTML.
+    sentence = "The budget grows, says the ministry, and nobody knows by how much. "
+    paragraph = f"<p>{sentence * 5}</p>"
+    body = paragraph * max(letter_kb * 1024 // 2 // len(paragraph), 1)
+    for number in range(rounds):
+        week = WEEK.previous(number)
+        article = make_article(week=week, written_in=("en",))
+        article.body_en = body
+        article.save()
+        approving.approve(gather(week), None, timezone.now())
+
+
+def send_round(sink: Sink, subscribers: int) -> Round:
+    """Launches the next mailing and waits until it is sent."""
+    from django.db.models import Max, Min
+    from django.utils import timezone
+
+    from newsletter import mailing as mailings
+    from newsletter.models import Delivery, Mailing, MailingStatus
+    from newsletter.tasks import enqueue_lanes
+
+    before = sink.count()
+    mailing = Mailing.objects.not_begun().order_by("pk")[0]
+    mailings.launch(mailing, timezone.now())
+    enqueue_lanes(mailing)
+
+    def is_sent() -> bool:
+        return Mailing.objects.filter(pk=mailing.pk, status=MailingStatus.SENT).exists()
+
+    wait_for(is_sent, "the mailing", WITHIN)
+    wait_for(lambda: sink.count() - before >= subscribers, "the sink's count")
+    took = Delivery.objects.of_mailing(mailing).aggregate(
+        first=Min("handed_over_at"), last=Max("settled_at")
+    )
+    counts = mailings.ledger(mailing)
+    balanced = counts.balances and counts.sent == subscribers
+    return Round((took["last"] - took["first"]).total_seconds(), sink.count() - before, balanced)
+
+
+def source_round(sink: Sink, letters: int, size: int) -> float:
+    """Postfix's own generator: seconds for as many letters of the same size."""
+    began = time.perf_counter()
+    subprocess.run(
+        ["smtp-source", "-s", str(SESSIONS), "-m", str(letters), "-l", str(size)]
+        + ["-f", "b@newsroom.example", "-t", "reader@example.org", f"127.0.0.1:{sink.port}"],
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - began
+
+
+def letter_size() -> int:
+    """Bytes of one letter as it leaves."""
+    from newsletter import rendering
+    from newsletter.models import Variant
+
+    variant = Variant.objects.all()[0]
+    return len(rendering.for_wire(bytes(variant.content), eight_bit=True))
+
+
+@contextlib.contextmanager
+def stores(kind: str, folder: Path) -> Iterator[dict[str, str]]:
+    """Database and broker, as environment variables."""
+    if kind == "sqlite":
+        yield {"DATABASE_URL": f"sqlite:///{folder}/db.sqlite3"}
+        return
+    with running_postgresql() as postgresql, running_redis() as redis:
+        yield {"DATABASE_URL": postgresql.url(), "BROKER_URL": redis.url}
+
+
+@contextlib.contextmanager
+def workers(count: int, folder: Path) -> Iterator[list[int]]:
+    """As the Procfile starts them; their process ids, children included."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    command = shlex.split(dict(line.split(": ", 1) for line in lines)["worker"])
+    begun = []
+    for number in range(count):
+        with (folder / f"worker{number}.log").open("wb") as log:
+            named = [*command, "--hostname", f"w{number}@localhost"]
+            begun.append(subprocess.Popen(named, cwd=ROOT, stdout=log, stderr=log))
+    try:
+        logs = [folder / f"worker{number}.log" for number in range(count)]
+        wait_for(lambda: all(b"ready." in log.read_bytes() for log in logs), "the workers", 60)
+        yield [process.pid for process in begun]
+    finally:
+        for process in begun:
+            process.terminate()
+        for process in begun:
+            process.wait()
+
+
+def family(pids: list[int]) -> list[int]:
+    """They and their children."""
+    from tests.services import children_of
+
+    return [*pids, *(child for pid in pids for child in children_of(pid))]
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """User and system time of them all, by /proc."""
+    tick = os.sysconf("SC_CLK_TCK")
+    total = 0
+    for pid in family(pids):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / tick
+
+
+def peak_mb(pids: list[int]) -> float:
+    """The largest memory that any of them has had."""
+    peaks = []
+    for pid in family(pids):
+        status = Path(f"/proc/{pid}/status").read_text()
+        peaks.append(int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024)
+    return max(peaks)
+
+
+def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """All rounds."""
+    set_up(chosen.subscribers, chosen.letter_kb, chosen.rounds)
+    size = letter_size()
+    sink = Sink(folder)
+    os.environ["RELAY_URL"] = f"smtp://127.0.0.1:{sink.port}"
+    ours: list[Round] = []
+    theirs: list[float] = []
+    try:
+        with workers(chosen.workers, folder) as pids:
+            spent = 0.0
+            for _number in range(chosen.rounds):
+                theirs.append(source_round(sink, chosen.subscribers, size))
+                before = cpu_seconds(pids)
+                ours.append(send_round(sink, chosen.subscribers))
+                spent += cpu_seconds(pids) - before
+            memory = peak_mb(pids)
+    finally:
+        sink.stop()
+    rates = [chosen.subscribers / one.seconds for one in ours]
+    raw = [chosen.subscribers / seconds for seconds in theirs]
+    return {
+        "letters_per_second": round(statistics.median(rates)),
+        "smtp_source_per_second": round(statistics.median(raw)),
+        "ratio_to_smtp_source": round(statistics.median(rates) / statistics.median(raw), 3),
+        "cpu_us_per_letter": round(spent / chosen.subscribers / chosen.rounds * 1e6),
+        "peak_memory_mb": round(memory),
+        "letter_bytes": size,
+        "ledger_balanced": all(one.balanced and one.sunk == chosen.subscribers for one in ours),
+    }
+
+
+def main() -> None:
+    """Prints the figures; ends with 1 if a ledger and a sink do not agree."""
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--subscribers", type=int, default=20_000)
+    arguments.add_argument("--letter-kb", type=int, default=30)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
+    arguments.add_argument("--workers", type=int, default=1)
+    arguments.add_argument("--lanes", type=int, default=2)
+    arguments.add_argument("--json", action="store_true")
+    chosen = arguments.parse_args()
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"
+    if shutil.which("smtp-sink") is None:
+        sys.exit("smtp-sink is missing. On Debian: apt-get install postfix")
+    with tempfile.TemporaryDirectory(prefix="send-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with stores(chosen.database, folder) as environment:
+            os.environ |= {**environment, "VAR_DIR": name, "LANES": str(chosen.lanes)}
+            import django
+
+            django.setup()
+            figures = measure(chosen, folder)
+    if chosen.json:
+        print(json.dumps(figures))
+    else:
+        for what, figure in figures.items():
+            print(f"{what:<24}{figure}")
+    sys.exit(0 if figures["ledger_balanced"] else 1)
+
+
+if __name__ == "__main__":
+    main()
