@@ -11,7 +11,8 @@ round's time is the ledger's own: from the first letter handed over to the last 
 `smtp-sink` and `smtp-source` are in Debian's package postfix (in /usr/sbin).
 """
 
-# ruff: noqa: E402
+# Django is set up once its database is there, and only then can the rest be imported.
+# ruff: noqa: E402, PLC0415
 from __future__ import annotations
 
 import argparse
@@ -135,8 +136,10 @@ def source_round(sink: Sink, letters: int, size: int) -> float:
     """Postfix's own generator: seconds for as many letters of the same size."""
     began = time.perf_counter()
     subprocess.run(
-        ["smtp-source", "-s", str(SESSIONS), "-m", str(letters), "-l", str(size)]
-        + ["-f", "b@newsroom.example", "-t", "reader@example.org", f"127.0.0.1:{sink.port}"],
+        [
+            *("smtp-source", "-s", str(SESSIONS), "-m", str(letters), "-l", str(size)),
+            *("-f", "b@newsroom.example", "-t", "reader@example.org", f"127.0.0.1:{sink.port}"),
+        ],
         check=True,
         capture_output=True,
     )
