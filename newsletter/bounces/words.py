@@ -114,23 +114,6 @@ ROBOT = re.compile(
 )
 """Who gives letters back: not a person."""
 
-COPY_BEGINS = re.compile(
-    r"""
-    ^\W*(-+|=+)?\s*(
-      (below\ this\ line|this|here|following|the\ following|attached)\ .{0,40}(is|are)\ .{0,30}
-        (copy|header|original|message)\b.*
-      | (the\ )?(original|unsent|returned|undelivered|rejected)\ (mail|message|text)\b.{0,40}
-      | (your|included)\ .{0,20}(message|mail)\ (follows|is\ (enclosed|attached|below)
-      |header).{0,40}
-      | (message|mail)\ (header|text|body|contents?)s?\b.{0,20}(follow|:)?.{0,10}
-      | исходное\ (письмо|сообщение).{0,20} | оригинал .{0,30}
-    )\W*$
-    | ^(received|return-path|dkim-signature):\s
-    """,
-    _FLAGS | re.MULTILINE,
-)
-"""Where a report ends and the letter that it gives back begins: its words are our own."""
-
 
 def kind_of(text: str) -> BounceKind:
     """What these words mean, or NONE."""

@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from newsletter.bounces.obeying import obey
-from newsletter.bounces.reading import MOST_BYTES
 from newsletter.bounces.sources import (
+    MOST_TAKEN,
     ImapMailbox,
     SourceBroken,
     take_from_imap,
@@ -63,8 +63,8 @@ class Command(BaseCommand):
         enqueue(write_journal)
 
     def take_one(self, recipient: str) -> None:
-        raw = sys.stdin.buffer.read(MOST_BYTES)
-        while sys.stdin.buffer.read(MOST_BYTES):
+        raw = sys.stdin.buffer.read(MOST_TAKEN)
+        while sys.stdin.buffer.read(MOST_TAKEN):
             """A pipe that is not emptied is a fault to the mail server."""
         if not raw.strip():
             raise CommandError("There was no mail on standard input.")
