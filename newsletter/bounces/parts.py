@@ -64,6 +64,7 @@ class Parts:
     message: Message
     statuses: list[str] = field(default_factory=list)
     feedback: list[str] = field(default_factory=list)
+    receipts: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     text: str = ""
     start: bytes = b""
@@ -109,10 +110,15 @@ def take_apart(raw: bytes) -> Parts:
             parts.statuses.append(_flat(part))
         elif kind == "message/feedback-report":
             parts.feedback.append(_flat(part))
+        elif kind == "message/disposition-notification":
+            parts.receipts.append(_flat(part))
         elif kind in RETURNED_LETTER:
             parts.returned.append(_flat(part))
-        elif kind.startswith("text/"):
+        elif kind.startswith(("text/", "multipart/")):
+            # Parts that could not be cut are one text, whatever should have been in them.
             spoken.append(_words(part))
+            if kind.startswith("multipart/"):
+                parts.statuses.append(spoken[-1])
     parts.text = _before_the_copy("\n".join(spoken)[:MOST_TEXT])
     return parts
 

@@ -31,8 +31,11 @@ FEEDBACK = re.compile(r"^Feedback-Type:\s*([\w-]+)", re.IGNORECASE | re.MULTILIN
 ACTION = re.compile(r"^Action:\s*([\w-]+)", re.IGNORECASE | re.MULTILINE)
 STATUS = re.compile(r"^Status:\s*(\d\.\d{1,3}\.\d{1,3})", re.IGNORECASE | re.MULTILINE)
 DIAGNOSTIC = re.compile(r"^Diagnostic-Code:\s*(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
+READ = frozenset({"displayed", "processed", "dispatched"})
 NOT_ABUSE = frozenset({"not-spam", "auth-failure", "dkim", "virus"})
-MICROSOFT_FEEDBACK = re.compile(r"staff@hotmail\.com", re.IGNORECASE)
+MICROSOFT = re.compile(r"staff@hotmail\.com", re.IGNORECASE)
+MICROSOFT_MARK = re.compile(r"^X-HmXmrOriginalRecipient:", re.IGNORECASE | re.MULTILINE)
+DISPOSITION = re.compile(r"^Disposition:.*;\s*(\w+)", re.IGNORECASE | re.MULTILINE)
 
 
 class Verdict(StrEnum):
@@ -116,10 +119,10 @@ def _complaint(parts: Parts) -> Verdict | None:
         kind = FEEDBACK.search("\n".join(parts.feedback))
         is_abuse = kind is None or kind.group(1).lower() not in NOT_ABUSE
         return Verdict.COMPLAINT if is_abuse else Verdict.NOTICE
-    sender = parts.header("from")
-    if parts.returned and MICROSOFT_FEEDBACK.search(sender):
-        return Verdict.COMPLAINT
-    return None
+    is_microsofts = MICROSOFT.search(parts.header("from")) or any(
+        MICROSOFT_MARK.search(letter) for letter in parts.returned
+    )
+    return Verdict.COMPLAINT if parts.returned and is_microsofts else None
 
 
 def _status(parts: Parts) -> Verdict | None:
@@ -151,7 +154,7 @@ def _judge(status: str, said: str) -> Verdict | None:
     exact = next((code for code in reversed(codes) if code and not _says_little(code)), "")
     spoken = words.kind_of(said)
     if exact in MAILBOX_GONE:
-        return Verdict.POLICY if spoken is BounceKind.POLICY and _is_vague(exact) else Verdict.HARD
+        return _of_a_gone_one(exact, said, spoken)
     if exact.startswith("5.7.") and words.PLAINLY_GONE.search(said):
         return Verdict.POLICY if spoken is BounceKind.POLICY else Verdict.HARD
     if exact.startswith(("5.7.", "5.6.", "5.3.4", "5.2.3", "4.7.")) or exact == "5.1.8":
@@ -165,6 +168,14 @@ def _judge(status: str, said: str) -> Verdict | None:
     return Verdict.SOFT if exact else None
 
 
+def _of_a_gone_one(exact: str, said: str, spoken: BounceKind) -> Verdict:
+    """The code says that there is no such mailbox, and some use it for everything."""
+    is_doubtful = _is_vague(exact) or not words.say_gone(said)
+    if is_doubtful and spoken is BounceKind.POLICY:
+        return Verdict.POLICY
+    return Verdict.SOFT if is_doubtful and words.say_full(said) else Verdict.HARD
+
+
 def _says_little(code: str) -> bool:
     return code.endswith(".0.0") or code in {"5.1.0", "5.5.0", "5.4.0", "5.2.0", "5.3.0"}
 
@@ -175,8 +186,11 @@ def _is_vague(code: str) -> bool:
 
 
 def _answering_machine(parts: Parts) -> Verdict | None:
-    """RFC 3834, and the headers that were there before it."""
+    """RFC 3834, the headers that were there before it, and receipts (RFC 8098)."""
     subject = parts.header("subject")
+    receipt = DISPOSITION.search("\n".join(parts.receipts))
+    if receipt is not None and receipt.group(1).lower() in READ:
+        return Verdict.AUTO_REPLY
     if words.BOUNCE_SUBJECT.search(subject) or parts.has("X-Failed-Recipients"):
         return None
     is_marked = (
