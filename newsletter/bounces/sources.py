@@ -9,12 +9,10 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from newsroom.mailboxes import Mailbox
 
 MOST_TAKEN = 1024 * 1024
 """Bytes of one mail; what is beyond is not even fetched."""
@@ -82,44 +80,7 @@ def _waiting(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.name)
 
 
-@dataclass(frozen=True)
-class ImapMailbox:
-    """BOUNCE_IMAP_URL=imaps://user:password@host/INBOX."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    folder: str
-    is_encrypted: bool
-
-    @classmethod
-    def parse(cls, url: str) -> ImapMailbox:
-        """Raises ImproperlyConfigured without repeating the password."""
-        try:
-            parts = urlsplit(url)
-            port, host = parts.port, parts.hostname
-        except ValueError:
-            host = port = None
-        if not host or parts.scheme not in {"imaps", "imap"} or not parts.username:
-            raise ImproperlyConfigured(
-                "BOUNCE_IMAP_URL is not a mailbox. Write imaps://user:password@host/INBOX."
-            )
-        is_encrypted = parts.scheme == "imaps"
-        return cls(
-            host,
-            port or (993 if is_encrypted else 143),
-            unquote(parts.username),
-            unquote(parts.password or ""),
-            unquote(parts.path.lstrip("/")) or "INBOX",
-            is_encrypted,
-        )
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}/{self.folder}"
-
-
-def take_from_imap(mailbox: ImapMailbox, obey: Obey, is_over: IsOver = never) -> int:
+def take_from_imap(mailbox: Mailbox, obey: Obey, is_over: IsOver = never) -> int:
     """Returns how many mails were obeyed and deleted. Raises SourceBroken."""
     done = failed = 0
     try:
@@ -178,7 +139,7 @@ class _Encrypted(_CutOff, imaplib.IMAP4_SSL):
 
 
 @contextmanager
-def _opened(mailbox: ImapMailbox) -> Iterator[imaplib.IMAP4]:
+def _opened(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
     server: imaplib.IMAP4
     if mailbox.is_encrypted:
         context = ssl.create_default_context()

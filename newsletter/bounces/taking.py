@@ -10,7 +10,6 @@ from django.conf import settings
 
 from newsletter.bounces.obeying import obey
 from newsletter.bounces.sources import (
-    ImapMailbox,
     IsOver,
     Obey,
     SourceBroken,
@@ -27,7 +26,7 @@ Take = Callable[[Obey, IsOver], int]
 
 def is_configured() -> bool:
     """Whether there is anything to empty; a pipe brings its mail by itself."""
-    return bool(settings.BOUNCE_MAILDIR or settings.BOUNCE_IMAP_URL)
+    return bool(settings.BOUNCE_MAILDIR or settings.BOUNCE_MAILBOX)
 
 
 def take(clock: Callable[[], dt.datetime]) -> int:
@@ -50,8 +49,8 @@ def take(clock: Callable[[], dt.datetime]) -> int:
 def _places() -> Iterator[Take]:
     if settings.BOUNCE_MAILDIR:
         yield partial(take_from_maildir, settings.BOUNCE_MAILDIR)
-    if settings.BOUNCE_IMAP_URL:
-        yield partial(take_from_imap, ImapMailbox.parse(settings.BOUNCE_IMAP_URL))
+    if settings.BOUNCE_MAILBOX:
+        yield partial(take_from_imap, settings.BOUNCE_MAILBOX)
 
 
 def _obey(clock: Callable[[], dt.datetime], raw: bytes) -> None:
