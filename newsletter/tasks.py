@@ -75,7 +75,8 @@ def tick() -> None:
     """Each minute: what is due?"""
     now = timezone.now()
     enqueue_due(due.settle_and_launch(now))
-    if taking.is_configured():
+    every_few_minutes = window_start(now, taking.EVERY)
+    if taking.is_configured() and Spending.spend("taking mail", every_few_minutes, 1):
         enqueue(take_bounces)
     if Spending.spend("retention", window_start(now, DAY), 1):
         enqueue(obey_retention)

@@ -118,6 +118,13 @@ def sender(**_kwargs: Any) -> Iterator[CheckMessage]:
             hint="Write RELAY_URL with smtp+starttls:// or smtps://.",
             id="newsroom.E011",
         )
+    mailbox = settings.BOUNCE_MAILBOX
+    if mailbox is not None and not mailbox.is_encrypted and not is_near(mailbox.host):
+        yield Error(
+            f"Bounces, which quote readers' addresses, would come from {mailbox} in clear.",
+            hint="Write BOUNCE_IMAP_URL with imaps://.",
+            id="newsroom.E012",
+        )
 
 
 def keys(**_kwargs: Any) -> Iterator[CheckMessage]:

@@ -17,6 +17,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html, typography
+from newsroom.mailboxes import Mailbox
 from newsroom.relays import Relay
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -233,8 +234,8 @@ EMAIL_TIMEOUT = RELAY_TIMEOUT
 # Where bounces come back to; the opaque return path is built at this domain.
 BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
 BOUNCE_MAILDIR = env.folder_or_none("BOUNCE_MAILDIR", None)
-BOUNCE_IMAP_URL = env.text("BOUNCE_IMAP_URL")
-"""Where a worker looks for them each minute; a pipe to `receive_mail` needs neither."""
+BOUNCE_MAILBOX = Mailbox.parse(env.text("BOUNCE_IMAP_URL")) if env.text("BOUNCE_IMAP_URL") else None
+"""Where a worker looks for them every few minutes; a pipe to `receive_mail` needs neither."""
 JOURNAL_FILE = env.file("JOURNAL_FILE", VAR_DIR / "departures" / "journal")
 """Who left, as keyed hashes, apart from the database and its backups. A worker writes it."""
 JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)

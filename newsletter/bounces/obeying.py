@@ -6,20 +6,18 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
 
 from newsletter.bounces.reading import Report, Unreadable, Verdict, read
 from newsletter.models import (
     BounceKind,
     Delivery,
-    DeliveryStatus,
-    Reason,
     SetAsideMail,
     SetAsideReason,
     Spending,
     Subscriber,
     SubscriberStatus,
 )
+from newsletter.models.deliveries import SOFT_IN_A_ROW
 from newsletter.models.spending import DAY, window_start
 from newsroom import links, sealing
 from newsroom.links import BadToken, Kind
@@ -29,7 +27,6 @@ MOST_KEPT = 256 * 1024
 """Bytes of a mail that is set aside; the rest says nothing new."""
 MOST_SET_ASIDE = 2000
 """Mails. Somebody who pours rubbish in does not fill the disk; what comes then is counted only."""
-SOFT_IN_A_ROW = 3
 COUNTED = 10_000_000
 ENDS = {
     Verdict.HARD: SubscriberStatus.BOUNCED,
@@ -79,23 +76,22 @@ def _apply(verdict: Verdict, target: Target, now: dt.datetime) -> None:
     delivery, subscriber = target.delivery, target.subscriber
     if delivery is not None:
         Delivery.objects.filter(pk=delivery.pk).update(bounce=BounceKind(verdict.value))
-    if subscriber is None:
+    if subscriber is None or _is_over(verdict, delivery, subscriber):
         return
     if verdict in ENDS:
         subscriber.end(ENDS[verdict], now)
-    elif verdict is Verdict.SOFT and _bounced_in_a_row(subscriber):
+    elif verdict is Verdict.SOFT and delivery and delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW:
         subscriber.end(SubscriberStatus.BOUNCED, now)
 
 
-def _bounced_in_a_row(subscriber: Subscriber) -> bool:
-    """The last three letters that left for this reader, one a mailing, all came back."""
-    left = Delivery.objects.filter(
-        Q(status=DeliveryStatus.SENT) | Q(status=DeliveryStatus.FAILED, reason=Reason.TOO_OFTEN),
-        subscriber=subscriber,
+def _is_over(verdict: Verdict, delivery: Delivery | None, subscriber: Subscriber) -> bool:
+    """Who came back since has a mailbox again, whatever became of a letter before that."""
+    left_at = delivery.handed_over_at if delivery is not None else None
+    return (
+        verdict is not Verdict.COMPLAINT
+        and left_at is not None
+        and left_at < subscriber.signed_up_at
     )
-    last = left.order_by("-handed_over_at").values_list("bounce", "reason")[:SOFT_IN_A_ROW]
-    came_back = [bounce == BounceKind.SOFT or reason == Reason.TOO_OFTEN for bounce, reason in last]
-    return len(came_back) == SOFT_IN_A_ROW and all(came_back)
 
 
 # --- Whose letter --------------------------------------------------------------------

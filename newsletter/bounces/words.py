@@ -18,11 +18,14 @@ spam | junk | block(ed|list|ing) | black\W?list | dnsbl | rbl | spamhaus | spamc
 | relay(ing)?\ (access\ )?(denied|not\ (allowed|permitted))
 | unable\ to\ relay | content\ (rejected|filter) | prohibited | virus | suspicious
 | too\ (big|large)
-| (message|size)\ .{0,30}(exceeds|too\ (big|large|long)) | exceeds\ .{0,30}size | rate\ limit
+| message\ .{0,30}(exceed(?!.{0,40}(quota|limit))|too\ long)
+| exceed(s|ed|ing)?\ .{0,30}(message|size) | message\ size
+| rate\ limit | at\ a\ rate\ that | receiving\ mail\ too
 | too\ many\ (messages|connections|recipients|errors) | refused\ by\ (the\ )?(administrator|filter)
 | sender\ (address\ )?(rejected|denied|verify|verification) | reverse\ dns | ptr\ record
 | (message|mail|email)\ (was\ )?(rejected|refused)\ (as|due|because|for) | transaction\ failed
-| contact\ (list|the)\ (owner|administrator) | challenge | confirm\ (that\ )?you | whitelist
+| contact\ (list|the)\ (owner|administrator) | challenge
+| requires?\ confirmation | confirm\ (that\ )?you | whitelist
 | спам | заблокирован | отклонено\ (политикой|фильтром)
 """
 _GONE = r"""
@@ -32,19 +35,25 @@ _GONE = r"""
    |not\ valid|no\ longer\ valid|not\ active|closed)|has\ been\ (disabled|closed|deactivated
    |suspended
    |discontinued|deleted|removed)|non.?existent|disabled)
+| is\ not\ an?\ (known|valid|active|local|registered|recogni[sz]ed|existing)
+  \ (user|recipient|mailbox|address|account)
+| not\ a\ (known|valid)\ (user|recipient|mailbox|address|account)
+| (deactivated|dead|closed|deleted)\ (mailbox|account|user|address) | no\ mail\ box
+| rcpt\ (it\ )?does\ not\ exist | name\ is\ not\ recogni[sz]ed
+| automatically\ deactivated
 | (unknown|invalid|no\ such|bad|illegal|non.?existent|undefined|unrecognized|inactive|expired)
-  \W{0,4}(local\W+)?(user|recipient|mailbox|address|account|alias|person|name|destination|part)
+  [\W_]{0,4}(local\W+)?(user|recipient|mailbox|address|account|alias|person|name|destination|part)
 | no\ (such\ )?(mailbox|user|account|recipient|person|one)\b [^\n]{0,40}
-| (host|domain)\ (name\ )?(unknown|not\ found|does\ not\ exist) | unknown\ (host|domain)
 | unrouteable\ (address|mail\ domain) | address\ (couldn'?t\ be|could\ not\ be|was\ not)\ found
 | (there\ is|have)\ no\ (user|mailbox|account|such) | not\ our\ customer | isn'?t\ in\ my\ list
 | (doesn'?t|does\ not|don'?t|do\ not)\ have\ an?\ [^\n]{0,40}account | not\ listed\ in
 | unknown\ to\ us
-| couldn'?t\ find\ any\ host | left\ the\ company | no\ longer\ (works|employed|with\ )
+| left\ the\ company | no\ longer\ (works|employed|with\ )
 | addressee\ unknown | permission\ denied\.?\ unknown | retired | user\ is\ not\ registered
 | нет\ такого\ (пользователя|ящика|адреса) | пользователь\ не\ найден
 | ящик\ не\ (существует|найден)
-| адрес\ не\ (существует|найден) | не\ существует | няма\ такога | utilisateur\ inconnu | unbekannt
+| адрес(ат)?\ не\ (существует|найден) | не\ существует | няма\ такога
+| (скрынк|адрас|карыстальнік)\w*\ не\ (існуе|знойдзен) | utilisateur\ inconnu | unbekannt
 | kein\ solcher | no\ existe | sconosciuto | nieznany | não\ existe | inconnu
 """
 PLAINLY_GONE = re.compile(
@@ -54,6 +63,8 @@ PLAINLY_GONE = re.compile(
 """What some say of a mailbox under a code that is about policy."""
 _SOFT = r"""
 quota
+| (host|domain)\ (name\ )?(unknown|not\ found|does\ not\ exist) | (unknown|no\ such)\ (host|domain)
+| couldn'?t\ find\ any\ host
 | (mailbox|inbox|account|box|folder|storage|disk|file\ system)\ [^.\n]{0,40}(full|exceed|limit)
 | over\ (the\ )?(quota|limit|its) | insufficient\ (system\ )?(storage|space|disk)
 | out\ of\ (disk|storage)
@@ -67,10 +78,17 @@ quota
 """
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
+
+
+def _at_a_words_beginning(pattern: str) -> re.Pattern[str]:
+    """An undisclosed address is no closed one."""
+    return re.compile(rf"\b(?:{pattern})", _FLAGS)
+
+
 IN_ORDER = (
-    (BounceKind.POLICY, re.compile(_POLICY, _FLAGS)),
-    (BounceKind.HARD, re.compile(_GONE, _FLAGS)),
-    (BounceKind.SOFT, re.compile(_SOFT, _FLAGS)),
+    (BounceKind.POLICY, _at_a_words_beginning(_POLICY)),
+    (BounceKind.HARD, _at_a_words_beginning(_GONE)),
+    (BounceKind.SOFT, _at_a_words_beginning(_SOFT)),
 )
 
 AUTO_REPLY = re.compile(
@@ -80,6 +98,7 @@ AUTO_REPLY = re.compile(
     | vacation\ (reply|response|message|notice)
     | auto(matic|mated)?\W{0,2}(reply|response|answer|responder)
     | автоответ | автоматическ(ий|ое)\ (ответ|сообщение) | в\ отпуске | не\ в\ офисе
+    | automatyczna\ odpow
     | аўтаадказ | аўтаматычны\ адказ | у\ адпачынку | abwesenheit | automatische\ antwort
     | r[ée]ponse\ automatique | respuesta\ autom | absence\ du\ bureau | nieobecno
     | (message|mail|ticket|request)\ (has\ been\ |was\ )?received
@@ -107,31 +126,37 @@ BOUNCE_SUBJECT = re.compile(
 """Subjects of servers that give a letter back."""
 
 ROBOT = re.compile(
-    r"mailer.?daemon|postmaster|mail.?delivery|mdaemon|autoreply|microsoft.?exchange"
+    r"mailer.?daemon|postmaster|mail.?delivery|mdaemon|microsoft.?exchange"
     r"|system.administrator"
     r"|mail.?administrator|majordomo|mail(er)?.?system|mxrelay|bounce|^$",
     re.IGNORECASE,
 )
 """Who gives letters back: not a person."""
 
-COPY_BEGINS = re.compile(
-    r"""
-    ^\W*(-+|=+)?\s*(
-      (below\ this\ line|this|here|following|the\ following|attached)\ .{0,40}(is|are)\ .{0,30}
-        (copy|header|original|message)\b.*
-      | (the\ )?(original|unsent|returned|undelivered|rejected)\ (mail|message|text)\b.{0,40}
-      | (your|included)\ .{0,20}(message|mail)\ (follows|is\ (enclosed|attached|below)
-      |header).{0,40}
-      | (message|mail)\ (header|text|body|contents?)s?\b.{0,20}(follow|:)?.{0,10}
-      | исходное\ (письмо|сообщение).{0,20} | оригинал .{0,30}
-    )\W*$
-    | ^(received|return-path|dkim-signature):\s
-    """,
-    _FLAGS | re.MULTILINE,
-)
-"""Where a report ends and the letter that it gives back begins: its words are our own."""
+
+FULL = re.compile(r"quota|\bfull\b|out of (storage|disk|space)|over (the|its) limit", re.IGNORECASE)
+"""A mailbox that is there."""
+
+ADDRESS = re.compile(r"[^\s<>\[\](),;:\"]{1,64}@[^\s<>\[\](),;:\"]{1,255}|https?://[^\s<>]{1,500}")
+"""A reader's own, or a page about the refusal: what it is called says nothing."""
+
+
+def plain(text: str) -> str:
+    """The words on one line, without the addresses among them."""
+    return " ".join(ADDRESS.sub("it", text).split())
 
 
 def kind_of(text: str) -> BounceKind:
     """What these words mean, or NONE."""
-    return next((kind for kind, words in IN_ORDER if words.search(text)), BounceKind.NONE)
+    said = plain(text)
+    return next((kind for kind, words in IN_ORDER if words.search(said)), BounceKind.NONE)
+
+
+def say_full(text: str) -> bool:
+    """Whether they say that there is a mailbox, which takes nothing more."""
+    return FULL.search(plain(text)) is not None
+
+
+def say_gone(text: str) -> bool:
+    """Whether they say so in any case, whatever else they say."""
+    return dict(IN_ORDER)[BounceKind.HARD].search(plain(text)) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import uuid
 
 from django.db import models
@@ -60,6 +61,8 @@ class Reason(models.TextChoices):
     UNSENDABLE = "unsendable", _("The address cannot be opened or written to")
 
 
+SOFT_IN_A_ROW = 3
+"""After so many mailings in a row that did not arrive for now, a reader counts as bounced."""
 LONGEST_WAIT = dt.timedelta(hours=4)
 """A letter that the relay does not take is tried again at least so often."""
 
@@ -183,3 +186,26 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.get_status_display()}"
+
+    def soft_bounces_in_a_row(self) -> int:
+        """How many of its reader's letters did not arrive for now, this one and its neighbours.
+
+        Counts since the reader last signed up, one a mailing. A report may come late, when the
+        next letter has left already.
+        """
+        came_back = models.Q(bounce=BounceKind.SOFT) | models.Q(reason=Reason.TOO_OFTEN)
+        letters = Delivery.objects.filter(
+            came_back | models.Q(status=DeliveryStatus.SENT),
+            subscriber=self.subscriber_id,
+            handed_over_at__gte=models.F("subscriber__signed_up_at"),
+        )
+        in_order = (
+            letters.annotate(is_soft=models.Case(models.When(came_back, then=True), default=False))
+            .order_by("handed_over_at", "pk")
+            .values_list("is_soft", "pk")
+        )
+        for is_soft, group in itertools.groupby(in_order, key=lambda row: row[0]):
+            run = [pk for _is_soft, pk in group]
+            if is_soft and self.pk in run:
+                return len(run)
+        return 0

@@ -19,7 +19,7 @@ from newsletter.models import (
     Reason,
     SubscriberStatus,
 )
-from newsletter.models.deliveries import LONGEST_WAIT, TO_SEND, may_leave
+from newsletter.models.deliveries import LONGEST_WAIT, SOFT_IN_A_ROW, TO_SEND, may_leave
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
 
@@ -109,7 +109,8 @@ class Settled:
 
         A bare 550 may as well be policy (RFC 5321, 4.2.2): its letter fails, its reader stays.
         """
-        return self.reply is not None and self.reply.enhanced in MAILBOX_GONE
+        is_gone = self.reason is Reason.GONE
+        return is_gone and self.reply is not None and self.reply.enhanced in MAILBOX_GONE
 
 
 def settle(
@@ -166,9 +167,15 @@ def record(settled: Settled, lane: Lane, now: dt.datetime) -> bool:
             # An uncertain one keeps its lane, whose late answer may still settle it.
             lane=lane.pk if settled.status is DeliveryStatus.UNCERTAIN else None,
         )
-        if changed and settled.ends_subscriber and delivery.subscriber is not None:
+        if changed and delivery.subscriber is not None and _ends_subscriber(settled):
             delivery.subscriber.end(SubscriberStatus.BOUNCED, now)
     return bool(changed)
+
+
+def _ends_subscriber(settled: Settled) -> bool:
+    if settled.reason is Reason.TOO_OFTEN:
+        return settled.delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW
+    return settled.ends_subscriber
 
 
 def fail_unsendable(delivery: Delivery, lane: Lane, now: dt.datetime) -> None:

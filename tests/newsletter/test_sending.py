@@ -9,6 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from articles import publishing
+from articles.models import Digest
 from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter.models import (
@@ -134,6 +135,35 @@ def test_after_two_days_of_waiting_the_letter_fails_and_the_reader_stays(relay: 
     assert mailings.ledger(mailing).failed == 1
     assert Subscriber.objects.active().count() == 1
     assert mailing.status == MailingStatus.SENT
+
+
+def test_three_mailings_in_a_row_that_the_relay_gave_up_bounce_the_reader(
+    relay: Catcher,
+) -> None:
+    mailing = launched(1)
+    delivery = Delivery.objects.get()
+    before = {field.attname: getattr(delivery, field.attname) for field in delivery._meta.fields}
+    for weeks in (2, 1):
+        at = NOW - dt.timedelta(weeks=weeks)
+        digest = Digest.objects.create(week=mailing.digest.week.previous(weeks))
+        gave_up = {"status": DeliveryStatus.FAILED, "reason": Reason.TOO_OFTEN}
+        Delivery.objects.create(
+            **{**before, **gave_up, "id": None, "digest_id": digest.pk, "handed_over_at": at}
+        )
+    Subscriber.objects.update(signed_up_at=NOW - dt.timedelta(weeks=3))
+    Moody.moods["RCPT"] = after(0, "450 4.2.2 Full")
+    send(mailing, minutes=1)
+    assert Subscriber.objects.active().count() == 1
+    send(mailing, minutes=2 * 24 * 60 + 1)
+    assert Subscriber.objects.get().status == SubscriberStatus.BOUNCED
+
+
+def test_a_refused_letter_ends_no_reader_whatever_code_is_given(relay: Catcher) -> None:
+    mailing = launched(2)
+    Moody.moods["DATA"] = after(0, "550 5.1.1 says the wrong thing at the wrong time")
+    send(mailing)
+    assert mailing.status == MailingStatus.PAUSED
+    assert Subscriber.objects.active().count() == 2
 
 
 def test_a_mailbox_that_is_gone_bounces_its_reader(relay: Catcher) -> None:

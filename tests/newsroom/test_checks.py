@@ -14,6 +14,7 @@ from newsletter.checks import senders
 from newsroom import checks as house
 from newsroom import sealing
 from newsroom.checks import is_near, is_public_name
+from newsroom.mailboxes import Mailbox
 from newsroom.relays import Relay
 from newsroom.sealing import make_keys
 from tests.factories import make_edition
@@ -148,6 +149,21 @@ def test_addresses_never_cross_the_net_in_clear(
     production: Settings, relay: str, expected: list[str]
 ) -> None:
     production.RELAY = Relay.parse(relay)
+    assert ids(house.sender()) == expected
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "expected"),
+    [
+        ("imap://bounces@127.0.0.1", []),
+        ("imaps://bounces@mail.example.org", []),
+        ("imap://bounces@mail.example.org", ["newsroom.E012"]),
+    ],
+)
+def test_bounces_never_cross_the_net_in_clear(
+    production: Settings, mailbox: str, expected: list[str]
+) -> None:
+    production.BOUNCE_MAILBOX = Mailbox.parse(mailbox)
     assert ids(house.sender()) == expected
 
 

@@ -69,6 +69,7 @@ def test_a_right_production_is_read(read: Read, tmp_path: Path) -> None:
         ("SITE_URL", "https://example.org:port", "https://example.org"),
         ("RELAY_URL", "mailserver", "smtp://host:25"),
         ("RELAY_URL", "smtp://:25", "smtp://host:25"),
+        ("BOUNCE_IMAP_URL", "pop3://user@host", "imaps://user:password@host/INBOX"),
         ("RELAY_TIMEOUT", "0", "from 1 to 600"),
         ("LANES", "-1", "from 1 to 64"),
         ("PRODUCTION", "sure", "Set it to 1 or 0"),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
 from newsletter.bounces.obeying import obey
-from newsletter.bounces.reading import MOST_BYTES
 from newsletter.bounces.sources import (
-    ImapMailbox,
+    MOST_TAKEN,
+    Obey,
     SourceBroken,
     take_from_imap,
     take_from_maildir,
@@ -35,43 +37,52 @@ class Command(BaseCommand):
         "all that waits there. What is obeyed is deleted."
     )
 
+    # A mail server takes a failed check for a refusal, and gives the mail up.
+    requires_system_checks = []
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--maildir", type=Path, help="the folder that has new/ and cur/")
         parser.add_argument(
             "--imap", action="store_true", help="the mailbox that BOUNCE_IMAP_URL names"
         )
         parser.add_argument(
-            "--recipient", default="", help="the envelope's recipient, as the mail server has it"
+            "--recipient",
+            default="",
+            help="the envelope's recipient, as the mail server has it; else ORIGINAL_RECIPIENT",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            if options["maildir"]:
-                self.say(take_from_maildir(options["maildir"], self.obey))
-            elif options["imap"]:
-                mailbox = ImapMailbox.parse(settings.BOUNCE_IMAP_URL)
-                self.say(take_from_imap(mailbox, self.obey))
-            else:
-                self.take_one(options["recipient"])
-        except (SourceBroken, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from None
-        except (KeyMissing, DatabaseError) as error:
-            # A database's own words may quote the row.
-            why = str(error) if isinstance(error, KeyMissing) else type(error).__name__
-            self.stderr.write(f"Not taken in, try again later: {why}")
-            sys.exit(TRY_AGAIN)
+        if options["maildir"]:
+            self.take_all(partial(take_from_maildir, options["maildir"]))
+        elif options["imap"]:
+            if settings.BOUNCE_MAILBOX is None:
+                raise CommandError("BOUNCE_IMAP_URL is not set, so there is no mailbox.")
+            self.take_all(partial(take_from_imap, settings.BOUNCE_MAILBOX))
+        else:
+            self.take_one(options["recipient"] or os.environ.get("ORIGINAL_RECIPIENT", ""))
         enqueue(write_journal)
 
+    def take_all(self, take: Callable[[Obey], int]) -> None:
+        try:
+            taken = take(lambda raw: obey(raw, timezone.now()))
+        except (SourceBroken, KeyMissing) as error:
+            raise CommandError(str(error)) from None
+        except DatabaseError as error:
+            # Its own words may quote the row.
+            raise CommandError(f"The database failed ({type(error).__name__}).") from None
+        self.stdout.write(f"{taken} mails taken in")
+
     def take_one(self, recipient: str) -> None:
-        raw = sys.stdin.buffer.read(MOST_BYTES)
-        while sys.stdin.buffer.read(MOST_BYTES):
+        """Says nothing where it goes well: a mail server writes what it hears into its log."""
+        raw = sys.stdin.buffer.read(MOST_TAKEN)
+        while sys.stdin.buffer.read(MOST_TAKEN):
             """A pipe that is not emptied is a fault to the mail server."""
         if not raw.strip():
             raise CommandError("There was no mail on standard input.")
-        self.stdout.write(obey(raw, timezone.now(), recipient))
-
-    def obey(self, raw: bytes) -> str:
-        return obey(raw, timezone.now())
-
-    def say(self, taken: int) -> None:
-        self.stdout.write(f"{taken} mails taken in")
+        try:
+            obey(raw, timezone.now(), recipient)
+        except Exception as error:
+            # Whatever it is, the mail server keeps the mail and somebody mends it meanwhile.
+            why = str(error) if isinstance(error, KeyMissing) else type(error).__name__
+            self.stderr.write(f"Not taken in, try again later: {why}")
+            sys.exit(TRY_AGAIN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -13,6 +13,9 @@ from newsletter.models import SetAsideMail
 from newsroom.sealing import KeyMissing, SealBroken
 from staff.audit import record
 from staff.models import AuditAction
+
+# Control characters but the tab and the line's end, and those that turn the writing around.
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Command(BaseCommand):
@@ -32,4 +35,10 @@ class Command(BaseCommand):
         except (KeyMissing, SealBroken) as error:
             raise CommandError(str(error)) from None
         record(AuditAction.OPENED, mail, by=None, now=timezone.now())
-        sys.stdout.buffer.write(content)
+        self.stdout.write(harmless(content))
+
+
+def harmless(content: bytes) -> str:
+    """As text without what moves a terminal's cursor, changes its colours or types into it."""
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,21 @@ class Mailbox(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, mails: list[bytes], hangs_at: bytes = b"") -> None:
+    def __init__(
+        self,
+        mails: list[bytes],
+        hangs_at: bytes = b"",
+        *,
+        drips: bool = False,
+        refuses: bytes = b"",
+        permanent_flags: bytes = b"",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+        self.is_encrypted = tls is not None
+        self.drips, self.refuses, self.permanent_flags = drips, refuses, permanent_flags
         self.mails = dict(enumerate(mails, start=1))
         self.doomed: set[int] = set()
         self.hangs_at = hangs_at
@@ -28,7 +42,11 @@ class Mailbox(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"imap://bounces:pass%40word@127.0.0.1:{self.server_address[1]}/INBOX"
+        scheme = "imaps" if self.is_encrypted else "imap"
+        return f"{scheme}://bounces:pass%40word@127.0.0.1:{self.server_address[1]}/INBOX"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is no fault of a test."""
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -40,6 +58,8 @@ class _Session(socketserver.StreamRequestHandler):
             tag, _, command = line.partition(b" ")
             if self.server.hangs_at and command.upper().startswith(self.server.hangs_at):
                 self.server.hung.set()
+                while self.server.drips and not self.server.released.wait(0.02):
+                    self.wfile.write(b".")
                 self.server.released.wait(60)
                 return
             self.answer(tag, command)
@@ -48,6 +68,9 @@ class _Session(socketserver.StreamRequestHandler):
 
     def answer(self, tag: bytes, command: bytes) -> None:
         said, mails = command.upper(), self.server.mails
+        if self.server.refuses and said.startswith(self.server.refuses):
+            self.say(tag + b" NO I would rather not")
+            return
         if said == b"CAPABILITY":
             self.say(b"* CAPABILITY IMAP4rev1")
         elif said.startswith(b"LOGIN") and b'"pass@word"' not in command:
@@ -55,8 +78,11 @@ class _Session(socketserver.StreamRequestHandler):
             return
         elif said.startswith(b"SELECT"):
             self.say(b"* %d EXISTS" % len(mails))
+            if self.server.permanent_flags:
+                self.say(b"* OK [PERMANENTFLAGS (" + self.server.permanent_flags + b")] Limited")
         elif said.startswith(b"UID SEARCH"):
-            self.say(b"* SEARCH " + b" ".join(b"%d" % uid for uid in mails))
+            waiting = (uid for uid in mails if uid not in self.server.doomed)
+            self.say(b"* SEARCH " + b" ".join(b"%d" % uid for uid in waiting))
         elif found := FETCH.match(command):
             uid = int(found.group(1))
             self.say(b"* 1 FETCH (UID %d BODY[]<0> {%d}" % (uid, len(mails[uid])))

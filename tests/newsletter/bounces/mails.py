@@ -109,6 +109,103 @@ FORMS: dict[str, tuple[str, str]] = {
         dsn(status="4.4.1", diagnostic="smtp; connect to mx.example.org: Connection timed out"),
     ),
     "nothing but failed": ("soft", dsn(status="5.0.0", diagnostic="smtp; 500 no")),
+    "a mailbox's code for a letter that is too large": (
+        "policy",
+        dsn(diagnostic="smtp; 550 RCPT TO:<reader@example.org> max message size exceeded"),
+    ),
+    "a mailbox's code for one that is full": (
+        "soft",
+        dsn(diagnostic="smtp; 550 5.1.1 <reader@example.org> over quota"),
+    ),
+    "gmail: too much at once, under the code of a disabled mailbox": (
+        "policy",
+        dsn(
+            status="5.2.1",
+            diagnostic="smtp; 550-5.2.1 The user you are trying to contact is receiving mail at a "
+            "rate that prevents additional messages from being delivered",
+        ),
+    ),
+    "words around an address": (
+        "hard",
+        dsn(status="5.0.0", diagnostic="smtp; 550 User [reader@example.org] does not exist"),
+    ),
+    "an address made of words about policy": (
+        "hard",
+        dsn(status="5.0.0", diagnostic="smtp; 550 <spam.policy@blocked.example>: user unknown"),
+    ),
+    "an undisclosed address is no closed one": (
+        "soft",
+        plain(
+            "Mail delivery failed: returning message to sender",
+            "This is a permanent error. The following address(es) failed:\n\n"
+            "  an undisclosed address\n    (generated from reader@example.org)",
+            X_Failed_Recipients="reader@example.org",
+        ),
+    ),
+    "a domain that is not found just now": (
+        "soft",
+        plain(
+            "Undelivered Mail Returned to Sender",
+            "<reader@example.org>: Name service error for domain example.org: Host not\n"
+            "    found, try again",
+        ),
+    ),
+    "a confirmation is asked of the server": (
+        "policy",
+        dsn(status="5.0.0", diagnostic="smtp; 550 Your server requires confirmation. Visit us"),
+    ),
+    "forwarded to two, one of whom is reached": (
+        "notice",
+        dsn().replace(
+            "Final-Recipient: rfc822; reader@example.org\n",
+            "Final-Recipient: rfc822; other@example.org\nAction: delivered\nStatus: 2.0.0\n\n"
+            "Final-Recipient: rfc822; reader@example.org\n",
+        ),
+    ),
+    "forwarded to two, one of whom is full": (
+        "soft",
+        dsn().replace(
+            "Final-Recipient: rfc822; reader@example.org\n",
+            "Final-Recipient: rfc822; other@example.org\nAction: failed\nStatus: 5.2.2\n\n"
+            "Final-Recipient: rfc822; reader@example.org\n",
+        ),
+    ),
+    "a report whose parts cannot be cut": (
+        "policy",
+        dsn(status="5.0.0", diagnostic="smtp; 550 Probable Spam").replace(
+            'boundary="cut"', 'boundary="another"'
+        ),
+    ),
+    "a page in HTML": (
+        "hard",
+        plain(
+            "Undeliverable: letter",
+            "<style>.spam{}</style><p>Your message couldn&#39;t be delivered.</p>"
+            "<b>The mailbox</b> does<br>not exist",
+            sender="postmaster@example.org",
+        ).replace("text/plain", "text/html"),
+    ),
+    "a receipt": (
+        "auto reply",
+        "From: reader@example.org\nTo: {to}\nSubject: Read: letter\nMIME-Version: 1.0\n"
+        "Content-Type: multipart/report; report-type=disposition-notification; "
+        'boundary="c"\n\n--c\nContent-Type: text/plain\n\nIt was read. User unknown.\n\n'
+        "--c\nContent-Type: message/disposition-notification\n\n"
+        "Final-Recipient: rfc822; reader@example.org\n"
+        "Disposition: manual-action/MDN-sent-manually; displayed\n\n--c--\n",
+    ),
+    "microsoft's feedback from another address": (
+        "complaint",
+        "From: feedback@outlook.example\nTo: abuse@newsroom.example\nSubject: complaint about "
+        'message\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="c"\n\n'
+        "--c\nContent-Type: message/rfc822\n\nX-HmXmrOriginalRecipient: reader@example.org\n"
+        + RETURNED
+        + "\n--c--\n",
+    ),
+    "auto reply: polish": (
+        "auto reply",
+        plain("[Automatyczna =?iso-8859-2?Q?odpowied=BC?=] letter", "Hi.", sender="r@example.org"),
+    ),
     "delayed": ("notice", dsn(action="delayed", status="4.4.1", subject="Delayed Mail")),
     "delivered": ("notice", dsn(action="delivered", status="2.0.0", subject="Delivered")),
     "relayed": ("notice", dsn(action="relayed", status="2.0.0")),
@@ -252,3 +349,33 @@ def nested(depth: int) -> bytes:
             + b"--\n"
         )
     return b"From: MAILER-DAEMON@a.example\nSubject: failure notice\n" + raw
+
+
+FROM_A_ROBOT = b"From: MAILER-DAEMON@a.example\nSubject: failure notice\n"
+A_STATUS = (
+    FROM_A_ROBOT + b'Content-Type: multipart/report; boundary="c"\n\n--c\n'
+    b"Content-Type: message/delivery-status\n\n"
+)
+HOSTILE: dict[str, bytes] = {
+    # Each of these would keep a careless pattern or parser busy for minutes.
+    "dashes": FROM_A_ROBOT + b"\n" + b"-" * 200_000 + b"x",
+    "empty lines": FROM_A_ROBOT + b"\n" + b"\n" * 200_000 + b"x",
+    "spaces": FROM_A_ROBOT + b"\n" + b" " * 200_000 + b"x",
+    "half a sentence": FROM_A_ROBOT + b"\n" + b"this is " * 30_000,
+    "a style that never ends": FROM_A_ROBOT + b"Content-Type: text/html\n\n" + b"<style " * 40_000,
+    "angle brackets": FROM_A_ROBOT + b"Content-Type: text/html\n\n" + b"<" * 250_000,
+    "a sender without an at": b"From: " + b"a" * 250_000 + b"\nSubject: hi\n\nx",
+    "a subject of words": b"From: a@b\nSubject: " + b"=?utf-8?q?a?= " * 18_000 + b"\n\nx",
+    "parameters": b"Content-Type: text/plain;" + b" a=b;" * 50_000 + b"\nFrom: a@b\n\nx",
+    "a diagnosis": A_STATUS + b"Action: failed\nDiagnostic-Code: smtp; " + b"user " * 50_000,
+    "empty statuses": A_STATUS + b"\n \n" * 80_000 + b"\n--c--\n",
+    "parts": FROM_A_ROBOT
+    + b'Content-Type: multipart/mixed; boundary="c"\n\n'
+    + b"--c\n\na\n" * 40_000,
+    "nested": nested(400),
+    "letters in letters": FROM_A_ROBOT + b"Content-Type: message/rfc822\n\n" * 8_000,
+    "addresses": FROM_A_ROBOT + b"\n" + b"<a@b.example>\n" * 18_000,
+    "punycode": FROM_A_ROBOT
+    + b"Content-Type: text/plain; charset=punycode\n\n"
+    + b"aaaa-zz9" * 30_000,
+}

@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from articles.models import Digest
-from newsletter import counting, retention
+from newsletter import counting, retention, subscribing
 from newsletter import mailing as mailings
 from newsletter.bounces import obeying
 from newsletter.bounces.obeying import obey, open_set_aside
+from newsletter.management.commands import receive_mail
 from newsletter.models import (
     BounceKind,
     Delivery,
@@ -26,7 +27,7 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
-from newsroom import links
+from newsroom import links, sealing
 from newsroom.links import Kind
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
@@ -144,6 +145,39 @@ def test_a_letter_that_arrived_in_between_begins_the_count_anew(delivery: Delive
     assert status(delivery) == SubscriberStatus.ACTIVE
 
 
+def test_a_report_that_comes_after_the_next_letter_left_still_counts(delivery: Delivery) -> None:
+    letters = [delivery, *(another_week(delivery, weeks) for weeks in (1, 2, 3))]
+    for letter in letters[:2]:
+        came_back("gmail: full", letter)
+    assert status(delivery) == SubscriberStatus.ACTIVE
+    came_back("gmail: full", letters[2])
+    assert status(delivery) == SubscriberStatus.BOUNCED
+
+
+def test_a_policy_in_between_does_not_count_and_does_not_bridge(delivery: Delivery) -> None:
+    letters = [delivery, *(another_week(delivery, weeks) for weeks in (1, 2, 3))]
+    for letter, form in zip(
+        letters, ("gmail: full", "gmail: full", "dmarc", "gmail: full"), strict=True
+    ):
+        came_back(form, letter)
+    assert status(delivery) == SubscriberStatus.ACTIVE
+
+
+def test_a_bounce_from_before_a_reader_came_back_is_over(delivery: Delivery) -> None:
+    reader = Subscriber.objects.get(pk=delivery.subscriber_id)
+    address = reader.address(sealing.worker_keys())
+    reader.end(SubscriberStatus.LEFT, NOW)
+    row = subscribing.sign_up(address, reader.edition, "en", NOW + DAY)
+    subscribing.process_sign_up(row.pk, NOW + DAY)
+    assert status(delivery) == SubscriberStatus.PENDING
+    assert came_back("postfix: user unknown", delivery, NOW + DAY) == "hard"
+    reader.refresh_from_db()
+    assert reader.status == SubscriberStatus.PENDING
+    assert reader.sealed_address
+    assert came_back("arf: abuse", delivery, NOW + DAY) == "complaint"
+    assert status(delivery) == SubscriberStatus.COMPLAINED
+
+
 def test_an_answering_machine_is_no_bounce(delivery: Delivery) -> None:
     for form, (kind, _text) in FORMS.items():
         if kind == "auto reply":
@@ -223,6 +257,17 @@ def test_a_mail_set_aside_is_shown_where_the_key_is_and_that_is_written_down(
         call_command("show_set_aside", 0)
 
 
+def test_a_mail_that_is_shown_cannot_move_the_terminals_cursor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    obey("\x1b]0;owned\x07\x1b[2J\rЛіст\u202e\x9b31m\tend".encode(), NOW)
+    call_command("show_set_aside", SetAsideMail.objects.get().pk)
+    shown = capsys.readouterr().out
+    assert "Ліст" in shown
+    assert "\tend" in shown
+    assert not set(shown) & set("\x1b\x07\r\u202e\x9b")
+
+
 def test_a_flood_of_rubbish_does_not_fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(obeying, "MOST_SET_ASIDE", 2)
     assert [obey(b"rubbish", NOW) for _ in range(4)] == ["set aside"] * 2 + ["dropped"] * 2
@@ -282,9 +327,30 @@ def _pipe(raw: bytes, *arguments: str) -> str:
     return out.getvalue().strip()
 
 
+def test_a_mail_server_may_name_the_recipient_in_the_environment(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORIGINAL_RECIPIENT", return_path(delivery))
+    _pipe(written("qmail", to="somebody@newsroom.example"))
+    assert status(delivery) == SubscriberStatus.BOUNCED
+
+
+def test_whatever_goes_wrong_the_mail_server_keeps_the_mail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stumble(*_args: object) -> None:
+        raise RuntimeError("reader@example.org")
+
+    monkeypatch.setattr(receive_mail, "obey", stumble)
+    with pytest.raises(SystemExit) as ended:
+        _pipe(b"a mail")
+    assert ended.value.code == receive_mail.TRY_AGAIN
+    assert "reader@example.org" not in capsys.readouterr().err
+
+
 def test_a_pipe_brings_one_mail(delivery: Delivery) -> None:
     raw = written("qmail", to="somebody@newsroom.example")
-    assert _pipe(raw, "--recipient", return_path(delivery)) == "hard"
+    assert _pipe(raw, "--recipient", return_path(delivery)) == "", "it would stand in a log"
     assert status(delivery) == SubscriberStatus.BOUNCED
     with pytest.raises(CommandError, match="no mail"):
         _pipe(b"")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from newsletter.bounces.reading import Unreadable, read
 from newsroom.links import TOKEN_LENGTH
 from tests.newsletter.bounces.mails import FORMS, nested, written
 
+ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a" * TOKEN_LENGTH
 OTHER = "b" * TOKEN_LENGTH
 TO = f"b-{TOKEN}@bounces.newsroom.example"
@@ -80,6 +84,35 @@ def test_rubbish_is_at_worst_unreadable(raw: bytes) -> None:
     except Unreadable:
         return
     assert report.return_paths == set()
+
+
+def test_no_mail_keeps_a_worker_busy() -> None:
+    """In a process of its own, which can be stopped; all of them take a few seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", READS_THEM_ALL], cwd=ROOT, capture_output=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+READS_THEM_ALL = """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
+django.setup()
+from newsletter.bounces.reading import Unreadable, read
+from tests.newsletter.bounces.mails import HOSTILE
+for raw in HOSTILE.values():
+    try:
+        read(raw)
+    except Unreadable:
+        pass
+"""
+
+
+def test_a_complaint_names_its_letter_by_its_headers_and_not_by_what_it_quotes() -> None:
+    raw = written("arf: abuse", to=TO, message=OTHER, letter=OTHER).replace(
+        b"The site is blocked", b"/letter/" + TOKEN.encode() + b"/ The site is blocked"
+    )
+    assert read(raw).letters == {OTHER}
 
 
 @pytest.mark.parametrize("form", FORMS)
