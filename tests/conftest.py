@@ -10,6 +10,7 @@ from django.db import connection
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
+from newsletter.pacing import Pace
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
@@ -53,6 +54,12 @@ def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
     settings.LINKS_KEY_FILE = folder / "links.key"
     sealing.make_keys(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_signed_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests of a process are one client, which soon would be too fast."""
+    monkeypatch.setattr("newsletter.views.pace", Pace())
 
 
 @pytest.fixture(autouse=True)

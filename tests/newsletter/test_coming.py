@@ -36,12 +36,6 @@ def edition() -> Edition:
     return make_edition(code="be-ru", discreet=True)
 
 
-@pytest.fixture(autouse=True)
-def fresh_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test's client is a stranger."""
-    monkeypatch.setattr("newsletter.views.pace", Pace())
-
-
 def post(client: Client, **fields: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, bytes and headers: all that the one who asks can see."""
     typed = {"email": "reader@example.org", "edition": "be-ru", **fields}

@@ -12,7 +12,6 @@ from pytest_django.fixtures import Settings
 
 from newsletter.checks import senders
 from newsroom import checks as house
-from newsroom import sealing
 from newsroom.checks import is_near, is_public_name
 from newsroom.mailboxes import Mailbox
 from newsroom.relays import Relay
@@ -183,14 +182,7 @@ def worker_keys(production: Settings, tmp_path: Path) -> Path:
     production.INTAKE_KEY_FILE = folder / "intake.pub"
     production.LINKS_KEY_FILE = folder / "links.key"
     assert ids(house.keys()) == []
-    forget_keys()
     return folder
-
-
-def forget_keys() -> None:
-    """A process reads them once in its life."""
-    for load in (sealing._load_worker_keys, sealing._load_intake_key, sealing._load_links_key):
-        load.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -231,7 +223,6 @@ def test_a_missing_key_is_named(worker_keys: Path, name: str) -> None:
 def test_an_intake_key_of_another_pair_is_named(worker_keys: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     make_keys(other / "worker.key", other / "intake.pub", other / "links.key")
-    forget_keys()
     shutil.copy(other / "intake.pub", worker_keys)
     assert ids(house.keys()) == ["newsroom.E023"]
 
