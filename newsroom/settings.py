@@ -248,6 +248,8 @@ LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0,
 """How often one member of staff may ask whether a person is on the list."""
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
+CONNECTIONS = env.whole_number("CONNECTIONS", 4, least=1, most=64)
+"""How many letters each lane has under way at once, one a connection to the relay."""
 # Which mailboxes belong together, so that limits can hold for a provider and no counter
 # names a private domain. All others are "other".
 PROVIDERS = {

@@ -4,11 +4,12 @@ dead, or a mailing that has been paused, cannot send another letter."""
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from newsletter.models import (
     Delivery,
@@ -74,15 +75,26 @@ def renew(lane: Lane, now: dt.datetime) -> bool:
 
 def mark_handed_over(delivery: Delivery, lane: Lane, relay: str, now: dt.datetime) -> bool:
     """Before the letter leaves. False: paused, cancelled, left or swept; do not send it."""
-    return bool(
-        renew(lane, now)
-        and Delivery.objects.filter(
+    return bool(mark_all_handed_over([delivery], lane, relay, now))
+
+
+def mark_all_handed_over(
+    deliveries: list[Delivery], lane: Lane, relay: str, now: dt.datetime
+) -> set[int]:
+    """Before these letters leave, one a connection; returns the ids of those that may.
+
+    The others were paused, cancelled, swept, or their readers have left.
+    """
+    if not deliveries or not renew(lane, now):
+        return set()
+    for variant in {delivery.variant_id for delivery in deliveries}:
+        Delivery.objects.filter(
             may_leave(),
-            pk=delivery.pk,
+            pk__in=[one.pk for one in deliveries if one.variant_id == variant],
             status=DeliveryStatus.CLAIMED,
             lane=lane.pk,
             # Frozen anew since it was claimed: the old letter must not leave.
-            variant=delivery.variant_id,
+            variant=variant,
             subscriber__status=SubscriberStatus.ACTIVE,
         ).update(
             status=DeliveryStatus.HANDED_OVER,
@@ -90,7 +102,10 @@ def mark_handed_over(delivery: Delivery, lane: Lane, relay: str, now: dt.datetim
             relay=relay,
             attempts=F("attempts") + 1,
         )
+    mine = Delivery.objects.filter(
+        pk__in=[one.pk for one in deliveries], status=DeliveryStatus.HANDED_OVER, lane=lane.pk
     )
+    return set(mine.values_list("pk", flat=True))
 
 
 @dataclass(frozen=True)
@@ -146,18 +161,39 @@ def lost(delivery: Delivery, *, dot_sent: bool, now: dt.datetime) -> Settled:
     return Settled(delivery, DeliveryStatus.RETRY, Reason.CONNECTION, due_at=now + RECONNECT_IN)
 
 
-def record(settled: Settled, lane: Lane, now: dt.datetime) -> bool:
-    """After the answer. A sweep may have called it uncertain meanwhile: the answer knows better.
+def record_all(settled: list[Settled], lane: Lane, now: dt.datetime) -> None:
+    """After the answers. Those that were taken in one statement for each kind of answer."""
+    taken: dict[Reply, list[int]] = defaultdict(list)
+    for one in settled:
+        if one.status is DeliveryStatus.SENT and one.reply is not None:
+            taken[one.reply].append(one.delivery.pk)
+        else:
+            record(one, lane, now)
+    for reply, ids in taken.items():
+        _answered(lane, ids).update(
+            status=DeliveryStatus.SENT,
+            reason=Reason.NONE,
+            reply_code=reply.code,
+            enhanced_code=reply.enhanced,
+            settled_at=now,
+            lane=None,
+        )
 
-    A mailbox that is gone ends its subscriber in the same transaction.
-    """
+
+def _answered(lane: Lane, ids: list[int]) -> QuerySet[Delivery]:
+    """A sweep may have called them uncertain meanwhile: the answer knows better."""
+    return Delivery.objects.filter(
+        pk__in=ids,
+        lane=lane.pk,
+        status__in=[DeliveryStatus.HANDED_OVER, DeliveryStatus.UNCERTAIN],
+    )
+
+
+def record(settled: Settled, lane: Lane, now: dt.datetime) -> bool:
+    """After the answer. A mailbox that is gone ends its subscriber in the same transaction."""
     delivery, over = settled.delivery, settled.status is not DeliveryStatus.RETRY
     with transaction.atomic():
-        changed = Delivery.objects.filter(
-            pk=delivery.pk,
-            lane=lane.pk,
-            status__in=[DeliveryStatus.HANDED_OVER, DeliveryStatus.UNCERTAIN],
-        ).update(
+        changed = _answered(lane, [delivery.pk]).update(
             status=settled.status,
             reason=settled.reason,
             reply_code=settled.reply.code if settled.reply else None,

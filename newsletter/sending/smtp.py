@@ -51,6 +51,7 @@ class Connection:
     def __init__(self, relay: Relay, timeout: float) -> None:
         """Connects and logs in. Raises ConnectionLost or RelayRefuses."""
         self._relay = relay
+        self._envelope: list[str] = []
         self._smtp = _connect(relay, timeout)
         if self._smtp.sock is not None:
             # The dot follows the letter as a packet of its own; Nagle's algorithm would hold
@@ -79,11 +80,41 @@ class Connection:
 
     def send(self, return_path: str, recipient: str, letter: bytes) -> tuple[Outcome, Reply]:
         """Hands one letter over: lines with CRLF, dots doubled. Raises ConnectionLost."""
+        self.address(return_path, recipient)
+        return self.put(letter) or self.answer()
+
+    def address(self, return_path: str, recipient: str) -> None:
+        """Says for whom the next letter is. Raises ConnectionLost."""
         option = " BODY=8BITMIME" if self.eight_bit else ""
-        envelope = [f"MAIL FROM:<{return_path}>{option}", f"RCPT TO:<{recipient}>", "DATA"]
-        ask = self._ask_at_once if self.pipelines else self._ask_in_turn
-        refusal = ask(envelope)
-        return self._send_text(letter) if refusal is None else refusal
+        self._envelope = [
+            f"MAIL FROM:<{return_path}>{option}",
+            f"RCPT TO:<{recipient}>",
+            "DATA",
+        ]
+        if self.pipelines:
+            # RFC 2920: three commands in one packet, and their three answers in order.
+            whole = "".join(f"{command}\r\n" for command in self._envelope)
+            self._say(partial(self._smtp.send, whole), dot_sent=False)
+
+    def put(self, letter: bytes) -> tuple[Outcome, Reply] | None:
+        """Hears what the relay says of the envelope, and lets the letter go with its final dot.
+
+        A refusal, which ends this letter, or None: then `answer` says what became of it.
+        Raises ConnectionLost.
+        """
+        refusal = self._hear_envelope() if self.pipelines else self._ask_in_turn(self._envelope)
+        if refusal is not None:
+            return refusal
+        # The dot goes separately, so that a break before it leaves nobody uncertain.
+        end = b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"
+        self._say(partial(self._smtp.send, letter), dot_sent=False)
+        self._say(partial(self._smtp.send, end), dot_sent=True)
+        return None
+
+    def answer(self) -> tuple[Outcome, Reply]:
+        """What the relay says of the letter that has just left wholly. Raises ConnectionLost."""
+        reply = self._hear(dot_sent=True)
+        return classify(reply, about_recipient=False), reply
 
     def _ask_in_turn(self, commands: list[str]) -> tuple[Outcome, Reply] | None:
         """The first refusal, or None once the text is awaited."""
@@ -95,12 +126,10 @@ class Connection:
                 return outcome, reply
         return None
 
-    def _ask_at_once(self, commands: list[str]) -> tuple[Outcome, Reply] | None:
-        """RFC 2920: three commands in one packet, and their three answers in order."""
-        whole = "".join(f"{command}\r\n" for command in commands)
+    def _hear_envelope(self) -> tuple[Outcome, Reply] | None:
+        """The first refusal, or None once the text is awaited."""
         try:
-            replies = [self._ask(partial(self._smtp.send, whole), dot_sent=False)]
-            replies += [self._hear(dot_sent=False) for _command in commands[1:]]
+            replies = [self._hear(dot_sent=False) for _command in self._envelope]
         except ConnectionLost as lost:
             if lost.cause in TIMED_OUT:
                 # It says that it can, and forgets what came with the first command.
@@ -108,7 +137,7 @@ class Connection:
             raise
         refused = [
             (outcome, reply)
-            for command, reply in zip(commands, replies, strict=True)
+            for command, reply in zip(self._envelope, replies, strict=True)
             if (outcome := classify(reply, about_recipient=command.startswith("RCPT")))
             is not Outcome.SENT
         ]
@@ -121,24 +150,16 @@ class Connection:
             self._reset()
         return refused[0]
 
-    def _send_text(self, letter: bytes) -> tuple[Outcome, Reply]:
-        # The dot goes separately, so that a break before it leaves nobody uncertain.
-        end = b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"
-        try:
-            self._smtp.send(letter)
-        except (OSError, smtplib.SMTPException) as error:
-            self._smtp.close()
-            raise ConnectionLost(dot_sent=False, cause=type(error).__name__) from None
-        reply = self._ask(partial(self._smtp.send, end), dot_sent=True)
-        return classify(reply, about_recipient=False), reply
-
     def _ask(self, say: Callable[[], None], *, dot_sent: bool) -> Reply:
+        self._say(say, dot_sent=dot_sent)
+        return self._hear(dot_sent=dot_sent)
+
+    def _say(self, say: Callable[[], None], *, dot_sent: bool) -> None:
         try:
             say()
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._smtp.close()
             raise ConnectionLost(dot_sent=dot_sent, cause=type(error).__name__) from None
-        return self._hear(dot_sent=dot_sent)
 
     def _hear(self, *, dot_sent: bool) -> Reply:
         try:
