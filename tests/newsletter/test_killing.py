@@ -41,7 +41,7 @@ class LaneProcess:
     def __init__(self) -> None:
         self.popen: subprocess.Popen[bytes] | None = None
 
-    def run_until_killed(self, mailing: Mailing) -> None:
+    def run_until_killed(self, mailing: Mailing, connections: int = 1) -> None:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
@@ -52,6 +52,7 @@ class LaneProcess:
             "JOURNAL_FILE": str(settings.JOURNAL_FILE),
             "RELAY_URL": f"smtp://127.0.0.1:{settings.RELAY.port}",
             "RELAY_TIMEOUT": str(settings.RELAY_TIMEOUT),
+            "CONNECTIONS": str(connections),
         }
         command = [sys.executable, "-c", LANE, str(mailing.pk)]
         self.popen = subprocess.Popen(command, cwd=ROOT, env=environment)
@@ -105,3 +106,27 @@ def test_a_lane_killed_at_its_third_letter_loses_and_doubles_nobody(
     assert uncertain.handed_over_at is not None
     # Everybody else has exactly one letter; the uncertain one's reader has it or has not.
     assert len(recipients) == (6 if command == "KEPT" else 5)
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA", "KEPT"])
+@pytest.mark.parametrize("at_letter", [1, 4, 6])
+def test_a_lane_killed_with_several_connections_leaves_at_most_one_uncertain_for_each(
+    relay: Catcher, command: str, at_letter: int
+) -> None:
+    connections, readers = 3, 8
+    mailing = make_mailing(readers=readers)
+    mailings.launch(mailing, timezone.now())
+    process = LaneProcess()
+    Moody.moods[command] = process.killer(at_letter=at_letter)
+    process.run_until_killed(mailing, connections)
+
+    assert recover(mailing).status == MailingStatus.SENT
+    counts = mailings.ledger(mailing)
+    assert counts.balances
+    assert counts.uncertain <= connections
+    assert counts.sent + counts.uncertain == readers, "nobody is lost"
+    recipients = [letter.recipients for letter in relay.letters]
+    assert len(recipients) == len(set(recipients)), "and nobody has two"
+    sent = set(Delivery.objects.filter(status="sent").values_list("subscriber", flat=True))
+    assert len(sent) == counts.sent
+    assert len(recipients) >= counts.sent

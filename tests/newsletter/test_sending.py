@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -24,8 +25,10 @@ from newsletter.models import (
     SubscriberStatus,
     Variant,
 )
-from newsletter.sending import ledger
+from newsletter.sending import lanes, ledger
 from newsletter.sending.lanes import run_lane
+from newsletter.sending.outcomes import Reply
+from newsletter.sending.smtp import RelayRefuses
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
@@ -263,8 +266,9 @@ def test_a_connection_lost_before_the_dot_leaves_nobody_uncertain(relay: Catcher
 
 
 def test_a_connection_lost_after_the_dot_leaves_one_uncertain_named_by_its_row(
-    relay: Catcher,
+    relay: Catcher, settings: Settings
 ) -> None:
+    settings.CONNECTIONS = 1
     mailing = launched(3)
     Moody.moods["KEPT"] = once(hang_up)
     send(mailing)
@@ -276,6 +280,65 @@ def test_a_connection_lost_after_the_dot_leaves_one_uncertain_named_by_its_row(
     # It is not sent again by itself: each reader has one letter.
     assert len(relay.letters) == 3
     assert mailings.ledger(mailing).uncertain == 1
+
+
+def test_of_several_connections_one_may_break_and_the_others_go_on(
+    relay: Catcher, settings: Settings
+) -> None:
+    settings.CONNECTIONS = 3
+    mailing = launched(9)
+    Moody.moods["KEPT"] = once(hang_up)
+    send(mailing)
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.uncertain) == (8, 1)
+    assert counts.balances
+
+
+def test_a_round_carries_a_letter_on_each_connection(relay: Catcher, settings: Settings) -> None:
+    settings.CONNECTIONS = 3
+    mailing = launched(7)
+    marked: list[int] = []
+    real = ledger.mark_all_handed_over
+
+    def noted(deliveries: list[Delivery], *more: Any) -> set[int]:
+        marked.append(len(deliveries))
+        return real(deliveries, *more)
+
+    with mock.patch.object(ledger, "mark_all_handed_over", noted):
+        assert send(mailing).status == MailingStatus.SENT
+    assert marked == [3, 3, 1]
+    assert len(relay.letters) == 7
+
+
+def test_a_relay_that_takes_fewer_connections_is_used_with_those(
+    relay: Catcher, settings: Settings
+) -> None:
+    settings.CONNECTIONS = 4
+    mailing = launched(6)
+    real, opened = lanes.Connection, []
+
+    def two_and_no_more(*about: Any) -> Any:
+        if len(opened) >= 2:
+            raise RelayRefuses(Reply(554, "5.7.0"))
+        opened.append(1)
+        return real(*about)
+
+    with mock.patch.object(lanes, "Connection", two_and_no_more):
+        assert send(mailing).status == MailingStatus.SENT
+    assert len(relay.letters) == 6
+
+
+def test_a_refusal_in_a_round_pauses_and_what_the_others_were_told_counts(
+    relay: Catcher, settings: Settings
+) -> None:
+    settings.CONNECTIONS = 3
+    mailing = launched(6)
+    Moody.moods["MAIL"] = after(1, "550 5.7.1 enough of you")
+    assert send(mailing).status == MailingStatus.PAUSED
+    counts = mailings.ledger(mailing)
+    assert (counts.sent, counts.failed, counts.uncertain) == (1, 0, 0)
+    assert counts.balances
+    assert Subscriber.objects.active().count() == 6
 
 
 def test_pausing_in_the_middle_stops_before_the_next_letter(relay: Catcher) -> None:
