@@ -160,7 +160,7 @@ def reseal(size: int) -> int:
     """Under a new generation."""
     Inquiry.objects.all().delete()
     assert settings.WORKER_KEY_FILE is not None
-    keyring.add_generation(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE)
+    keyring.add_generation(settings.WORKER_KEY_FILE)
     assert resealing.reseal(lambda _done: None) == size
     return size
 

@@ -17,6 +17,7 @@ COLUMNS = ("email", "edition", "variant", "language", "confirmed_at")
 SHORTEST_REASON = 10
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
+MARK = "'"
 AT_ONCE = 2000
 
 
@@ -51,5 +52,8 @@ def export(out: TextIO, *, edition: Edition | None, reason: str, by: Any, now: d
 
 
 def harmless(cell: str) -> str:
-    """A cell that no spreadsheet computes. An address may begin so: RFC 5321 allows it."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    """A cell that no spreadsheet computes. An address may begin so: RFC 5321 allows it.
+
+    It may begin with the mark itself too, which gets another one: the import takes one off.
+    """
+    return f"{MARK}{cell}" if cell.startswith((MARK, *FORMULA)) else cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import Error, connection, models, transaction
 
 from newsletter import inquiring, subscribing
 from newsletter.bounces import obeying
@@ -19,13 +19,15 @@ from newsletter.models import (
     Subscriber,
 )
 from newsroom import sealing
-from newsroom.sealing import SealBroken, WorkerKeys
+from newsroom.sealing import KeyMissing, SealBroken, WorkerKeys
 
 BATCH = 1000
+MOST_NAMED = 20
 
 LIST_SEALS: tuple[tuple[type[models.Model], str], ...] = (
-    (Subscriber, "id"),
+    # An import's readers move on to the list: looked at in that order, none is overlooked.
     (StagedReader, "reader"),
+    (Subscriber, "id"),
 )
 """Tables under the list's seal, and the column of the number that a seal is bound to."""
 INTAKE_SEALS: tuple[tuple[type[models.Model], str, Callable[[Any], str]], ...] = (
@@ -36,32 +38,38 @@ INTAKE_SEALS: tuple[tuple[type[models.Model], str, Callable[[Any], str]], ...] =
 )
 """Tables under the intake's seal. They are not sealed anew: they are opened soon, or go."""
 
+Row = tuple[int, int, bytes, int]
+"""Its key, the number that its seal is bound to, the sealed address and its generation."""
+
+
+class SomeUnopened(SealBroken):
+    """All is sealed anew but rows that none of our keys opens; names them by table and number."""
+
 
 def reseal(report: Callable[[int], None]) -> int:
     """Brings every address under the newest generation; returns how many were sealed anew.
 
     Two at once do no harm, and whoever leaves meanwhile stays gone. `report` is told after each
-    batch. Raises KeyMissing, and SealBroken for a row that none of our keys opens.
+    batch. Raises KeyMissing; SomeUnopened once all others are done.
     """
     keys = sealing.worker_keys()
     done = 0
+    unopened: list[str] = []
     for model, number in LIST_SEALS:
-        columns = ("pk", number, "sealed_address", "key_generation")
-        last: int | None = None
-        while True:
-            # From where the last batch ended: what is done need not be looked through again.
-            rows = _older(model, keys).filter(pk__gt=last) if last else _older(model, keys)
-            with transaction.atomic():
-                batch = list(rows.values_list(*columns)[:BATCH])
-                _seal_anew(model, batch, keys)
-            if batch:
-                done, last = done + len(batch), batch[-1][0]
-                report(done)
-            elif last is None:
-                break
-            else:
-                # Once more from the start: a sign-up may have come under the older keys.
-                last = None
+        found = True
+        while found:
+            # Once more from the start until there is none: one may have come under older keys.
+            found, unopened_now = False, []
+            for changes, broken in _batches(model, number, keys):
+                unopened_now += broken
+                if changes:
+                    found, done = True, done + len(changes)
+                    report(done)
+        unopened += [f"{model._meta.verbose_name} {pk}" for pk in unopened_now]
+    if unopened:
+        more = len(unopened) - MOST_NAMED
+        named = ", ".join(unopened[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise SomeUnopened(f"None of our keys opens {named}. All others are sealed anew.")
     return done
 
 
@@ -70,16 +78,65 @@ def remaining(keys: WorkerKeys) -> int:
     return sum(_older(model, keys).count() for model, _number in LIST_SEALS)
 
 
+def knows_newer(keys: WorkerKeys) -> bool:
+    """Whether an address is sealed under a generation that came after all of these."""
+    newer = {"key_generation__gt": keys.generation}
+    return any(
+        model._default_manager.filter(**newer).exclude(sealed_address=b"").exists()
+        for model, _number in LIST_SEALS
+    )
+
+
 def needs_older(keys: WorkerKeys) -> Iterator[str]:
-    """Which tables hold anything that the newest generation alone would not open."""
-    for model, _number in LIST_SEALS:
-        if _older(model, keys).exists():
-            yield str(model._meta.verbose_name_plural or model._meta.label)
+    """Which tables hold anything that the newest generation alone would not open.
+
+    In the order in which rows move on, so that none slips past: from a form to the list. What no
+    key opens needs none.
+    """
     newest = keys.newest_alone()
     for table, column, purpose in INTAKE_SEALS:
         rows = table._default_manager.exclude(**{column: b""}).iterator(100)
-        if not all(_opens(newest, bytes(getattr(row, column)), purpose(row)) for row in rows):
-            yield str(table._meta.verbose_name_plural or table._meta.label)
+        sealed = ((bytes(getattr(row, column)), purpose(row)) for row in rows)
+        if any(not _opens(newest, *one) and _opens(keys, *one) for one in sealed):
+            yield _name(table)
+    for model, number in LIST_SEALS:
+        older = _older(model, keys).values_list("pk", number, "sealed_address", "key_generation")
+        if any(_address(keys, row) is not None for row in older.iterator(BATCH)):
+            yield _name(model)
+
+
+def blank() -> Iterator[str]:
+    """Empties every sealed address, each table by itself; yields those that could not be.
+
+    For when the keys are gone: what stays in a table that is locked or broken opens for nobody.
+    """
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        yield f"the database ({type(error).__name__})"
+        return
+    tables: list[type[models.Model]] = [Subscriber, StagedReader]
+    for model in [*tables, *(table for table, _column, _purpose in INTAKE_SEALS)]:
+        try:
+            with transaction.atomic():
+                _wait_seconds_only()
+                if model is Subscriber:
+                    model._default_manager.exclude(sealed_address=b"").update(sealed_address=b"")
+                else:
+                    model._default_manager.all().delete()
+        except Error as error:
+            yield f"{_name(model)} ({type(error).__name__})"
+
+
+def _wait_seconds_only() -> None:
+    """For whoever else holds the rows, and not until they let go."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+
+
+def _name(model: type[models.Model]) -> str:
+    return str(model._meta.verbose_name_plural or model._meta.label)
 
 
 def _older(model: type[models.Model], keys: WorkerKeys) -> models.QuerySet[Any]:
@@ -87,16 +144,32 @@ def _older(model: type[models.Model], keys: WorkerKeys) -> models.QuerySet[Any]:
     return rows.exclude(sealed_address=b"").order_by("pk")
 
 
-def _seal_anew(
-    model: type[models.Model], batch: list[tuple[int, int, bytes, int]], keys: WorkerKeys
-) -> None:
-    changes = []
-    for pk, number, sealed, generation in batch:
-        address = keys.open_address(bytes(sealed), number, generation)
-        anew = keys.seal_address(address, number)
-        changes.append((anew, keys.generation, pk, bytes(sealed)))
-    if not changes:
+def _batches(
+    model: type[models.Model], number: str, keys: WorkerKeys
+) -> Iterator[tuple[list[Row], list[int]]]:
+    """One pass through the table: which rows were sealed anew, and which nobody can open."""
+    rows, last = _older(model, keys), None
+    while True:
+        # From where the last batch ended: what is done need not be looked through again.
+        rest = rows if last is None else rows.filter(pk__gt=last)
+        with transaction.atomic():
+            batch = list(rest.values_list("pk", number, "sealed_address", "key_generation")[:BATCH])
+            opened = {row[0]: _address(keys, row) for row in batch}
+            good = [row for row in batch if opened[row[0]] is not None]
+            _write(model, [(row, str(opened[row[0]])) for row in good], keys)
+        if not batch:
+            return
+        last = batch[-1][0]
+        yield good, [row[0] for row in batch if opened[row[0]] is None]
+
+
+def _write(model: type[models.Model], rows: list[tuple[Row, str]], keys: WorkerKeys) -> None:
+    if not rows:
         return
+    changes = [
+        (keys.seal_address(address, number), keys.generation, pk, bytes(sealed))
+        for (pk, number, sealed, _generation), address in rows
+    ]
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
         # Only where it is what it was: who has left meanwhile has no address any more.
@@ -105,6 +178,14 @@ def _seal_anew(
             "SET sealed_address = %s, key_generation = %s WHERE id = %s AND sealed_address = %s",
             changes,
         )
+
+
+def _address(keys: WorkerKeys, row: Row) -> str | None:
+    _pk, number, sealed, generation = row
+    try:
+        return keys.open_address(bytes(sealed), number, generation)
+    except (SealBroken, KeyMissing):
+        return None
 
 
 def _opens(keys: WorkerKeys, sealed: bytes, purpose: str) -> bool:

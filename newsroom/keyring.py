@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from newsroom import sealing
-from newsroom.sealing import SECRET_BYTES, WorkerKeys
+from newsroom.sealing import SECRET_BYTES, KeyMissing, WorkerKeys
 
 
-def add_generation(worker: Path, intake: Path) -> int:
-    """Adds a generation and makes it the one that is sealed with; returns its number.
+def add_generation(worker: Path) -> int:
+    """Adds a generation, which workers seal the list with from now on; returns its number.
 
     What older ones sealed can still be opened. Raises KeyMissing, OSError; then the worker's
     file is as it was.
@@ -26,26 +27,54 @@ def add_generation(worker: Path, intake: Path) -> int:
         secrets = {**keys.secrets, keys.generation + 1: os.urandom(SECRET_BYTES)}
         changed = WorkerKeys(secrets, keys.hash_key)
         replace(worker, sealing.worker_lines(changed))
-        # Until this is there too, the web process goes on sealing for the generation before.
-        replace(intake, sealing.encode(changed.intake_public_key()))
         return changed.generation
 
 
-def drop_older(worker: Path) -> list[int]:
-    """Drops all generations but the newest; returns those dropped. Raises KeyMissing, OSError.
+def renew_intake(worker: Path, intake: Path) -> bool:
+    """Has the web process seal for the newest generation; False if it does already.
 
-    Whoever calls it has made sure that nothing is sealed with them any more.
+    Only once every worker has that generation: one that has not would drop the sign-up as foreign.
+    Raises KeyMissing, OSError.
     """
     with _alone(worker.parent):
         keys = sealing.load_worker_keys(worker)
-        older = sorted(set(keys.secrets) - {keys.generation})
+        if intake.exists() and sealing.intake_key_is_newest(keys, intake):
+            return False
+        replace(intake, sealing.encode(keys.intake_public_key()))
+        return True
+
+
+def drop_older(worker: Path, than: int) -> list[int]:
+    """Drops the generations before `than`; returns those dropped. Raises KeyMissing, OSError.
+
+    Whoever calls it has made sure that nothing is sealed with them any more. One that was added
+    since then is no reason to drop more.
+    """
+    with _alone(worker.parent):
+        keys = sealing.load_worker_keys(worker)
+        kept = {number: secret for number, secret in keys.secrets.items() if number >= than}
+        if not kept:
+            raise KeyMissing(f"The key at {worker} has no generation {than}.")
+        older = sorted(set(keys.secrets) - set(kept))
         if older:
-            replace(worker, sealing.worker_lines(keys.newest_alone()))
+            replace(worker, sealing.worker_lines(WorkerKeys(kept, keys.hash_key)))
         return older
+
+
+def put_aside(path: Path) -> Path:
+    """Keeps a file that is in the way, under a name that `shred_list` finds. Raises OSError."""
+    number = next(n for n in itertools.count(1) if not _aside(path, n).exists())
+    return path.rename(_aside(path, number))
+
+
+def _aside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.damaged-{number}")
 
 
 def replace(path: Path, text: str) -> None:
     """The whole file or nothing; with the mode and the owner of the one before. Raises OSError."""
+    # A link may lead to an encrypted disk: the new key belongs there too.
+    path = path.resolve()
     before = path.stat() if path.exists() else None
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
@@ -54,13 +83,12 @@ def replace(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             if before is not None:
                 os.fchmod(file.fileno(), before.st_mode & 0o777)
-                with contextlib.suppress(PermissionError):
-                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                _give(file.fileno(), before)
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         beside.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
@@ -68,6 +96,13 @@ def replace(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _give(descriptor: int, before: os.stat_result) -> None:
+    """To the owner of the one before, who could not read it otherwise. Raises OSError."""
+    now = os.fstat(descriptor)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
 
 
 @contextlib.contextmanager

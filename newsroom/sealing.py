@@ -144,6 +144,15 @@ def intake_key_is_ours(keys: WorkerKeys) -> bool:
     return given in keys.intake_public_keys()
 
 
+def intake_key_is_newest(keys: WorkerKeys, path: Path) -> bool:
+    """Whether the intake key there is the newest generation's; a damaged one is not."""
+    try:
+        given = _load_intake_key(path)
+    except KeyMissing:
+        return False
+    return given.public_bytes(Encoding.Raw, PublicFormat.Raw) == keys.intake_public_key()
+
+
 def site_key(purpose: str) -> bytes:
     """A key of 32 bytes out of SECRET_KEY, for what this site alone may know again."""
     return _derive(settings.SECRET_KEY.encode(), purpose)

@@ -15,19 +15,37 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KEY_FILES = ("worker.key", "links.key", "intake.pub")
+"""The one that opens the list first: there may be no time for the others."""
 
 
 def key_files(places: Iterable[Path]) -> list[Path]:
-    """Key files in these folders or among these files, with what a rotation left beside them."""
-    found: set[Path] = set()
+    """Key files in these folders or at these paths, with what a rotation or a person left beside.
+
+    In the order in which to destroy them. A place that cannot be looked at keeps no other alive.
+    """
+    wanted: list[tuple[Path, str]] = []
     for place in places:
-        if place.is_dir():
-            for name in KEY_FILES:
-                found |= set(place.glob(f"{name}*")) | set(place.glob(f".{name}*"))
-        else:
-            found |= {place} if place.exists() else set()
-            found |= set(place.parent.glob(f".{place.name}*"))
-    return sorted(path for path in found if path.is_file())
+        for one in dict.fromkeys((place, Path(os.path.realpath(place)))):
+            if os.path.isdir(one):
+                wanted += [(one, name) for name in KEY_FILES]
+            else:
+                wanted.append((one.parent, one.name))
+    # By kind and not by folder: a path that the settings name comes under its own name.
+    order = {name: number for number, name in enumerate(KEY_FILES)}
+    wanted.sort(key=lambda one: order.get(one[1], -1))
+    found = (path for folder, name in wanted for path in _with_copies(folder, name))
+    return list(dict.fromkeys(found))
+
+
+def _with_copies(folder: Path, name: str) -> list[Path]:
+    """The file itself first, then whatever has its name in its own."""
+    try:
+        names = sorted(one for one in os.listdir(folder) if name in one)
+    except OSError:
+        # Not ours to list; the file itself may be within reach all the same.
+        names = [name]
+    names.sort(key=lambda one: one != name)
+    return [folder / one for one in names if os.path.isfile(folder / one)]
 
 
 def shred(paths: Iterable[Path]) -> list[Path]:
@@ -36,6 +54,9 @@ def shred(paths: Iterable[Path]) -> list[Path]:
 
 
 def _shred(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        # Whoever protected it from a slip of the hand did not mean this.
+        path.chmod(0o600)
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY)
         try:

@@ -21,6 +21,7 @@ from newsletter.models import (
     Mailing,
     MailingStuck,
     Reason,
+    Subscriber,
     Variant,
 )
 from newsletter.models.mailings import HAS_BEGUN
@@ -177,11 +178,13 @@ class _Turn:
         if subscriber is None or not subscriber.sealed_address:
             return None  # Left since the claim; closing the lane excludes the letter.
         try:
-            address = subscriber.address(self.keys)
+            address = self._open(subscriber)
         except SealBroken:
             logger.error("Subscriber %s cannot be opened with our keys.", subscriber.pk)
             ledger.fail_unsendable(delivery, self.lane, self.clock())
             return None
+        if address is None:
+            return None  # Left since the claim, as above.
         ids = (subscriber.pk, self.mailing.pk)
         personal = rendering.Personal(
             recipient=address,
@@ -191,6 +194,16 @@ class _Turn:
         )
         content = self._content(delivery, eight_bit=connection.eight_bit)
         return _Letter(delivery, address, rendering.personalise(content, personal))
+
+    def _open(self, subscriber: Subscriber) -> str | None:
+        """The address; None if the reader has left. Raises SealBroken, KeyMissing."""
+        try:
+            return subscriber.address(self.keys)
+        except KeyMissing:
+            # The keys changed since this turn began, or the row since it was claimed: look again.
+            self.keys = sealing.worker_keys()
+            fresh = Subscriber.objects.filter(pk=subscriber.pk).first()
+            return fresh.address(self.keys) if fresh and fresh.sealed_address else None
 
     def _content(self, delivery: Delivery, *, eight_bit: bool) -> bytes:
         """The variant's bytes, made ready once for all readers."""

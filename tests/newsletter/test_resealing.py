@@ -56,7 +56,8 @@ def own_set(fresh_keys: Path) -> Path:
 
 
 def rotate(folder: Path) -> None:
-    keyring.add_generation(folder / "worker.key", folder / "intake.pub")
+    keyring.add_generation(folder / "worker.key")
+    keyring.renew_intake(folder / "worker.key", folder / "intake.pub")
 
 
 def generations() -> list[int]:

@@ -25,7 +25,9 @@ def keys(fresh_keys: Path) -> Path:
 
 
 def rotate(folder: Path) -> int:
-    return keyring.add_generation(folder / "worker.key", folder / "intake.pub")
+    number = keyring.add_generation(folder / "worker.key")
+    keyring.renew_intake(folder / "worker.key", folder / "intake.pub")
+    return number
 
 
 def test_a_running_process_sees_a_new_generation_without_being_started_again(keys: Path) -> None:
@@ -46,7 +48,7 @@ def test_the_hash_of_an_address_outlives_every_generation(keys: Path) -> None:
     mark = sealing.worker_keys().hash_address("a@example.org")
     rotate(keys)
     rotate(keys)
-    assert keyring.drop_older(keys / "worker.key") == [1, 2]
+    assert keyring.drop_older(keys / "worker.key", 3) == [1, 2]
     assert sealing.worker_keys().hash_address("a@example.org") == mark
     rotate(keys)
     assert sealing.worker_keys().hash_address("a@example.org") == mark
@@ -55,10 +57,10 @@ def test_the_hash_of_an_address_outlives_every_generation(keys: Path) -> None:
 def test_what_was_dropped_opens_nothing_any_more(keys: Path) -> None:
     sealed = sealing.worker_keys().seal_address("a@example.org", 7)
     rotate(keys)
-    keyring.drop_older(keys / "worker.key")
+    keyring.drop_older(keys / "worker.key", 2)
     with pytest.raises(KeyMissing, match="no generation 1"):
         sealing.worker_keys().open_address(sealed, 7, 1)
-    assert keyring.drop_older(keys / "worker.key") == []
+    assert keyring.drop_older(keys / "worker.key", 2) == []
 
 
 def test_a_rotation_that_fails_leaves_the_file_as_it_was(

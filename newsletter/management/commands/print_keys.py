@@ -20,6 +20,9 @@ THE NEWSROOM'S KEYS, printed on {today:%d %B %Y}
 Whoever has this page and any copy of the database can read the list. Keep it where neither is:
 in other hands, in another country, never photographed. Destroy pages of before a rotation.
 
+W is worker.key, each generation by its number; H is the key of the address's hash, in the same
+file; L is links.key. What intake.pub holds follows from W.
+
 To restore: type the lines below into a file in memory (/dev/shm) and run
 manage.py restore_keys FILE. Each line has a check of its own, so a typing error is named.
 The letters I, L and O do not occur: what looks like them is 1, 1 and 0.

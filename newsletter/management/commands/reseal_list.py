@@ -1,13 +1,14 @@
-"""Brings the list under the newest generation of the keys."""
+"""Brings the list, and what the web process takes in, under the newest generation of the keys."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 from newsletter import resealing
-from newsroom import sealing
+from newsroom import keyring, sealing
 from newsroom.sealing import KeyMissing, SealBroken
 
 
@@ -17,11 +18,22 @@ class Command(BaseCommand):
     help = "Seals every address anew with the newest generation of the worker's keys."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.WORKER_KEY_FILE is None:
+            raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
+        intake = settings.INTAKE_KEY_FILE
         try:
+            if keyring.renew_intake(settings.WORKER_KEY_FILE, intake):
+                self.stdout.write(
+                    f"{intake} is new. Copy it to every other host of the web process."
+                )
             self.of = resealing.remaining(sealing.worker_keys())
             done = resealing.reseal(self.report)
         except (KeyMissing, SealBroken) as error:
             raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"{intake} cannot be written: {error.strerror}.") from None
+        if done:
+            self.stdout.write("")
         self.stdout.write(f"{done} addresses sealed anew. Next: manage.py rotate_keys --finish")
 
     def report(self, done: int) -> None:

@@ -43,14 +43,23 @@ class Command(BaseCommand):
             settings.LINKS_KEY_FILE: sealing.encode(keys.links),
             settings.INTAKE_KEY_FILE: sealing.encode(worker.intake_public_key()),
         }
-        self.refuse_to_overwrite(worker, keys.links)
-        for path, content in files.items():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            keyring.replace(path, content)
-            self.stdout.write(f"Restored {path}")
+        damaged = self.refuse_to_overwrite(worker, keys.links)
+        try:
+            for path in damaged:
+                self.stdout.write(f"The damaged file is kept as {keyring.put_aside(path)}")
+            for path, content in files.items():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                keyring.replace(path, content)
+                self.stdout.write(f"Restored {path}")
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from None
 
-    def refuse_to_overwrite(self, worker: WorkerKeys, links: bytes) -> None:
-        """A key that is there and is another one may be the only one that opens the list."""
+    def refuse_to_overwrite(self, worker: WorkerKeys, links: bytes) -> list[Path]:
+        """A key that is there and is another one may be the only one that opens the list.
+
+        Returns those that hold no key: a person may still make something of what they hold.
+        """
+        damaged = []
         found = {settings.WORKER_KEY_FILE: worker.secrets, settings.LINKS_KEY_FILE: links}
         for path, wanted in found.items():
             if path is None or not path.exists():
@@ -62,8 +71,10 @@ class Command(BaseCommand):
                     else sealing.worker_keys().secrets
                 )
             except KeyMissing:
-                continue  # Damaged: this is what the page is for.
+                damaged.append(path)
+                continue
             if there != wanted:
                 raise CommandError(
                     f"{path} is there and is another key. Move it away first if you are sure."
                 )
+        return damaged

@@ -1,4 +1,7 @@
-"""A new generation of the worker's keys, or the end of the older ones."""
+"""A new generation of the worker's keys, or the end of the older ones.
+
+The intake's key follows in reseal_list, once every worker has the new generation.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from newsletter import resealing
 from newsroom import keyring, sealing
@@ -33,22 +37,39 @@ class Command(BaseCommand):
             self.finish() if options["finish"] else self.rotate()
         except (KeyMissing, OSError) as error:
             raise CommandError(f"{error} The worker's key is as it was.") from None
+        except Error as error:
+            raise CommandError(
+                f"The database cannot be asked ({type(error).__name__}). The worker's key is as it "
+                "was."
+            ) from None
 
     def rotate(self) -> None:
         assert settings.WORKER_KEY_FILE is not None
-        number = keyring.add_generation(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE)
+        if resealing.knows_newer(sealing.worker_keys()):
+            raise CommandError(
+                f"The list has addresses under a newer generation than {settings.WORKER_KEY_FILE}. "
+                "Copy that file from the host where the keys were rotated; a second generation of "
+                "the same number would open nothing of the first."
+            )
+        number = keyring.add_generation(settings.WORKER_KEY_FILE)
         self.stdout.write(
             f"Generation {number} is there. Next:\n"
-            f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker, and\n"
-            f"   {settings.INTAKE_KEY_FILE} to every host of the web process.\n"
+            f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker. A worker without "
+            "it\n   would lose what the web process takes in after step 3.\n"
             "2. manage.py print_keys, and keep the page with the others.\n"
-            "3. manage.py reseal_list\n"
+            f"3. manage.py reseal_list, and copy {settings.INTAKE_KEY_FILE} to every other host of "
+            "the\n   web process.\n"
             "4. manage.py rotate_keys --finish"
         )
 
     def finish(self) -> None:
         assert settings.WORKER_KEY_FILE is not None
         keys = sealing.worker_keys()
+        if not sealing.intake_key_is_newest(keys, settings.INTAKE_KEY_FILE):
+            raise CommandError(
+                f"{settings.INTAKE_KEY_FILE} is not the newest generation's, so sign-ups would be "
+                "lost. Run `manage.py reseal_list`, and copy it to every host of the web process."
+            )
         needing = list(resealing.needs_older(keys))
         if needing:
             raise CommandError(
@@ -56,7 +77,7 @@ class Command(BaseCommand):
                 "`manage.py reseal_list`; sign-ups and uploads go by themselves once a worker has "
                 "seen them, and mail that was set aside after 30 days, or by hand in the admin."
             )
-        dropped = keyring.drop_older(settings.WORKER_KEY_FILE)
+        dropped = keyring.drop_older(settings.WORKER_KEY_FILE, keys.generation)
         if not dropped:
             self.stdout.write("There is one generation only.")
             return

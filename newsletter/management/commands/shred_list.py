@@ -6,9 +6,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.db import Error, transaction
 
-from newsletter.models import ImportChunk, Inquiry, SetAsideMail, SignUp, StagedReader, Subscriber
+from newsletter import resealing
 from newsroom.shredding import key_files, shred
 
 PHRASE = "destroy the list"
@@ -29,17 +28,25 @@ class Command(BaseCommand):
         parser.add_argument("--yes", default="", metavar="WORDS", help=f'"{PHRASE}"')
 
     def handle(self, *args: Any, **options: Any) -> None:
-        said = options["yes"] or input(f"Nobody can undo this. Type “{PHRASE}”: ")
+        said = options["yes"] or self.ask()
         if said.strip().lower() != PHRASE:
             raise CommandError("Nothing was destroyed.")
         left = self.destroy_keys()
-        self.blank_the_rows()
         self.stdout.write(
             "Stop the workers now: until they end, a running one may hold a key in its memory. "
-            "Disks and backups may hold older bytes: docs/keys.md says what that means."
+            "Disks and backups may hold older bytes: docs/keys.md says what that means.\n"
+            "Blanking the rows. If that takes long, leave it: without the keys they open for "
+            "nobody."
         )
+        self.blank_the_rows()
         if left:
             raise CommandError("Not destroyed: " + ", ".join(map(str, left)))
+
+    def ask(self) -> str:
+        try:
+            return input(f"Nobody can undo this. Type “{PHRASE}”: ")
+        except EOFError:
+            return ""
 
     def destroy_keys(self) -> list[Any]:
         named = [settings.WORKER_KEY_FILE, settings.LINKS_KEY_FILE, settings.INTAKE_KEY_FILE]
@@ -54,15 +61,8 @@ class Command(BaseCommand):
 
     def blank_the_rows(self) -> None:
         """Worthless without the keys already; so that less is left on the disk."""
-        try:
-            with transaction.atomic():
-                for model in (SignUp, Inquiry, ImportChunk, StagedReader, SetAsideMail):
-                    model._default_manager.all().delete()
-                count = Subscriber.objects.exclude(sealed_address=b"").update(sealed_address=b"")
-        except Error as error:
-            self.stderr.write(
-                f"The database could not be blanked ({type(error).__name__}). Without the keys "
-                "what it holds opens for nobody."
-            )
+        left = list(resealing.blank())
+        if left:
+            self.stderr.write(f"Not blanked: {', '.join(left)}.")
         else:
-            self.stdout.write(f"Blanked {count} addresses")
+            self.stdout.write("Blanked every sealed address.")
