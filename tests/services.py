@@ -94,6 +94,16 @@ def database_url(connection: BaseDatabaseWrapper) -> str:
     return f"postgres://{at['USER']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
+def fill(disk: Path) -> Path:
+    """Leaves not a byte."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert os.statvfs(disk).f_bavail == 0
+    return ballast
+
+
 class Server:
     """A server in a process and a folder of its own, that can be killed and started again."""
 

@@ -6,11 +6,10 @@ comes in the middle of a sending and not around it.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tests.services import (
     Missing,
     PostgreSQL,
     Redis,
+    fill,
     program,
     running_postgresql,
     running_redis,
@@ -229,30 +229,6 @@ def test_with_postgresql_down_readers_are_told_kindly_and_all_goes_on_once_it_is
     for name in ("web", "worker", "beat"):
         built.running[name].check_alive()
         assert "maryia" not in built.log(name)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Leaves not a byte."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-    assert os.statvfs(disk).f_bavail == 0
-    return ballast
 
 
 def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(

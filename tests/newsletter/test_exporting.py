@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 from pathlib import Path
 from unittest import mock
@@ -12,9 +13,10 @@ from django.core.management import CommandError, call_command
 
 from newsletter import exporting
 from newsletter.exporting import harmless
-from newsletter.importing import checking
+from newsletter.importing import applying, checking
 from newsletter.importing.uploading import take_whole
-from newsletter.models import Subscriber, SubscriberStatus, VariantKind
+from newsletter.models import Edition, Subscriber, SubscriberStatus, VariantKind
+from newsroom import sealing
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
@@ -50,12 +52,27 @@ def test_the_active_readers_are_written_and_nobody_who_has_gone(tmp_path: Path) 
 
 def test_what_was_exported_can_be_imported(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
+    # Its own first letter is what an export puts before a formula.
+    make_subscriber(edition=Edition.objects.get(code="en"), address="'o@example.org")
+    Subscriber.objects.update(confirmed_at=dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC))
+    keys = sealing.worker_keys()
+    before = {
+        reader.address(keys): (reader.edition.code, reader.confirmed_at)
+        for reader in Subscriber.objects.active().select_related("edition")
+    }
     exported(path)
     Subscriber.objects.all().delete()
     row = take_whole([path.read_bytes()], None, NOW)
     checking.check(row.pk, lambda: NOW)
     row.refresh_from_db()
-    assert (row.new, row.invalid) == (3, 0)
+    assert (row.new, row.invalid) == (4, 0)
+    applying.ask_to_apply(row, make_user(), NOW)
+    applying.apply(row.pk, lambda: NOW)
+    again = {
+        reader.address(keys): (reader.edition.code, reader.confirmed_at)
+        for reader in Subscriber.objects.select_related("edition")
+    }
+    assert again == before
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+375@x.by", "-2@x.by", "@SUM", "\t=1", "\r=1"])

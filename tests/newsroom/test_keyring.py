@@ -7,13 +7,16 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
 
-from newsroom import keyring, paper, sealing
+from newsroom import keyring, paper, sealing, shredding
 from newsroom.paper import PaperBroken
 from newsroom.sealing import KeyMissing, SealBroken
+from tests.services import fill
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,10 +76,71 @@ def test_a_rotation_that_fails_leaves_the_file_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(CommandError, match="is as it was"):
-            call_command("rotate_keys")
+        with pytest.raises(OSError, match="No space left"):
+            rotate(keys)
     assert (keys / "worker.key").read_bytes() == before
     assert sorted(path.name for path in keys.iterdir()) == ["intake.pub", "links.key", "worker.key"]
+
+
+@pytest.mark.django_db
+def test_a_disk_without_a_byte_left_keeps_the_keys_it_has(
+    small_disk: Path, settings: Settings
+) -> None:
+    files = [small_disk / name for name in ("worker.key", "intake.pub", "links.key")]
+    settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE = files
+    sealing.make_keys(*files)
+    before = {path: path.read_bytes() for path in files}
+    ballast = fill(small_disk)
+    with pytest.raises(CommandError, match=r"No space left.* is as it was"):
+        call_command("rotate_keys")
+    assert {path: path.read_bytes() for path in files} == before
+    assert sorted(small_disk.iterdir()) == sorted([*files, ballast])
+    ballast.unlink()
+    call_command("rotate_keys")
+    ballast = fill(small_disk)
+    with pytest.raises(CommandError, match="cannot be written: No space left"):
+        call_command("reseal_list")
+    assert files[1].read_bytes() == before[files[1]]
+    assert sealing.worker_keys().generation == 2
+
+
+def test_the_files_owner_stays(keys: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a file away")
+    os.chown(keys / "worker.key", 12345, 12345)
+    rotate(keys)
+    found = (keys / "worker.key").stat()
+    assert (found.st_uid, found.st_gid) == (12345, 12345)
+
+
+def test_who_could_not_give_the_file_back_to_its_owner_changes_nothing(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the worker could no longer read its own key."""
+    before = (keys / "worker.key").read_bytes()
+    theirs = mock.Mock(wraps=os.stat_result, st_uid=12345, st_gid=12345, st_mode=0o100600)
+
+    def refused(*_about: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", lambda _descriptor: theirs)
+        patch.setattr(os, "fchown", refused)
+        with pytest.raises(PermissionError):
+            rotate(keys)
+    assert (keys / "worker.key").read_bytes() == before
+    assert not (keys / ".worker.key.new").exists()
+
+
+def test_a_link_to_another_disk_stays_one(keys: Path, tmp_path: Path) -> None:
+    encrypted = tmp_path / "encrypted"
+    encrypted.mkdir()
+    (keys / "worker.key").rename(encrypted / "worker.key")
+    (keys / "worker.key").symlink_to(encrypted / "worker.key")
+    rotate(keys)
+    assert (keys / "worker.key").is_symlink()
+    assert "2:" in (encrypted / "worker.key").read_text()
+    assert sealing.worker_keys().generation == 2
 
 
 def test_the_files_mode_stays(keys: Path) -> None:
@@ -160,9 +224,11 @@ def test_another_key_that_is_there_is_never_overwritten(
     rotate(keys)
     with pytest.raises(CommandError, match="is another key"):
         call_command("restore_keys", typed)
-    (keys / "worker.key").write_text("rubbish")
+    (keys / "worker.key").write_text("half a key")
     call_command("restore_keys", typed)
     assert sealing.worker_keys().generation == 1
+    # Somebody may still make something of it.
+    assert (keys / "worker.key.damaged-1").read_text() == "half a key"
 
 
 def test_keys_are_not_printed_into_a_file_by_accident(keys: Path, tmp_path: Path) -> None:
@@ -204,6 +270,53 @@ def test_keys_are_destroyed_without_django_and_whatever_is_broken(keys: Path) ->
         [sys.executable, "-m", "newsroom.shredding", str(keys)], cwd=ROOT, capture_output=True
     )
     assert nothing.returncode == 1
+
+
+def test_the_key_that_opens_the_list_goes_first_and_its_copies_with_it(
+    keys: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("worker.key.damaged-1", "old-worker.key", ".worker.key.swp"):
+        (keys / name).write_text("a copy")
+    for name in ("secret", "secret.bak", "unrelated"):
+        (elsewhere / name).write_text("a copy under another name")
+    found = shredding.key_files([keys / "links.key", keys, elsewhere / "secret"])
+    names = [path.name for path in found]
+    assert names[:2] == ["secret", "secret.bak"]
+    assert names[2] == "worker.key"
+    assert set(names[3:6]) == {"worker.key.damaged-1", "old-worker.key", ".worker.key.swp"}
+    assert names[6:] == ["links.key", "intake.pub"]
+
+
+def test_a_folder_that_cannot_be_listed_keeps_no_key_alive(
+    keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "links.key").write_text("within reach by its name")
+    names_in = os.listdir
+
+    def refused(folder: Path) -> list[str]:
+        if folder == closed:
+            raise PermissionError(13, "Permission denied")
+        return names_in(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refused)
+        found = shredding.key_files([closed, keys])
+    assert {keys / "worker.key", closed / "links.key"} <= set(found)
+
+
+def test_a_destroyed_link_takes_what_it_leads_to_along(keys: Path, tmp_path: Path) -> None:
+    encrypted = tmp_path / "encrypted"
+    encrypted.mkdir()
+    (keys / "worker.key").rename(encrypted / "worker.key")
+    (keys / "worker.key").symlink_to(encrypted / "worker.key")
+    (encrypted / "worker.key.bak").write_text("a careless copy")
+    assert shredding.shred(shredding.key_files([keys / "worker.key"])) == []
+    assert list(encrypted.iterdir()) == []
+    assert not (keys / "worker.key").is_symlink()
 
 
 def test_a_destroyed_keys_bytes_are_overwritten_before_they_are_let_go(keys: Path) -> None:
