@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -179,6 +180,64 @@ def _came_back(tally: Tally) -> list[tuple[BounceKind, int]]:
     """How many letters came back after a relay had taken them, late ones included, by kind."""
     counts = by("bounce", tally.alike)
     return [(kind, counts[kind]) for kind in BounceKind if kind and counts[kind]]
+
+
+# --- For a terminal ------------------------------------------------------------------
+
+BAR = 40
+"""Characters of the longest bar."""
+
+
+def as_lines(report: Report) -> Iterator[str]:
+    """In English, as all that commands say."""
+    mailing = report.mailing
+    for name, at in (
+        ("Due", mailing.due_at),
+        ("Launched", mailing.launched_at),
+        ("Ended", mailing.ended_at),
+    ):
+        yield f"{name:<9} {at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC" if at else f"{name:<9} –"
+    if report.took is not None:
+        yield f"{'Took':<9} {dt.timedelta(seconds=round(report.took.total_seconds()))}"
+    if report.late.audience:
+        yield f"To late readers: {report.late.sent} of {report.late.audience} sent"
+    if report.tried_again:
+        yield f"Needed more than one try: {report.tried_again}"
+    yield from _table(
+        "Why letters did not go, or not at once",
+        ((f"{one.status.label}: {one.reason.label}", one.count) for one in report.why),
+    )
+    yield from _table(
+        "Came back after a relay had taken them",
+        ((str(kind.label), count) for kind, count in report.came_back),
+    )
+    for provider in report.providers:
+        sent, failed, back = (
+            "(few)" if cell.is_hidden else str(cell.count) for cell in provider.cells
+        )
+        yield f"Provider {provider.provider}: sent {sent}, failed {failed}, came back {back}"
+    for relay in report.relays:
+        counts = ", ".join(f"{status} {count}" for status, count in sorted(relay.counts.items()))
+        yield f"Relay {relay.relay}: {counts}"
+    yield from _as_chart(report)
+
+
+def _table(title: str, rows: Iterable[tuple[str, int]]) -> Iterator[str]:
+    found = [f"  {count:>9} {name}" for name, count in rows]
+    if found:
+        yield f"{title}:"
+        yield from found
+
+
+def _as_chart(report: Report) -> Iterator[str]:
+    if report.fastest is None:
+        return
+    yield "Letters answered, a minute (UTC):"
+    for one in report.stretches:
+        length = one.a_minute / report.fastest.a_minute * BAR
+        yield f"  {one.begins_at:%d %b %H:%M} {one.a_minute:>9.0f} {'█' * math.ceil(length)}"
+    if report.after_the_chart:
+        yield f"  later, after another try: {report.after_the_chart}"
 
 
 # --- As data -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.core.cache import cache
-from django.db.models import Count, DateTimeField, Min, Q
+from django.db.models import Count, DateTimeField, Max, Min, Q
 from django.db.models.functions import TruncMinute
 from redis.exceptions import RedisError
 
@@ -67,6 +67,7 @@ class Alike:
     lately: int
     """Of them answered within the last minute."""
     first_lately: dt.datetime | None
+    last_answer: dt.datetime | None
     next_try: dt.datetime | None
 
 
@@ -122,6 +123,7 @@ def count(mailing: Mailing, clock: Clock) -> Tally:
             tried_again=Count("pk", filter=Q(attempts__gt=1)),
             lately=Count("pk", filter=lately),
             first_lately=Min("settled_at", filter=lately),
+            last_answer=Max("settled_at", filter=Q(status__in=ANSWERED)),
             next_try=Min("due_at", filter=Q(status=DeliveryStatus.RETRY)),
         )
     )
@@ -153,7 +155,8 @@ Read = TypeVar("Read", bound=Reading)
 def recent(mailing: Mailing, clock: Clock, read: Callable[[Mailing, Clock], Read]) -> Read:
     """The last reading while it is good; of several who ask for the next, one reads and the
     others are told the last. In another state the mailing is read anew at once."""
-    key = f"{read.__name__}:{mailing.pk}:{mailing.status}"
+    launched = mailing.launched_at.timestamp() if mailing.launched_at else 0
+    key = f"{read.__name__}:{mailing.pk}:{launched}:{mailing.status}"
     try:
         known: Read | None = cache.get(key)
         if known is not None and known.is_good_at(clock()):

@@ -11,6 +11,21 @@ from newsletter.models import DeliveryStatus, Mailing, MailingStatus
 from newsletter.models.deliveries import IN_FLIGHT
 from newsletter.tallying import LATELY, Alike, Tally, by, ledger_of
 
+FROM_DONE_TO_WAITING = (
+    DeliveryStatus.SENT,
+    DeliveryStatus.FAILED,
+    DeliveryStatus.UNCERTAIN,
+    DeliveryStatus.EXCLUDED,
+    DeliveryStatus.HANDED_OVER,
+    DeliveryStatus.CLAIMED,
+    DeliveryStatus.RETRY,
+    DeliveryStatus.PENDING,
+)
+
+
+STANDS_STILL_AFTER = dt.timedelta(minutes=3)
+"""Longer than a lost connection costs until the next tick."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -65,9 +80,9 @@ class Progress:
 
     @cached_property
     def states(self) -> list[State]:
-        """Every state, in the order in which a letter goes through them."""
+        """Every state: what is done first, and what has not begun last."""
         counts, most = by("status", self.tally.weekly), max(self.ledger.audience, 1)
-        return [State(one, counts[one], counts[one] / most) for one in DeliveryStatus]
+        return [State(one, counts[one], counts[one] / most) for one in FROM_DONE_TO_WAITING]
 
     @cached_property
     def relays(self) -> list[ByRelay]:
@@ -128,11 +143,11 @@ class Progress:
 
     @property
     def stands_still(self) -> bool:
-        """It is being sent, letters could leave, and for a minute none has been answered."""
-        launched = self.mailing.launched_at
-        has_begun = launched is not None and launched <= self.tally.at - LATELY
+        """It is being sent, letters could leave, and for minutes none has been answered."""
+        answers = [one.last_answer for one in self.tally.weekly if one.last_answer]
+        moved = max([*answers, self.mailing.launched_at or self.tally.at])
         is_sending = self.mailing.status == MailingStatus.SENDING
-        return is_sending and has_begun and bool(self.at_once) and not self.rate
+        return is_sending and bool(self.at_once) and self.tally.at - moved > STANDS_STILL_AFTER
 
 
 def by_relay(alike: tuple[Alike, ...]) -> list[ByRelay]:

@@ -223,6 +223,7 @@ class MailingAdmin(VerbsAdmin):
         context = {
             **moving,
             "facts_template": "admin/newsletter/ledger.html",
+            "more_facts_template": "admin/newsletter/report.html",
             "contents": row.contents.select_related("article"),
         }
         if moving["progress"]:
