@@ -295,7 +295,7 @@ def test_watching_ends_where_a_mailing_stands_still_and_fails_with_the_reason(
 
 
 def test_one_that_is_not_there_is_said_to_be_so() -> None:
-    with pytest.raises(CommandError, match="no mailing 0.*mailing list"):
+    with pytest.raises(CommandError, match=r"no mailing 0.*mailing list"):
         call_command("watch_mailing", 0)
     with pytest.raises(CommandError, match="invalid int value"):
         call_command("watch_mailing", "EN")
