@@ -37,7 +37,7 @@ PATH = "/healthz"
 OK, NO_ANSWER, SILENT, UNKNOWN = "ok", "no answer", "silent", "unknown"
 """All that a stranger may learn: no number, no name, no version."""
 ANSWERS_WITHIN = 3.0
-"""Seconds until whoever asks is told something, whatever hangs."""
+"""Seconds that a check has until whoever asks is told that it hangs."""
 GOOD_FOR = 2.0
 """Seconds that an answer is good for, so that asking often costs nothing."""
 GIVEN_UP_AFTER = 60.0
@@ -73,7 +73,8 @@ class _Round:
             self.is_over.set()
 
     def found(self) -> dict[str, str]:
-        """What is known by now."""
+        """What is known once it is over, or has had its time; nobody waits for it a second time."""
+        self.is_over.wait(max(self.began + ANSWERS_WITHIN - time.monotonic(), 0))
         return {name: self._found.get(name, UNKNOWN) for name in self._checks}
 
 
@@ -146,19 +147,13 @@ def add_check(name: str, check: Check) -> None:
 
 def look() -> dict[str, str]:
     """Everything, within ANSWERS_WITHIN seconds; what hangs is NO_ANSWER."""
-    deadline = time.monotonic() + ANSWERS_WITHIN
-    return _found(_store, deadline) | _found(_engine, deadline)
+    store, engine = _store.ask(), _engine.ask()
+    return store.found() | engine.found()
 
 
 def engine() -> dict[str, str]:
     """As `look`, of broker, worker and beat alone: for pages that have the database's word."""
-    return _found(_engine, time.monotonic() + ANSWERS_WITHIN)
-
-
-def _found(probe: Probe, deadline: float) -> dict[str, str]:
-    begun = probe.ask()
-    begun.is_over.wait(max(deadline - time.monotonic(), 0))
-    return begun.found()
+    return _engine.ask().found()
 
 
 class Healthz:
