@@ -165,7 +165,7 @@ def stores(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     if kind == "sqlite":
         yield {"DATABASE_URL": f"sqlite:///{folder}/db.sqlite3"}
         return
-    with running_postgresql() as postgresql, running_redis() as redis:
+    with running_postgresql(durable=True) as postgresql, running_redis() as redis:
         yield {"DATABASE_URL": postgresql.url(), "BROKER_URL": redis.url}
 
 
