@@ -16,8 +16,10 @@ from email.message import EmailMessage as ParsedMessage
 from typing import Protocol, cast
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsRefused
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from newsletter.sending import causes
 from newsletter.sending.outcomes import Outcome, Reply, classify
 from newsletter.sending.smtp import (
     Answered,
@@ -66,11 +68,13 @@ class BackendConnection:
         try:
             self._backend.open()
         except smtplib.SMTPResponseException as error:
-            raise RelayRefuses(_reply_of(error)) from None
-        except AnymailError:
-            raise RelayRefuses(REFUSED) from None
+            reply = _reply_of(error)
+            raise RelayRefuses(reply, causes.turned_away(error, reply)) from None
+        except AnymailError as error:
+            raise RelayRefuses(REFUSED, type(error).__name__) from None
         except OSError as error:
-            raise ConnectionLost(dot_sent=False, cause=type(error).__name__) from None
+            cause = causes.of(error, settings.EMAIL_TIMEOUT)
+            raise ConnectionLost(dot_sent=False, cause=cause) from None
         # There is nothing to listen to: it rings when something has happened here.
         self._bell = os.eventfd(0, os.EFD_NONBLOCK)
 
@@ -114,7 +118,7 @@ class BackendConnection:
 
     def fall_silent(self) -> ConnectionLost:
         """Never asked for: there is no deadline."""
-        return ConnectionLost(dot_sent=self.dot_sent, cause="TimeoutError")
+        return ConnectionLost(dot_sent=self.dot_sent, cause=causes.silent(settings.EMAIL_TIMEOUT))
 
     def close(self) -> None:
         """Ends it, if it can still be ended."""
@@ -141,7 +145,8 @@ class BackendConnection:
         except AnymailAPIError as error:
             return _what_http_means(error)
         except Exception as error:  # Whatever a backend raises: nobody knows what it did before.
-            raise ConnectionLost(dot_sent=True, cause=type(error).__name__) from None
+            cause = causes.of(error, settings.EMAIL_TIMEOUT)
+            raise ConnectionLost(dot_sent=True, cause=cause) from None
         if count is None:
             raise ConnectionLost(dot_sent=True, cause="no count of letters")
         return (Outcome.SENT, TAKEN) if count else (Outcome.REFUSED, REFUSED)

@@ -33,6 +33,9 @@ class Reply(NamedTuple):
         found = ENHANCED.match(text.decode("ascii", "replace"))
         return cls(code, found.group(1) if found else "")
 
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced}".strip()
+
     @property
     def is_positive(self) -> bool:
         return 200 <= self.code < 400

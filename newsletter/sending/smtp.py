@@ -13,11 +13,18 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
-from django.conf import settings
-
+from newsletter.sending import causes
+from newsletter.sending.greeting import (
+    AT_ONCE,
+    LONGEST_ANSWER,
+    CannotEnter,
+    Client,
+    Misbehaves,
+    enter,
+    first_answer,
+)
 from newsletter.sending.outcomes import Outcome, Reply, classify
 from newsroom.relays import Relay
 
@@ -27,11 +34,6 @@ AWAITS_TEXT, CLOSING = 354, 421
 WOULD_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 GOOD_BYE = 2
 """Seconds that a relay has for answering QUIT."""
-LONGEST_ANSWER = 64 * 1024
-"""Bytes of one answer; RFC 5321, 4.5.3.1.5 allows lines of 512."""
-AT_ONCE = 64 * 1024
-WHOLE_LETTER = 256 * 1024
-"""Bytes that the system takes at once, so that a letter is one call."""
 _cannot_pipeline: set[Relay] = set()
 """Relays that offer it and do not answer. Forgotten with the process: relays are mended."""
 
@@ -40,6 +42,7 @@ class ConnectionLost(Exception):
     """The relay cannot be reached, went away, fell silent or answers rubbish.
 
     `dot_sent`: a letter had left wholly and was not answered, so nobody knows whether it was taken.
+    `cause`: what the relay does, in words, as `newsletter/sending/causes.py` has them.
     """
 
     def __init__(self, *, dot_sent: bool, cause: str) -> None:
@@ -48,10 +51,13 @@ class ConnectionLost(Exception):
 
 
 class RelayRefuses(Exception):
-    """The relay does not let us in; holds its codes."""
+    """The relay does not let us in, or not safely: a person must mend it.
 
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(f"{reply.code} {reply.enhanced}".strip())
+    `reply`: its codes, where it is a relay's answer that says so.
+    """
+
+    def __init__(self, reply: Reply | None, cause: str = "") -> None:
+        super().__init__(cause or str(reply))
         self.reply = reply
 
 
@@ -95,10 +101,6 @@ class Connection:
         self.eight_bit = self._smtp.has_extn("8bitmime")
         self.pipelines = self._smtp.has_extn("pipelining") and relay not in _cannot_pipeline
         self._socket: socket.socket = self._smtp.sock  # type: ignore[assignment]
-        # The dot may follow the letter as a packet of its own; Nagle's algorithm would hold
-        # it back until the relay's delayed acknowledgement, 40 ms a letter.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WHOLE_LETTER)
         self._socket.setblocking(False)
         self._is_encrypted = isinstance(self._socket, ssl.SSLSocket)
         self._heard = b""
@@ -134,9 +136,10 @@ class Connection:
         """Says good-bye where that is possible; a text that has begun is broken off."""
         try:
             if not (self._awaited or self._leaving or self._awaits_text):
-                self._socket.settimeout(min(self._timeout, GOOD_BYE))
+                self._smtp.deadline = time.monotonic() + min(self._timeout, GOOD_BYE)
+                self._socket.settimeout(GOOD_BYE)
                 self._smtp.quit()
-        except (OSError, ValueError, smtplib.SMTPException):
+        except (OSError, ValueError):
             pass
         finally:
             self._smtp.close()
@@ -178,7 +181,7 @@ class Connection:
         except WOULD_WAIT:
             return
         except (OSError, ValueError) as error:
-            raise self._lost(type(error).__name__) from None
+            raise self._lost(causes.of(error, self._timeout)) from None
 
     def _take_up(self) -> bool:
         """What may be said now: everything (RFC 2920), or one thing after each answer."""
@@ -216,7 +219,7 @@ class Connection:
         if self.pipelines and self._awaited and self._awaited[0] != DOT:
             # It says that it can, and forgets what came with the first command.
             _cannot_pipeline.add(self._relay)
-        return self._lost("TimeoutError")
+        return self._lost(causes.silent(self._timeout))
 
     def _read(self) -> str:
         """Takes what is there; says what ended the connection, if anything has."""
@@ -224,7 +227,7 @@ class Connection:
             while True:
                 piece = self._socket.recv(AT_ONCE)
                 if not piece:
-                    return "closed"
+                    return causes.CLOSED
                 self._heard += piece
                 # An encrypted one may hold more than its socket shows.
                 if not self._is_encrypted or len(self._heard) > LONGEST_ANSWER:
@@ -232,32 +235,28 @@ class Connection:
         except WOULD_WAIT:
             return ""
         except (OSError, ValueError) as error:
-            return type(error).__name__
+            return causes.of(error, self._timeout)
 
     def _next_reply(self) -> Reply | None:
-        """The first whole answer, of one or several lines (RFC 5321, 4.2.1)."""
-        start = 0
-        while (end := self._heard.find(b"\n", start)) >= 0:
-            line = self._heard[start:end].rstrip(b"\r")
-            code, mark = line[:3], line[3:4]
-            if not code.isdigit() or mark not in (b" ", b"-", b""):
-                raise self._lost("no SMTP")
-            if mark != b"-":
-                self._heard = self._heard[end + 1 :]
-                return Reply.parse(int(code), line[4:])
-            start = end + 1
-        if len(self._heard) > LONGEST_ANSWER:
-            raise self._lost("endless answer")
-        return None
+        try:
+            answer = first_answer(self._heard)
+        except Misbehaves as error:
+            raise self._lost(str(error)) from None
+        if answer is None:
+            return None
+        self._heard = self._heard[answer.end :]
+        return Reply.parse(answer.code, answer.text)
 
     def _understand(self, reply: Reply) -> Event | None:
         is_about_letter = self.dot_sent
         what = self._awaited.popleft() if self._awaited else ""
-        if not _fits(what, reply.code):
+        is_early = what == DOT and reply.is_positive and not is_about_letter
+        if is_early or not _fits(what, reply.code):
             # RFC 5321, 3.8: with 421 the relay is closing; whatever it says is of itself, not of
             # us. To the dot it is an answer all the same: the letter has not been taken.
-            lost = self._lost(str(reply.code))
-            lost.dot_sent = is_about_letter and reply.code != CLOSING
+            is_closing = reply.code == CLOSING
+            lost = self._lost(causes.closing(reply) if is_closing else causes.out_of_step(reply))
+            lost.dot_sent = is_about_letter and not is_closing
             raise lost
         self.deadline = time.monotonic() + self._timeout
         if what == DOT:
@@ -299,34 +298,21 @@ def _fits(what: str, code: int) -> bool:
     return 400 <= code < 600
 
 
-@lru_cache(maxsize=1)
-def _certificates() -> ssl.SSLContext:
-    """Reading the system's takes 30 ms, as long as a hundred letters."""
-    return ssl.create_default_context()
-
-
-def _connect(relay: Relay, timeout: float) -> smtplib.SMTP:
-    context = _certificates()
-    # Without a name, smtplib asks the DNS for this machine's, and tells the relay.
-    ours = settings.BOUNCE_DOMAIN
+def _connect(relay: Relay, timeout: float) -> Client:
     try:
-        smtp: smtplib.SMTP
-        if relay.scheme == "smtps":
-            smtp = smtplib.SMTP_SSL(relay.host, relay.port, ours, timeout=timeout, context=context)
-        else:
-            smtp = smtplib.SMTP(relay.host, relay.port, ours, timeout=timeout)
-        smtp.ehlo_or_helo_if_needed()
-        if relay.scheme == "smtp+starttls":
-            smtp.starttls(context=context)
-            smtp.ehlo()
-        if relay.user:
-            smtp.login(relay.user, relay.password)
+        return enter(relay, timeout)
     except smtplib.SMTPResponseException as error:
         text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
         reply = Reply.parse(error.smtp_code, text)
+        cause = causes.turned_away(error, reply)
         if classify(reply, about_recipient=False) is Outcome.REFUSED and reply.code >= 500:
-            raise RelayRefuses(reply) from None
-        raise ConnectionLost(dot_sent=False, cause=str(reply.code)) from None
-    except (OSError, smtplib.SMTPException) as error:
-        raise ConnectionLost(dot_sent=False, cause=type(error).__name__) from None
-    return smtp
+            raise RelayRefuses(reply, cause) from None
+        raise ConnectionLost(dot_sent=False, cause=cause) from None
+    except CannotEnter as error:
+        raise RelayRefuses(None, str(error)) from None
+    except ssl.SSLCertVerificationError as error:
+        raise RelayRefuses(None, causes.of(error, timeout)) from None
+    except Misbehaves as error:
+        raise ConnectionLost(dot_sent=False, cause=str(error)) from None
+    except OSError as error:
+        raise ConnectionLost(dot_sent=False, cause=causes.of(error, timeout)) from None
