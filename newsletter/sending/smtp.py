@@ -305,7 +305,7 @@ def _connect(relay: Relay, timeout: float) -> Client:
         text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
         reply = Reply.parse(error.smtp_code, text)
         cause = causes.turned_away(error, reply)
-        if classify(reply, about_recipient=False) is Outcome.REFUSED and reply.code >= 500:
+        if classify(reply, about_recipient=False) is Outcome.REFUSED and 500 <= reply.code < 600:
             raise RelayRefuses(reply, cause) from None
         raise ConnectionLost(dot_sent=False, cause=cause) from None
     except CannotEnter as error:

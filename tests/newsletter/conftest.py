@@ -1,0 +1,31 @@
+"""Relays of any kind to send to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from newsletter.sending import smtp
+from tests.newsletter.bad_relays import BadRelay, Polite, running
+
+Against = Callable[..., BadRelay]
+
+
+@pytest.fixture
+def against(settings: Settings) -> Iterator[Against]:
+    """Starts a relay of a kind, and makes it the newsroom's."""
+    smtp._cannot_pipeline.clear()
+    with ExitStack() as stack:
+
+        def start(kind: type[Polite], *, log_in: str = "", **about: Any) -> BadRelay:
+            server = stack.enter_context(running(BadRelay(kind, **about)))
+            settings.RELAY = server.relay(log_in)
+            settings.RELAY_TIMEOUT = 5
+            return server
+
+        yield start
+    smtp._cannot_pipeline.clear()
