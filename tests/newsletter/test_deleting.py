@@ -1,0 +1,90 @@
+"""What a mailing stands on cannot be deleted under it, and whoever tries is told why."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models import ProtectedError
+from django.test import Client
+from django.urls import reverse
+
+from articles.models import Digest
+from newsletter.models import Edition, Mailing, MailingStatus, Variant
+from tests.factories import make_edition, make_user
+from tests.newsletter import bad_relays as bad
+from tests.newsletter.conftest import Against
+from tests.newsletter.turns import launched, turn
+
+pytestmark = pytest.mark.django_db
+READERS = 3
+
+
+def words(answer: Any) -> str:
+    """What a page says, without its markup."""
+    text = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", answer.content.decode(), flags=re.S)
+    return " ".join(html.unescape(text).split())
+
+
+@pytest.mark.parametrize("model", [Edition, Digest, Mailing, Variant])
+def test_nothing_that_a_mailing_stands_on_is_deleted_under_it(
+    against: Against, model: type[models.Model]
+) -> None:
+    mailing = launched(READERS)
+    with pytest.raises(ProtectedError, match="Cannot delete some instances"):
+        model._default_manager.get().delete()
+    against(bad.Polite)
+    assert turn(mailing).sent == READERS
+
+
+def test_an_edition_deleted_in_the_middle_of_its_sending_stays_and_the_rest_goes(
+    client: Client, against: Against
+) -> None:
+    kind = type("Closes", (bad.ClosesInTheMiddle,), {"at": "data", "asked": 1})
+    against(kind)
+    mailing = launched(READERS)
+    assert turn(mailing).still_to_send > 0
+    client.force_login(make_user())
+    delete = reverse("admin:newsletter_edition_delete", args=[mailing.edition_id])
+    said = words(client.get(delete))
+    assert "would require deleting the following protected related objects" in said
+    assert "EN. Readers, those who have left among them: 3. Mailings: 1." in said
+    assert "@" not in said, "it names no reader"
+    client.post(delete, {"post": "yes"})
+    assert Edition.objects.filter(pk=mailing.edition_id).exists()
+    assert turn(mailing, minutes=1).sent == READERS
+    assert mailing.status == MailingStatus.SENT
+
+
+def test_several_editions_at_once_are_no_way_around_it(client: Client) -> None:
+    mailing, unused = launched(READERS), make_edition(code="be-ru")
+    client.force_login(make_user())
+    both = {
+        "action": "delete_selected",
+        "_selected_action": [str(mailing.edition_id), str(unused.pk)],
+    }
+    changelist = reverse("admin:newsletter_edition_changelist")
+    said = words(client.post(changelist, both))
+    assert "EN. Readers, those who have left among them: 3. Mailings: 1." in said
+    client.post(changelist, {**both, "post": "yes"})
+    assert Edition.objects.count() == 2
+    only_unused = {**both, "_selected_action": [str(unused.pk)], "post": "yes"}
+    client.post(changelist, only_unused)
+    assert Edition.objects.get().pk == mailing.edition_id
+
+
+def test_the_database_itself_refuses_whoever_goes_around_the_newsroom() -> None:
+    mailing = launched(READERS)
+    table = Edition._meta.db_table
+    with pytest.raises(IntegrityError), transaction.atomic():
+        delete_in_sql(table, mailing.edition_id)
+    assert Edition.objects.filter(pk=mailing.edition_id).exists()
+
+
+def delete_in_sql(table: str, pk: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE id = %s", [pk])
+    connection.check_constraints()
