@@ -54,6 +54,19 @@ ASKED = {
 }
 """What was asked for when smtplib raises these."""
 
+TOO_BIG = "finds the letter too big"
+REFUSALS = {
+    "5.1.7": "refuses the sender's address",
+    "5.1.8": "refuses the sender's address",
+    "5.2.3": TOO_BIG,
+    "5.3.4": TOO_BIG,
+    "5.6": "refuses what is in the letter",
+    "5.7": "refuses the newsroom or the letter by its rules",
+    "530": "demands a log-in or encryption",
+    "552": TOO_BIG,
+}
+"""By enhanced code, by its subject (RFC 3463, 3), or by the code where there is no other."""
+
 
 def of(error: BaseException, seconds: float) -> str:
     """What an error means, of a relay that had so many seconds to answer."""
@@ -97,6 +110,14 @@ def turned_away(error: smtplib.SMTPResponseException, reply: Reply) -> str:
         return out_of_step(reply)
     asked = ASKED.get(type(error), "the log-in")
     return f"refuses {asked} ({reply})" if reply.code >= 500 else f"puts off {asked} ({reply})"
+
+
+def refusal(reply: Reply) -> str:
+    """It refuses us, or what we send to everybody."""
+    subject = reply.enhanced.rpartition(".")[0]
+    keys = (reply.enhanced, subject) if reply.enhanced else (str(reply.code),)
+    found = [REFUSALS[key] for key in keys if key in REFUSALS]
+    return f"{[*found, 'refuses the newsroom or the letter'][0]} ({reply})"
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> str:

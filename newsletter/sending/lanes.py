@@ -17,7 +17,7 @@ from newsletter import mailing as mailings
 from newsletter.journal import JournalBroken
 from newsletter.models import DeliveryKind, Lane, Mailing, MailingStuck, Subscriber
 from newsletter.models.mailings import HAS_BEGUN
-from newsletter.sending import ledger, rounds
+from newsletter.sending import causes, ledger, rounds
 from newsletter.sending.backends import BackendConnection
 from newsletter.sending.connecting import connect, most_connections
 from newsletter.sending.ledger import Claimed, Settled
@@ -316,7 +316,7 @@ class _Turn:
         if letter is None:
             raise AssertionError("an answer to no letter")
         if event.outcome is Outcome.REFUSED:
-            self._stop_for(f"{event.reply.code} {event.reply.enhanced}".strip())
+            self._stop_for(causes.refusal(event.reply))
         begun_at = self._begun_at(letter.claimed)
         self.settled.append(
             ledger.settle(letter.claimed, event.outcome, event.reply, begun_at, self.clock())

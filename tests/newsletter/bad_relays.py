@@ -37,7 +37,10 @@ class BadRelay(socketserver.ThreadingTCPServer):
         self.connections, self.letters = itertools.count(1), itertools.count(1)
         self.was_left = threading.Event()
         """A session that would have gone on for ever was ended by the other side."""
+        self.packets: list[bytes] = []
+        """In what pieces it was spoken to."""
         self.commands: list[str] = []
+        self.texts: list[bytes] = []
         self.received: list[str] = []
         """For whom a letter has come wholly, with its dot."""
         self.accepted: list[str] = []
@@ -110,10 +113,12 @@ class Polite(socketserver.BaseRequestHandler):
 
     def on_data(self, _nothing: str) -> None:
         self.say("354 go ahead")
-        while self.hear() != b".":
-            pass
+        self.hear_text()
         self.server.received.append(self.recipient)
         self.letter_came(next(self.server.letters))
+
+    def hear_text(self) -> None:
+        self.server.texts.append(b"".join(line + b"\r\n" for line in iter(self.hear, b".")))
 
     def letter_came(self, _number: int) -> None:
         """The so-manieth of all that the relay was given."""
@@ -141,12 +146,16 @@ class Polite(socketserver.BaseRequestHandler):
     def hear(self) -> bytes:
         """One line without its end."""
         while b"\r\n" not in self.waiting:
-            piece = self.request.recv(65536)
-            if not piece:
-                raise HungUp
-            self.waiting += piece
+            self.waiting += self.receive()
         line, _, self.waiting = self.waiting.partition(b"\r\n")
         return line
+
+    def receive(self) -> bytes:
+        piece: bytes = self.request.recv(65536)
+        if not piece:
+            raise HungUp
+        self.server.packets.append(piece)
+        return piece
 
     def pause(self, seconds: float) -> None:
         if self.server.over.wait(seconds):

@@ -17,8 +17,7 @@ from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
-from tests.newsletter.test_pipelining import next_events
-from tests.newsletter.turns import addresses, launched, turn, turns
+from tests.newsletter.turns import addresses, launched, next_events, turn, turns
 
 pytestmark = pytest.mark.django_db
 READERS = 3

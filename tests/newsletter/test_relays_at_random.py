@@ -11,8 +11,7 @@ from newsletter.models import Delivery, DeliveryStatus
 from newsletter.sending.smtp import Connection, ConnectionLost, Envelope, MayLeave, RelayRefuses
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
-from tests.newsletter.test_pipelining import next_events
-from tests.newsletter.turns import LATER, addresses, launched, turn
+from tests.newsletter.turns import LATER, addresses, launched, next_events, turn
 
 READERS = 12
 OFFERS = (("PIPELINING", "8BITMIME"), ("8BITMIME",))

@@ -1,13 +1,17 @@
-"""Turns of a lane, at whatever minute of the mailing."""
+"""Turns of a lane at whatever minute of the mailing, and what one connection hears meanwhile."""
 
 from __future__ import annotations
 
 import datetime as dt
+import selectors
+import time
+from collections.abc import Iterator
 
 from newsletter import mailing as mailings
 from newsletter.mailing import Ledger
 from newsletter.models import Lane, Mailing, MailingStatus, Subscriber
 from newsletter.sending.lanes import run_lane
+from newsletter.sending.smtp import Connection, Event
 from newsroom import sealing
 from tests.factories import MONDAY_MORNING, make_mailing
 
@@ -48,3 +52,12 @@ def addresses() -> dict[str, int]:
     """Whose they are."""
     keys = sealing.worker_keys()
     return {row.address(keys): row.pk for row in Subscriber.objects.active()}
+
+
+def next_events(connection: Connection) -> Iterator[Event]:
+    """As a lane listens."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        if not selector.select(connection.deadline - time.monotonic()):
+            raise connection.fall_silent()
+    yield from connection.hear()
