@@ -81,7 +81,7 @@ def of(error: BaseException, seconds: float) -> str:
         if known in ERRORS:
             return ERRORS[known]
     if isinstance(error, ssl.SSLError):
-        return f"fails at TLS ({_words(error.reason)})"
+        return f"fails at TLS ({_words(getattr(error, 'reason', None))})"
     if isinstance(error, OSError) and (error.errno or 0) in errno.errorcode:
         return f"cannot be reached: {os.strerror(error.errno or 0).lower()}"
     return type(error).__name__

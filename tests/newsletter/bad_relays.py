@@ -309,6 +309,11 @@ class NeverEndsItsAnswers(Polite):
         self.go_on(b"250-still\r\n" * 1000)
 
 
+class DripsItsGoodBye(Polite):
+    def on_quit(self, _nothing: str) -> None:
+        self.go_on(b"221-bye\r\n", each=0.05)
+
+
 class FallsSilentAfterTheDot(Polite):
     def letter_came(self, number: int) -> None:
         if number == 2:

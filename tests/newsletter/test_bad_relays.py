@@ -216,6 +216,15 @@ def test_a_relay_that_says_a_line_now_and_then_gets_all_letters(
     assert nobody_has_two(server)
 
 
+def test_a_relay_that_does_not_stop_saying_good_bye_is_left(
+    against: Against, settings: Settings
+) -> None:
+    server, mailing = against(bad.DripsItsGoodBye), launched(READERS)
+    settings.RELAY_TIMEOUT = 0.4
+    assert turn(mailing).sent == READERS
+    assert server.was_left.wait(5)
+
+
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [
