@@ -240,6 +240,7 @@ def test_a_relay_that_refuses_at_the_door_pauses_the_mailing(
     settings.RELAY = Relay.parse(f"smtp://user:wrong@127.0.0.1:{relay.smtp_port}")
     send(mailing)
     # The catcher offers no AUTH at all, so this relay cannot be used; nothing goes in clear.
+    assert mailing.status == MailingStatus.PAUSED
     assert mailings.ledger(mailing).still_to_send == 1
     assert relay.letters == []
 
