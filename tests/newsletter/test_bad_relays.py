@@ -257,6 +257,7 @@ def test_a_relay_that_loses_its_head_before_the_dot_leaves_nobody_uncertain(
     [
         (bad.FallsSilentAfterTheDot, "does not answer within 0.4 s"),
         (bad.TalksGarbageAfterTheDot, "answers something that is not SMTP"),
+        (bad.AnswersTheDotOutOfStep, "answers out of step (354)"),
     ],
 )
 def test_a_relay_that_loses_its_head_after_the_dot_leaves_that_one_reader_uncertain(
