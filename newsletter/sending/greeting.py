@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 
@@ -36,18 +36,11 @@ class CannotEnter(smtplib.SMTPException):
     """The relay does not offer what we must have; says what."""
 
 
-class Answer(NamedTuple):
-    """One whole answer: its code, its last line's text, and where in the bytes it ends."""
-
-    code: int
-    text: bytes
-    end: int
-
-
-def first_answer(heard: bytes) -> Answer | None:
+def first_answer(heard: bytes) -> tuple[int, bytes, int] | None:
     """The first of what was heard, of one or several lines (RFC 5321, 4.2.1).
 
-    None while it is not whole. Raises Misbehaves.
+    Its code, its last line's text, and where it ends; None while it is not whole. Every letter
+    has four, so a plain tuple it is. Raises Misbehaves.
     """
     start = 0
     while (end := heard.find(b"\n", start)) >= 0:
@@ -56,7 +49,7 @@ def first_answer(heard: bytes) -> Answer | None:
         if not code.isdigit() or mark not in (b" ", b"-", b""):
             raise Misbehaves(causes.NO_SMTP)
         if mark != b"-":
-            return Answer(int(code), line[4:], end + 1)
+            return int(code), line[4:], end + 1
         start = end + 1
     if len(heard) > LONGEST_ANSWER:
         raise Misbehaves(causes.ENDLESS)
@@ -120,11 +113,12 @@ class Client(smtplib.SMTP):
             if not piece:
                 raise smtplib.SMTPServerDisconnected(causes.CLOSED)
             heard += piece
-        if answer.end < len(heard):
+        code, _text, end = answer
+        if end < len(heard):
             raise Misbehaves(causes.UNASKED)
         self._socket().settimeout(self._left())
         lines = [line[4:].strip() for line in heard.splitlines()]
-        return answer.code, b"\n".join(lines)
+        return code, b"\n".join(lines)
 
     def auth(self, *about: Any, **more: Any) -> tuple[int, bytes]:
         """Keeps the first refusal: whatever comes after it is only what follows from it."""

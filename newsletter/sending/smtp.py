@@ -244,8 +244,9 @@ class Connection:
             raise self._lost(str(error)) from None
         if answer is None:
             return None
-        self._heard = self._heard[answer.end :]
-        return Reply.parse(answer.code, answer.text)
+        code, text, end = answer
+        self._heard = self._heard[end:]
+        return Reply.parse(code, text)
 
     def _understand(self, reply: Reply) -> Event | None:
         is_about_letter = self.dot_sent
