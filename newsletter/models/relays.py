@@ -83,7 +83,6 @@ class Throttle(models.Model):
         """So many go, whether there was room or not; fewer than none give it back."""
         paid = self._since(per_minute, now) + count * _pace(per_minute)
         self.paid_until = min(paid, now + FARTHEST_AHEAD)
-        self.save()
 
     def _since(self, per_minute: int, now: dt.datetime) -> dt.datetime:
         if self.paid_until > now + 2 * FARTHEST_AHEAD:

@@ -93,7 +93,7 @@ def _change(relay: Relay, providers: Counter[str], now: dt.datetime, sign: int) 
     if not letters:
         return
     for what, per_minute in _throttles(relay):
-        _locked(what, now).pass_through(sign * letters, per_minute, now)
+        _let_through(what, sign * letters, per_minute, now)
     since = window_start(now, DAY)
     for what, _cap in _day_cap(relay, now):
         if sign > 0:
@@ -102,8 +102,7 @@ def _change(relay: Relay, providers: Counter[str], now: dt.datetime, sign: int) 
             Spending.give_back(what, since, letters)
     for code, per_minute in sorted(settings.PROVIDER_LIMITS.items()):
         if providers[code]:
-            of_provider = _locked(_of_provider(code), now)
-            of_provider.pass_through(sign * providers[code], per_minute, now)
+            _let_through(_of_provider(code), sign * providers[code], per_minute, now)
 
 
 def _throttles(relay: Relay) -> Iterator[tuple[str, int]]:
@@ -126,6 +125,12 @@ def _of_day(relay: Relay) -> str:
 
 def _of_provider(code: str) -> str:
     return f"provider {code}"
+
+
+def _let_through(what: str, letters: int, per_minute: int, now: dt.datetime) -> None:
+    throttle = _locked(what, now)
+    throttle.pass_through(letters, per_minute, now)
+    throttle.save()
 
 
 def _locked(what: str, now: dt.datetime) -> Throttle:

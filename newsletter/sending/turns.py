@@ -66,8 +66,11 @@ class Turn:
     is_ending: bool = False
     """No letter is begun any more; those that are under way get their answers."""
     none_left: bool = False
+    began: float = field(default_factory=time.monotonic)
     ask_again_at: dt.datetime | None = None
     """When limits may let more letters through."""
+    held_back_until: float = 0
+    """The same by the monotonic clock."""
     may_connect: bool = True
     has_taken: bool = False
     """The relay has answered for a letter."""
@@ -114,20 +117,26 @@ class Turn:
 
     def _claim_more(self) -> None:
         """Before the last is gone, so that no connection waits for it."""
+        has_enough = len(self.claimed) >= self.lane.connections
+        if has_enough or self.none_left or time.monotonic() < self.held_back_until:
+            return
         now = self.clock()
-        is_held_back = self.ask_again_at is not None and now < self.ask_again_at
-        if len(self.claimed) < self.lane.connections and not self.none_left and not is_held_back:
-            batch = ledger.claim(self.lane, self.relay, now, CLAIM_AT_ONCE)
-            self.claimed += batch.letters
-            self.ask_again_at = batch.ask_again_at
-            self.none_left = not batch.letters and self.ask_again_at is None
+        batch = ledger.claim(self.lane, self.relay, now, CLAIM_AT_ONCE)
+        self.claimed += batch.letters
+        self.ask_again_at = batch.ask_again_at
+        if batch.ask_again_at is not None:
+            wait = (batch.ask_again_at - now).total_seconds()
+            self.held_back_until = time.monotonic() + wait
+        self.none_left = not batch.letters and batch.ask_again_at is None
 
     def _wait_for_room(self, over_at: dt.datetime) -> bool:
         """Until limits may let more through; False if they do not within this turn."""
         if self.is_ending or self.ask_again_at is None or self.ask_again_at >= over_at:
             return False
-        seconds = (self.ask_again_at - self.clock()).total_seconds()
-        self._attend(min(seconds, LOOK_AROUND))
+        # The clock may be set back meanwhile.
+        if time.monotonic() > self.began + LONGEST.total_seconds():
+            return False
+        self._attend(min(self.held_back_until - time.monotonic(), LOOK_AROUND))
         return not self._must_stop()
 
     def _next_letter(self) -> Letter | None:
