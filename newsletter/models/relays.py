@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=30), dt.timedelta(minutes=5)
 """How long a relay that failed is left alone, where there is another: doubles each time."""
@@ -19,16 +18,15 @@ FARTHEST_AHEAD = dt.timedelta(minutes=5)
 class RelayState(models.Model):
     """How a relay answered last. Its name is that of the setting; no address, no password."""
 
-    name = models.CharField(_("relay"), max_length=100, primary_key=True)
-    works_since = models.DateTimeField(_("took letters"), null=True)
-    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
-    failing_since = models.DateTimeField(_("failing since"), null=True)
-    down_until = models.DateTimeField(_("left alone until"), null=True)
-    refuses = models.BooleanField(_("refuses us"), default=False)
-    cause = models.CharField(_("cause"), max_length=200, blank=True)
+    name = models.CharField(max_length=100, primary_key=True)
+    works_since = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    down_until = models.DateTimeField(null=True)
+    refuses = models.BooleanField(default=False)
+    cause = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        verbose_name, verbose_name_plural = _("relay"), _("relays")
         default_permissions = ()
 
     def __str__(self) -> str:
