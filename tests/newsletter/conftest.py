@@ -23,7 +23,7 @@ def against(settings: Settings) -> Iterator[Against]:
 
         def start(kind: type[Polite], *, log_in: str = "", **about: Any) -> BadRelay:
             server = stack.enter_context(running(BadRelay(kind, **about)))
-            settings.RELAY = server.relay(log_in)
+            settings.RELAYS = (server.relay(log_in),)
             settings.RELAY_TIMEOUT = 5
             return server
 

@@ -11,6 +11,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from newsletter.models import Delivery, DeliveryStatus, MailingStatus, Subscriber
+from newsletter.relaying import choosing
 from newsletter.sending import ledger, rounds
 from newsletter.sending.smtp import Connection, ConnectionLost, Envelope
 from newsroom.relays import Relay
@@ -57,6 +58,7 @@ def test_a_relay_that_nobody_can_talk_to_costs_nothing_but_time(
     assert mailing.status == MailingStatus.SENDING
     assert counts.still_to_send == READERS
     assert f"{server.relay()} broke off or cannot be reached ({cause})" in said.text
+    assert choosing.state_of(server.relay()).cause == cause, "the admin shows it"
     assert no_address_in(said.text)
     against(bad.Polite)
     assert turn(mailing, minutes=1).sent == READERS
@@ -159,7 +161,7 @@ def test_a_port_that_nobody_listens_on_is_named(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    settings.RELAY = Relay.parse(f"smtp://127.0.0.1:{port}")
+    settings.RELAYS = (Relay.parse(f"smtp://127.0.0.1:{port}"),)
     assert turn(launched(1)).still_to_send == 1
     assert "cannot be reached: connection refused" in said.text
 
@@ -168,7 +170,7 @@ def test_a_port_that_nobody_listens_on_is_named(
 def test_a_relay_whose_name_nobody_knows_is_named(
     settings: Settings, said: pytest.LogCaptureFixture, host: str
 ) -> None:
-    settings.RELAY = Relay.parse(f"smtp://{host}:25")
+    settings.RELAYS = (Relay.parse(f"smtp://{host}:25"),)
     assert turn(launched(1)).still_to_send == 1
     assert "its name cannot be resolved" in said.text
 
@@ -402,8 +404,8 @@ def test_who_leaves_between_claim_and_sending_gets_nothing_and_the_others_all(
 
     def claim_and_one_leaves(*about: Any) -> Any:
         claimed = real(*about)
-        if claimed:
-            leaves(claimed[0].subscriber)
+        if claimed.letters:
+            leaves(claimed.letters[0].subscriber)
         return claimed
 
     with mock.patch.object(ledger, "claim", claim_and_one_leaves):

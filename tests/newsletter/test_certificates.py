@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from pytest_django.fixtures import Settings
 
 from newsletter.models import MailingStatus
+from newsletter.relaying import choosing
 from newsletter.sending import greeting
 from newsroom.relays import Relay
 from tests.newsletter import bad_relays as bad
@@ -159,7 +160,7 @@ def test_a_certificate_for_another_host_is_named(
 ) -> None:
     tls = shows(tmp_path, trusted, host="relay.example.net")
     server = against(LogsIn, scheme=scheme, tls=tls)
-    settings.RELAY = server.relay(LOG_IN, host="localhost")
+    settings.RELAYS = (server.relay(LOG_IN, host="localhost"),)
     refused(server, "its certificate is for another host", host="localhost")
 
 
@@ -194,6 +195,22 @@ def test_a_relay_without_starttls_gets_nothing_in_clear(
     refused(against(kind, scheme="smtp+starttls", tls=tls, log_in=LOG_IN), cause)
 
 
+def test_where_another_relay_proves_who_it_is_the_letters_take_that_one(
+    against: Against, settings: Settings, trusted: Authority, tmp_path: Path
+) -> None:
+    good = against(LogsIn, scheme="smtps", tls=shows(tmp_path, trusted))
+    expired = against(
+        LogsIn, scheme="smtps", tls=shows(tmp_path, trusted, starts=-2 * DAY, ends=-DAY)
+    )
+    settings.RELAYS = (expired.relay(LOG_IN), good.relay(LOG_IN))
+    mailing = launched(READERS)
+    assert turn(mailing).still_to_send == READERS
+    assert mailing.status == MailingStatus.SENDING
+    assert turn(mailing).sent == READERS
+    assert choosing.state_of(expired.relay()).cause == "its certificate has expired"
+    assert expired.accepted == []
+
+
 def refused(server: bad.BadRelay, cause: str, host: str = "127.0.0.1") -> None:
     """The mailing pauses and says why, and the relay has heard nothing but a greeting."""
     mailing = launched(READERS)
@@ -218,6 +235,6 @@ def test_a_relay_that_speaks_no_tls_on_its_port_is_named(
     against: Against, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = against(bad.Polite).relay().port
-    settings.RELAY = Relay.parse(f"smtps://{LOG_IN}127.0.0.1:{port}")
+    settings.RELAYS = (Relay.parse(f"smtps://{LOG_IN}127.0.0.1:{port}"),)
     assert turn(launched(READERS)).still_to_send == READERS
     assert "fails at TLS (wrong version number)" in caplog.text
