@@ -32,7 +32,7 @@ from newsletter import messages
 from newsletter.models import Spending, Subscriber
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from newsletter.models.subscribers import SubscriberQuerySet
-from newsletter.relaying import choosing, limits
+from newsletter.relaying import causes, choosing, limits
 from newsroom import sealing
 from newsroom.relays import Relay
 from newsroom.sealing import SealBroken
@@ -166,7 +166,8 @@ def _hand_over(message: EmailMultiAlternatives, provider: str, now: dt.datetime)
             if isinstance(error, SMTPException) and not isinstance(error, NO_WAY_IN):
                 raise
             refuses = isinstance(error, SMTPAuthenticationError)
-            choosing.state_of(relay).fail(type(error).__name__, now, refuses=refuses)
+            cause = causes.of(error, settings.RELAY_TIMEOUT)
+            choosing.state_of(relay).fail(cause, now, refuses=refuses)
             if place == len(relays):
                 raise
         else:

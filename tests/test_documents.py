@@ -22,7 +22,7 @@ import pytest
 import yaml
 from django.apps import apps
 
-from newsletter.sending.outcomes import MAILBOX_GONE
+from newsletter.relaying.outcomes import MAILBOX_GONE
 from newsroom.celery import app as celery
 from tests.documented_commands import ENVIRONMENT, FILES, PREPARED, check, check_make, parse, step
 from tests.documents import ROOT, Command, Page, page, pages

@@ -17,7 +17,7 @@ from flufl.bounce import all_failures
 from newsletter.bounces import words
 from newsletter.bounces.parts import Parts, take_apart
 from newsletter.models.bounces import BounceKind
-from newsletter.sending.outcomes import MAILBOX_GONE, MAILBOX_LATER
+from newsletter.relaying.outcomes import MAILBOX_GONE, MAILBOX_LATER
 from newsroom.links import TOKEN_LENGTH
 
 ENVELOPE_HEADERS = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "to", "cc")

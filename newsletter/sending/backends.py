@@ -19,8 +19,8 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsR
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from newsletter.sending import causes
-from newsletter.sending.outcomes import Outcome, Reply, classify
+from newsletter.relaying import causes
+from newsletter.relaying.outcomes import Outcome, Reply, classify
 from newsletter.sending.smtp import (
     Answered,
     ConnectionLost,
@@ -68,7 +68,7 @@ class BackendConnection:
         try:
             self._backend.open()
         except smtplib.SMTPResponseException as error:
-            reply = _reply_of(error)
+            reply = causes.reply_of(error)
             raise RelayRefuses(reply, causes.turned_away(error, reply)) from None
         except AnymailError as error:
             raise RelayRefuses(REFUSED, type(error).__name__) from None
@@ -138,7 +138,7 @@ class BackendConnection:
             reply = _reply_of_recipients(error)
             return classify(reply, about_recipient=True), reply
         except smtplib.SMTPResponseException as error:
-            reply = _reply_of(error)
+            reply = causes.reply_of(error)
             return classify(reply, about_recipient=False), reply
         except AnymailRecipientsRefused:
             return Outcome.GONE, MAILBOX_REFUSED
@@ -177,11 +177,6 @@ def as_django_sends_it(letter: bytes, envelope: Envelope) -> EmailMultiAlternati
 def _part(parsed: ParsedMessage, kind: str) -> str:
     body = parsed.get_body((kind,))
     return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
-
-
-def _reply_of(error: smtplib.SMTPResponseException) -> Reply:
-    text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
-    return Reply.parse(error.smtp_code, text)
 
 
 def _reply_of_recipients(error: smtplib.SMTPRecipientsRefused) -> Reply:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from newsletter.sending import causes
+from newsletter.relaying import causes
 from newsroom.relays import Relay
 
 LONGEST_ANSWER = 64 * 1024

@@ -28,7 +28,7 @@ from newsletter.models.deliveries import (
     may_leave,
 )
 from newsletter.relaying import choosing, limits
-from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
+from newsletter.relaying.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
 from newsroom.relays import Relay
 

@@ -26,9 +26,9 @@ from newsletter.models import (
     Subscriber,
     SubscriberStatus,
 )
+from newsletter.relaying.outcomes import Reply
 from newsletter.sending import ledger
 from newsletter.sending.ledger import Settled
-from newsletter.sending.outcomes import Reply
 
 DELIVERY, MAILING = Delivery._meta.db_table, Mailing._meta.db_table
 SUBSCRIBER, LANE = Subscriber._meta.db_table, Lane._meta.db_table

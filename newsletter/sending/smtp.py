@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from newsletter.sending import causes
+from newsletter.relaying import causes
+from newsletter.relaying.outcomes import Outcome, Reply, classify
 from newsletter.sending.greeting import (
     AT_ONCE,
     LONGEST_ANSWER,
@@ -25,7 +26,6 @@ from newsletter.sending.greeting import (
     enter,
     first_answer,
 )
-from newsletter.sending.outcomes import Outcome, Reply, classify
 from newsroom.relays import Relay
 
 DOT = "."
@@ -42,7 +42,7 @@ class ConnectionLost(Exception):
     """The relay cannot be reached, went away, fell silent or answers rubbish.
 
     `dot_sent`: a letter had left wholly and was not answered, so nobody knows whether it was taken.
-    `cause`: what the relay does, in words, as `newsletter/sending/causes.py` has them.
+    `cause`: what the relay does, in words, as `newsletter/relaying/causes.py` has them.
     """
 
     def __init__(self, *, dot_sent: bool, cause: str) -> None:
@@ -303,8 +303,7 @@ def _connect(relay: Relay, timeout: float) -> Client:
     try:
         return enter(relay, timeout)
     except smtplib.SMTPResponseException as error:
-        text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
-        reply = Reply.parse(error.smtp_code, text)
+        reply = causes.reply_of(error)
         cause = causes.turned_away(error, reply)
         if classify(reply, about_recipient=False) is Outcome.REFUSED and 500 <= reply.code < 600:
             raise RelayRefuses(reply, cause) from None

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from newsletter.models import Lane, Mailing, MailingStuck
 from newsletter.models.mailings import HAS_BEGUN
-from newsletter.relaying import choosing
-from newsletter.sending import causes, ledger, rounds
+from newsletter.relaying import causes, choosing
+from newsletter.relaying.outcomes import Outcome
+from newsletter.sending import ledger, rounds
 from newsletter.sending.channels import LOOK_AROUND, Channel, Channels
 from newsletter.sending.connecting import connect
 from newsletter.sending.ledger import Claimed, Settled
 from newsletter.sending.letters import Letter, Letters
-from newsletter.sending.outcomes import Outcome
 from newsletter.sending.smtp import Answered, ConnectionLost, Event, MayLeave, RelayRefuses
 from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing, SealBroken

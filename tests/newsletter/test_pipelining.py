@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from newsletter.relaying.outcomes import Outcome
 from newsletter.sending import smtp
-from newsletter.sending.outcomes import Outcome
 from newsletter.sending.smtp import (
     Connection,
     ConnectionLost,

@@ -25,9 +25,9 @@ from newsletter.models import (
     SubscriberStatus,
     Variant,
 )
+from newsletter.relaying.outcomes import Reply
 from newsletter.sending import connecting, ledger, rounds, turns
 from newsletter.sending.lanes import run_lane
-from newsletter.sending.outcomes import Reply
 from newsletter.sending.smtp import RelayRefuses
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher

@@ -9,8 +9,8 @@ import ssl
 
 import pytest
 
-from newsletter.sending import causes
-from newsletter.sending.outcomes import Reply
+from newsletter.relaying import causes
+from newsletter.relaying.outcomes import Reply
 
 
 def verification(code: int, message: str = "") -> ssl.SSLCertVerificationError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.sending.outcomes import Outcome, Reply, classify
+from newsletter.relaying.outcomes import Outcome, Reply, classify
 
 
 @pytest.mark.parametrize(

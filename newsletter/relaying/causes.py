@@ -12,7 +12,7 @@ import smtplib
 import socket
 import ssl
 
-from newsletter.sending.outcomes import Reply
+from newsletter.relaying.outcomes import Reply
 
 CLOSED = "closes the connection"
 NO_SMTP = "answers something that is not SMTP"
@@ -75,6 +75,8 @@ def of(error: BaseException, seconds: float) -> str:
         error = error.__context__
     if isinstance(error, TimeoutError):
         return silent(seconds)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return turned_away(error, reply_of(error))
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate(error)
     for known in type(error).__mro__:
@@ -100,6 +102,12 @@ def out_of_step(reply: Reply) -> str:
 def closing(reply: Reply) -> str:
     """It says itself that it goes away."""
     return f"{CLOSED} ({reply})"
+
+
+def reply_of(error: smtplib.SMTPResponseException) -> Reply:
+    """The answer that smtplib raised."""
+    text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
+    return Reply.parse(error.smtp_code, text)
 
 
 def turned_away(error: smtplib.SMTPResponseException, reply: Reply) -> str:
