@@ -12,6 +12,7 @@ from articles.models.languages import (
 from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
+from articles.models.verdicts import VerdictChange
 
 __all__ = [
     "Article",
@@ -31,5 +32,6 @@ __all__ = [
     "Status",
     "Topic",
     "Verdict",
+    "VerdictChange",
     "WrongState",
 ]

@@ -1,0 +1,51 @@
+"""The barometer's page, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import conditional_page, require_safe
+
+from articles import barometer, pages
+from articles.barometer_data import as_csv, as_json
+
+FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
+    "csv": ("text/csv; charset=utf-8; header=present", as_csv),
+    "json": ("application/json", as_json),
+}
+
+
+@require_safe
+@conditional_page
+def year(request: HttpRequest, language: str, year: int | None = None) -> HttpResponse:
+    """A year; without one the newest that there is. A year without a verdict is no page."""
+    years = barometer.years()
+    _must_be_there(year, years)
+    shown = year or next(iter(years), None)
+    args = [] if year is None else [year]
+    context = {
+        "barometer": barometer.barometer(language, shown) if shown else None,
+        "years": years,
+        "alternates": pages.alternates("barometer", language, *args),
+    }
+    return render(request, "articles/barometer.html", context)
+
+
+@require_safe
+@conditional_page
+def data(request: HttpRequest, language: str, form: str, year: int | None = None) -> HttpResponse:
+    """The same as a file; of all years without one."""
+    if year is not None:
+        _must_be_there(year, barometer.years())
+    content_type, written = FORMATS[form]
+    response = HttpResponse(written(barometer.barometer(language, year)), content_type)
+    name = f"barometer-{year or 'all'}-{language}.{form}"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+def _must_be_there(year: int | None, years: list[int]) -> None:
+    if year is not None and year not in years:
+        raise Http404

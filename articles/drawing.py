@@ -1,0 +1,203 @@
+"""Where each mark and line of the barometer's pictures stands. The templates draw them as SVG.
+
+Measures are units of the pictures' own; sixteen are a rem, so that they grow with the reader's
+letters. A quarter of a year is never wider than the narrowest phone's column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from articles.barometer import Barometer, Cell, Row
+from articles.models import Topic
+from newsroom.weeks import Week, month_name
+
+CELL = 20
+"""A week's width: fourteen of them fit on 320 pixels."""
+MONTHS_LINE, LABEL_LINE, MARKS_LINE = 18, 20, 26
+LONGEST_LABEL = 42
+REM = 16
+
+CHART_WIDTH, CHART_LEFT, CHART_RIGHT = 280, 26, 30
+PLOT_TOP, PLOT_HEIGHT, CHART_FOOT = 8, 88, 18
+TALLEST_STEP = 16
+"""Units of one verdict where there are few."""
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A cell's place; `top` and `left` are its corner."""
+
+    left: int
+    top: int
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class StripRow:
+    """A topic's name, and its marks below it."""
+
+    topic: Topic
+    label: str
+    label_bottom: int
+    marks: list[Mark]
+    dots: list[tuple[int, int]]
+    """The middles of weeks without a verdict, up to the newest that has one."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Three months: topics down, weeks across."""
+
+    width: int
+    height: int
+    months: list[tuple[int, str]]
+    rows: list[StripRow]
+
+    @property
+    def rem(self) -> str:
+        return f"{self.width / REM:g}rem"
+
+    @property
+    def label(self) -> str:
+        """Its months, for who hears it."""
+        return ", ".join(name for _left, name in self.months)
+
+    @property
+    def months_bottom(self) -> int:
+        return MONTHS_LINE - 6
+
+
+def strips(barometer: Barometer) -> list[Strip]:
+    """The year's quarters up to the one that has its newest cell."""
+    quarters: list[list[Week]] = [[], [], [], []]
+    for week in barometer.weeks:
+        # The first of January may lie in a week's second half, never the year's own Thursdays.
+        quarters[(week.thursday.month - 1) // 3].append(week)
+    newest = barometer.newest_week
+    return [_strip(barometer, weeks) for weeks in quarters if weeks[0] <= newest]
+
+
+def _strip(barometer: Barometer, weeks: list[Week]) -> Strip:
+    months = [
+        (number * CELL, month_name(week.thursday.month, barometer.language))
+        for number, week in enumerate(weeks)
+        if number == 0 or weeks[number - 1].thursday.month != week.thursday.month
+    ]
+    height = MONTHS_LINE
+    rows = []
+    for row in barometer.rows:
+        rows.append(_strip_row(row, weeks, height, barometer.newest_week))
+        height += LABEL_LINE + MARKS_LINE
+    return Strip(len(weeks) * CELL, height, months, rows)
+
+
+def _strip_row(row: Row, weeks: list[Week], top: int, newest: Week) -> StripRow:
+    cells = {cell.week: cell for cell in row.cells}
+    marks_top = top + LABEL_LINE
+    marks, dots = [], []
+    for number, week in enumerate(weeks):
+        if week in cells:
+            marks.append(Mark(number * CELL, marks_top, cells[week]))
+        elif week <= newest:
+            dots.append((number * CELL + CELL // 2, marks_top + MARKS_LINE // 2))
+    name = str(row.topic)
+    label = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+    return StripRow(row.topic, label, top + LABEL_LINE - 5, marks, dots)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A topic's running sum: one step a week, broken where a week has no verdict."""
+
+    row: Row
+    path: str
+    end: tuple[float, float]
+    last: int
+    lowest: int
+    highest: int
+
+    @property
+    def last_label(self) -> str:
+        return signed(self.last)
+
+    @property
+    def label_place(self) -> tuple[float, float]:
+        """Behind the line's end."""
+        return self.end[0] + 5, self.end[1] + 4
+
+
+@dataclass(frozen=True)
+class Chart:
+    """All topics' lines on one scale."""
+
+    lines: list[Line]
+    zero: float
+    scale: list[tuple[float, str]]
+    """Heights with their numbers: the highest, nought, the lowest."""
+    months: list[tuple[float, str]]
+    """The first one of each quarter."""
+
+    width: int = CHART_WIDTH
+    height: int = PLOT_TOP + PLOT_HEIGHT + CHART_FOOT
+    top: int = PLOT_TOP
+    left: int = CHART_LEFT
+    right: int = CHART_WIDTH - CHART_RIGHT
+    foot: int = PLOT_TOP + PLOT_HEIGHT
+    foot_line: int = PLOT_TOP + PLOT_HEIGHT + CHART_FOOT - 4
+
+
+def chart(barometer: Barometer) -> Chart:
+    """The running sums of a year's topics. Those without a verdict left have no line."""
+    rows = [row for row in barometer.rows if row.sums]
+    every = [0, *(total for row in rows for _week, total in row.sums)]
+    lowest, highest = min(every), max(every)
+    step = min(TALLEST_STEP, PLOT_HEIGHT / max(highest - lowest, 1))
+    # In the middle where the steps do not fill the height.
+    spare = PLOT_HEIGHT - step * (highest - lowest)
+
+    def height_of(total: int) -> float:
+        return round(PLOT_TOP + spare / 2 + step * (highest - total), 1)
+
+    weeks = barometer.weeks
+    wide = (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) / len(weeks)
+    lefts = {week: round(CHART_LEFT + wide * number, 1) for number, week in enumerate(weeks)}
+    lines = []
+    for row in rows:
+        path, before = "", None
+        for week, total in row.sums:
+            if before is None:
+                path = f"M{lefts[week]} {height_of(0)}"
+            elif before != week.previous():
+                path += f"M{lefts[week]} {height_of(total)}"
+            path += f"V{height_of(total)}H{round(lefts[week] + wide, 1)}"
+            before = week
+        totals = [total for _week, total in row.sums]
+        last_week, last = row.sums[-1]
+        end = (round(lefts[last_week] + wide, 1), height_of(last))
+        lines.append(Line(row, path, end, last, min(0, *totals), max(0, *totals)))
+    return Chart(
+        lines,
+        height_of(0),
+        [(height_of(total) + 4, signed(total)) for total in sorted({highest, 0, lowest})],
+        _quarters(weeks, lefts, barometer.language),
+    )
+
+
+def _quarters(
+    weeks: list[Week], lefts: dict[Week, float], language: str
+) -> list[tuple[float, str]]:
+    firsts: dict[int, Week] = {}
+    for week in weeks:
+        firsts.setdefault(week.thursday.month, week)
+    return [
+        (lefts[week], month_name(month, language, "abbreviated"))
+        for month, week in firsts.items()
+        if month % 3 == 1
+    ]
+
+
+def signed(total: int) -> str:
+    """ "+3", "0", "−2", with a real minus."""
+    return f"+{total}" if total > 0 else str(total).replace("-", MINUS)
