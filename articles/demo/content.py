@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from articles.models import ArticleText, Verdict
+from articles.models.standing import PageCode
 from newsroom import languages
 
 FOLDER = Path(__file__).parent
@@ -55,6 +56,8 @@ class Content:
     cover_credit: str
     weeks: dict[int, tuple[DemoArticle, ...]]
     introductions: dict[int, Translated]
+    pages: dict[str, dict[str, Translated]]
+    """Of each code its title, and its body as HTML."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Place:
 
 
 def read_content(folder: Path = FOLDER) -> Content:
-    """Reads newsroom.yaml, weeks/*.yaml and, if it is there, introductions.yaml.
+    """Reads newsroom.yaml, weeks/*.yaml and, if they are there, introductions.yaml and pages.yaml.
 
     Raises DemoBroken.
     """
@@ -126,6 +129,7 @@ def read_content(folder: Path = FOLDER) -> Content:
         file.text(newsroom, "cover_credit"),
         weeks,
         _introductions(folder / "introductions.yaml", weeks),
+        _pages(folder / "pages.yaml"),
     )
 
 
@@ -252,6 +256,23 @@ def _introductions(path: Path, weeks: dict[int, tuple[DemoArticle, ...]]) -> dic
     return {
         number: file.at(f"week {number}").translated(value) for number, value in written.items()
     }
+
+
+def _pages(path: Path) -> dict[str, dict[str, Translated]]:
+    if not path.exists():
+        return {}
+    file = Place(path.name)
+    found = {}
+    for code, value in file.mapping(_read(path, file), set(PageCode.values)).items():
+        place = file.at(code)
+        texts = place.mapping(value, {"title", "body"})
+        title = place.at("title").translated(texts.get("title"))
+        body = place.at("body").translated(texts.get("body"))
+        if title.keys() != body.keys():
+            raise place.broken("title and body have to be there in the same languages.")
+        bodies = {language: to_html(text) for language, text in body.items()}
+        found[code] = {"title": title, "body": bodies}
+    return found
 
 
 def _one_of(place: Place, value: Any, what: str, known: list[str]) -> str:

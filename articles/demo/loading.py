@@ -13,9 +13,10 @@ from django.db import transaction
 from articles.demo.content import FOLDER, Content, DemoArticle, Named, Translated, read_content
 from articles.demo.covers import draw_cover
 from articles.gathering import gather
-from articles.models import Article, Author, Masthead, Picture, Topic
+from articles.models import Article, Author, Masthead, Page, Picture, Topic
 from articles.picturing import keep
 from articles.publishing import publish
+from articles.standing import save_page
 from articles.writing import save_article
 from newsroom.imaging import Prepared, prepare
 from newsroom.weeks import Week
@@ -56,6 +57,7 @@ def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport
     covers = draw_covers(content)
     with transaction.atomic():
         load_names(content)
+        load_pages(content, owner, now)
         for number in sorted(weeks, reverse=True):
             load_week(content, number, weeks[number], covers, owner, now)
     return DemoReport(sum(len(articles) for articles in content.weeks.values()), len(weeks))
@@ -85,6 +87,16 @@ def load_names(content: Content) -> None:
         load_named(Topic(position=position), topic)
     for author in content.authors:
         load_named(Author(), author)
+
+
+def load_pages(content: Content, owner: Any, now: dt.datetime) -> None:
+    """About and privacy, where the newsroom has none of its own."""
+    for code, texts in content.pages.items():
+        if not Page.objects.filter(code=code).exists():
+            page = Page(code=code)
+            for field, translated in texts.items():
+                put_translated(page, field, translated)
+            save_page(page, by=owner, now=now)
 
 
 def load_named(row: Topic | Author, named: Named) -> None:
