@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from articles.barometer import Barometer, Cell, Row
-from articles.models import Topic
 from newsroom.weeks import Week, month_name
 
 CELL = 20
@@ -38,8 +37,8 @@ class Mark:
 class StripRow:
     """A topic's name, and its marks below it."""
 
-    topic: Topic
     label: str
+    """Empty where the page's heading names the topic."""
     label_bottom: int
     marks: list[Mark]
     dots: list[tuple[int, int]]
@@ -69,17 +68,17 @@ class Strip:
         return MONTHS_LINE - 6
 
 
-def strips(barometer: Barometer) -> list[Strip]:
+def strips(barometer: Barometer, *, labels: bool = True) -> list[Strip]:
     """The year's quarters up to the one that has its newest cell."""
     quarters: list[list[Week]] = [[], [], [], []]
     for week in barometer.weeks:
         # The first of January may lie in a week's second half, never the year's own Thursdays.
         quarters[(week.thursday.month - 1) // 3].append(week)
     newest = barometer.newest_week
-    return [_strip(barometer, weeks) for weeks in quarters if weeks[0] <= newest]
+    return [_strip(barometer, weeks, labels) for weeks in quarters if weeks[0] <= newest]
 
 
-def _strip(barometer: Barometer, weeks: list[Week]) -> Strip:
+def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> Strip:
     months = [
         (number * CELL, month_name(week.thursday.month, barometer.language))
         for number, week in enumerate(weeks)
@@ -88,23 +87,26 @@ def _strip(barometer: Barometer, weeks: list[Week]) -> Strip:
     height = MONTHS_LINE
     rows = []
     for row in barometer.rows:
-        rows.append(_strip_row(row, weeks, height, barometer.newest_week))
-        height += LABEL_LINE + MARKS_LINE
+        label = _shortened(str(row.topic)) if labels else ""
+        marks_top = height + (LABEL_LINE if labels else 0)
+        rows.append(_strip_row(row, label, weeks, marks_top, barometer.newest_week))
+        height = marks_top + MARKS_LINE
     return Strip(len(weeks) * CELL, height, months, rows)
 
 
-def _strip_row(row: Row, weeks: list[Week], top: int, newest: Week) -> StripRow:
+def _strip_row(row: Row, label: str, weeks: list[Week], marks_top: int, newest: Week) -> StripRow:
     cells = {cell.week: cell for cell in row.cells}
-    marks_top = top + LABEL_LINE
     marks, dots = [], []
     for number, week in enumerate(weeks):
         if week in cells:
             marks.append(Mark(number * CELL, marks_top, cells[week]))
         elif week <= newest:
             dots.append((number * CELL + CELL // 2, marks_top + MARKS_LINE // 2))
-    name = str(row.topic)
-    label = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
-    return StripRow(row.topic, label, top + LABEL_LINE - 5, marks, dots)
+    return StripRow(label, marks_top - 5, marks, dots)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
 
 @dataclass(frozen=True)

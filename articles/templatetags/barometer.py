@@ -19,9 +19,13 @@ register = template.Library()
 
 
 @register.inclusion_tag("articles/barometer/strips.html")
-def strips(shown: Barometer) -> dict[str, Any]:
-    """The year at a glance, quarter by quarter."""
-    return {"strips": drawing.strips(shown), "language": shown.language, "year": shown.year}
+def strips(shown: Barometer, *, alone: bool = False) -> dict[str, Any]:
+    """The year, quarter by quarter; `alone` where the page names the topic in its heading."""
+    return {
+        "strips": drawing.strips(shown, labels=not alone),
+        "language": shown.language,
+        "year": shown.year,
+    }
 
 
 @register.inclusion_tag("articles/barometer/lines.html")
@@ -83,7 +87,7 @@ def told_line(line: Line) -> str:
 def told(cell: Cell) -> str:
     """All that a mark says. No title in a language that is not the page's: its name instead."""
     here = languages.current()
-    parts = [cell.week.label(here), f"{cell.topic}: {words(cell.verdict)}"]
+    parts = [cell.week.short_label(here), f"{cell.topic}: {words(cell.verdict)}"]
     if cell.language == here:
         parts.append(cell.title)
     else:
