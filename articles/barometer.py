@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.urls import reverse
 
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
 from articles.models.articles import ArticleQuerySet
+from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
 from newsroom.weeks import Week
 
@@ -104,8 +106,21 @@ class Barometer:
         return sorted(every, key=lambda cell: cell.week)
 
     @property
+    def oldest_week(self) -> Week:
+        return self.cells[0].week
+
+    @property
     def newest_week(self) -> Week:
         return self.cells[-1].week
+
+    @property
+    def has_corrections(self) -> bool:
+        return any(cell.changes for cell in self.cells)
+
+    @property
+    def has_taken_back(self) -> bool:
+        """A verdict that was given, and is none any more."""
+        return any(not cell.verdict for cell in self.cells)
 
     @cached_property
     def by_week(self) -> list[tuple[Week, list[Cell | None]]]:
@@ -116,38 +131,38 @@ class Barometer:
             found.setdefault(cell.week, [None] * len(self.rows))[place[cell.topic]] = cell
         return list(reversed(found.items()))
 
-    def of_topic(self, topic: Topic) -> Barometer:
-        """The same with this topic alone."""
-        return replace(self, rows=[row for row in self.rows if row.topic == topic])
-
 
 def years(topic: Topic | None = None) -> list[int]:
     """The ISO years in which a topic, or any, has a cell; newest first."""
-    given = Article.objects.public().exclude(verdict="").filter(week__isnull=False)
-    changed = VerdictChange.objects.of_public_articles()
-    found = set()
-    for weeks in (given.exclude(topic=None), changed):
-        of_topic = (weeks if topic is None else weeks.filter(topic=topic)).order_by()
-        found |= {week.year for week in of_topic.values_list("week", flat=True).distinct()}
-    return sorted(found, reverse=True)
+    within = Q() if topic is None else Q(topic=topic)
+    given = _giving(within).public().order_by().values_list("week", flat=True)
+    changed = _changes(within).order_by().values_list("week", flat=True)
+    return sorted({week.year for week in {*given.distinct(), *changed.distinct()}}, reverse=True)
 
 
-def barometer(language: str, year: int | None = None, topic: Topic | None = None) -> Barometer:
-    """A year's cells, or those of all years; of one topic or of each."""
-    within = Q(topic__isnull=False, week__isnull=False)
-    if year is not None:
-        weeks = Week.of_year(year)
-        within &= Q(week__gte=weeks[0], week__lte=weeks[-1])
-    if topic is not None:
-        within &= Q(topic=topic)
+def topics_of(year: int) -> list[Topic]:
+    """Those that have a cell in that year, in their order."""
+    within = _of_year(year)
+    given = _giving(within).public().order_by().values("topic")
+    changed = _changes(within).order_by().values("topic")
+    return list(Topic.objects.filter(Q(pk__in=given) | Q(pk__in=changed)))
+
+
+def barometer(
+    language: str, year: int | None = None, topics: Sequence[Topic] | None = None
+) -> Barometer:
+    """A year's cells, or those of all years; of these topics or of each."""
+    shown = {topic.pk: topic for topic in (Topic.objects.all() if topics is None else topics)}
+    within = Q() if year is None else _of_year(year)
+    if topics is not None:
+        within &= Q(topic__in=shown)
     changes: dict[Place, list[VerdictChange]] = defaultdict(list)
-    for change in VerdictChange.objects.of_public_articles().filter(within):
+    for change in _changes(within):
         changes[change.topic_id, change.week].append(change)
-    giving = Article.objects.not_withdrawn().exclude(verdict="").filter(within)
-    texts = {_place(rows[0]): rows for rows in _texts(giving)}
+    texts = {_place(rows[0]): rows for rows in _texts(_giving(within))}
     # Where the verdict was taken back, the place leads to the article that gave it.
     left = {place: noted[-1].article_id for place, noted in changes.items() if place not in texts}
-    leaving = Article.objects.filter(pk__in=left.values())
+    leaving = Article.objects.filter(pk__in=set(left.values()))
     gave = {rows[0]["article_id"]: rows for rows in (_texts(leaving) if left else [])}
     for place, pk in left.items():
         # Unless it was withdrawn between two of these queries.
@@ -155,19 +170,35 @@ def barometer(language: str, year: int | None = None, topic: Topic | None = None
             texts[place] = [row | TAKEN_BACK for row in gave[pk]]
 
     preferences = languages.nearest_first(language)
-    topics = {one.pk: one for one in Topic.objects.all()}
-    cells: dict[int, list[Cell]] = {pk: [] for pk in topics}
+    cells: dict[int, list[Cell]] = {pk: [] for pk in shown}
     for topic_id, week in sorted(texts, key=lambda place: place[1]):
-        noted = [Change(one.was, one.changed_at) for one in changes[topic_id, week]]
-        rows = texts[topic_id, week]
-        cells[topic_id].append(_cell(topics[topic_id], week, rows, noted, preferences))
-    return Barometer(language, year, [Row(topics[pk], own) for pk, own in cells.items() if own])
+        # A topic that was made between two of these queries waits for the next page.
+        if topic_id in shown:
+            noted = [Change(one.was, one.changed_at) for one in changes[topic_id, week]]
+            rows = texts[topic_id, week]
+            cells[topic_id].append(_cell(shown[topic_id], week, rows, noted, preferences))
+    return Barometer(language, year, [Row(shown[pk], own) for pk, own in cells.items() if own])
 
 
 def changes_of(article: Article) -> list[Change]:
     """What readers of an article were told of its topic and week before."""
     own = article.verdict_changes.filter(topic=article.topic, week=article.week)
     return [Change(change.was, change.changed_at) for change in own]
+
+
+def _of_year(year: int) -> Q:
+    weeks = Week.of_year(year)
+    return Q(week__gte=weeks[0], week__lte=weeks[-1])
+
+
+def _giving(within: Q) -> ArticleQuerySet:
+    """The articles that give a verdict there, public or not."""
+    placed = Article.objects.filter(within, topic__isnull=False, week__isnull=False)
+    return placed.not_withdrawn().exclude(verdict="")
+
+
+def _changes(within: Q) -> VerdictChangeQuerySet:
+    return VerdictChange.objects.of_public_articles().filter(within)
 
 
 def _texts(articles: ArticleQuerySet) -> list[list[dict[str, Any]]]:

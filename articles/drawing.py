@@ -13,7 +13,9 @@ from newsroom.weeks import Week, month_name
 
 CELL = 20
 """A week's width: fourteen of them fit on 320 pixels."""
-MONTHS_LINE, LABEL_LINE, MARKS_LINE = 18, 20, 26
+MONTHS_LINE, LABEL_LINE, MARKS_LINE = 18, 22, 30
+MIDDLE = 17
+"""Of a mark, below its top: the asterisk of a corrected one stands above it."""
 LONGEST_LABEL = 42
 REM = 16
 
@@ -21,6 +23,8 @@ CHART_WIDTH, CHART_LEFT, CHART_RIGHT = 280, 26, 30
 PLOT_TOP, PLOT_HEIGHT, CHART_FOOT = 8, 88, 18
 TALLEST_STEP = 16
 """Units of one verdict where there are few."""
+NUMBER_HEIGHT = 12
+"""Nearer to nought a number of the scale would stand upon it."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -42,7 +46,7 @@ class StripRow:
     label_bottom: int
     marks: list[Mark]
     dots: list[tuple[int, int]]
-    """The middles of weeks without a verdict, up to the newest that has one."""
+    """The middles of weeks without a verdict, from the oldest that has one to the newest."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,14 @@ class Strip:
 
 
 def strips(barometer: Barometer, *, labels: bool = True) -> list[Strip]:
-    """The year's quarters up to the one that has its newest cell."""
+    """The quarters from the one with the year's oldest cell to the one with its newest."""
     quarters: list[list[Week]] = [[], [], [], []]
     for week in barometer.weeks:
         # The first of January may lie in a week's second half, never the year's own Thursdays.
         quarters[(week.thursday.month - 1) // 3].append(week)
-    newest = barometer.newest_week
-    return [_strip(barometer, weeks, labels) for weeks in quarters if weeks[0] <= newest]
+    oldest, newest = barometer.oldest_week, barometer.newest_week
+    shown = [weeks for weeks in quarters if weeks[0] <= newest and weeks[-1] >= oldest]
+    return [_strip(barometer, weeks, labels) for weeks in shown]
 
 
 def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> Strip:
@@ -89,20 +94,22 @@ def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> Strip:
     for row in barometer.rows:
         label = _shortened(str(row.topic)) if labels else ""
         marks_top = height + (LABEL_LINE if labels else 0)
-        rows.append(_strip_row(row, label, weeks, marks_top, barometer.newest_week))
+        rows.append(_strip_row(row, label, weeks, marks_top, barometer))
         height = marks_top + MARKS_LINE
     return Strip(len(weeks) * CELL, height, months, rows)
 
 
-def _strip_row(row: Row, label: str, weeks: list[Week], marks_top: int, newest: Week) -> StripRow:
+def _strip_row(
+    row: Row, label: str, weeks: list[Week], marks_top: int, barometer: Barometer
+) -> StripRow:
     cells = {cell.week: cell for cell in row.cells}
     marks, dots = [], []
     for number, week in enumerate(weeks):
         if week in cells:
             marks.append(Mark(number * CELL, marks_top, cells[week]))
-        elif week <= newest:
-            dots.append((number * CELL + CELL // 2, marks_top + MARKS_LINE // 2))
-    return StripRow(label, marks_top - 5, marks, dots)
+        elif barometer.oldest_week <= week <= barometer.newest_week:
+            dots.append((number * CELL + CELL // 2, marks_top + MIDDLE))
+    return StripRow(label, marks_top - 4, marks, dots)
 
 
 def _shortened(name: str) -> str:
@@ -127,7 +134,7 @@ class Line:
     @property
     def label_place(self) -> tuple[float, float]:
         """Behind the line's end."""
-        return self.end[0] + 5, self.end[1] + 4
+        return round(self.end[0] + 5, 1), round(self.end[1] + 4, 1)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ class Chart:
     lines: list[Line]
     zero: float
     scale: list[tuple[float, str]]
-    """Heights with their numbers: the highest, nought, the lowest."""
+    """Heights with their numbers: nought, the highest, the lowest."""
     months: list[tuple[float, str]]
     """The first one of each quarter."""
 
@@ -179,10 +186,12 @@ def chart(barometer: Barometer) -> Chart:
         last_week, last = row.sums[-1]
         end = (round(lefts[last_week] + wide, 1), height_of(last))
         lines.append(Line(row, path, end, last, min(0, *totals), max(0, *totals)))
+    zero = height_of(0)
+    ends = [end for end in (highest, lowest) if abs(height_of(end) - zero) >= NUMBER_HEIGHT]
     return Chart(
         lines,
-        height_of(0),
-        [(height_of(total) + 4, signed(total)) for total in sorted({highest, 0, lowest})],
+        zero,
+        [(round(height_of(total) + 4, 1), signed(total)) for total in (0, *ends)],
         _quarters(weeks, lefts, barometer.language),
     )
 

@@ -80,6 +80,7 @@ in_language = [
     path("<page:code>/", standing_views.page, name="page"),
     path("barometer/", barometer_views.year, name="barometer"),
     path("barometer/<year:year>/", barometer_views.year, name="barometer"),
+    path("barometer/<year:year>/<int:page>/", barometer_views.year, name="barometer"),
     *(
         path(f"barometer/{name}.{form}", barometer_views.data, {"form": form}, f"barometer-{form}")
         for form in barometer_views.FORMATS

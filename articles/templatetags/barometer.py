@@ -39,8 +39,13 @@ def topic_barometer(topic: Topic) -> dict[str, Any]:
     """A topic's newest year; nothing for one without any verdict."""
     language = languages.current()
     years = barometer.years(topic)
-    shown = barometer.barometer(language, years[0], topic) if years else None
-    return {"barometer": shown, "topic": topic, "language": language}
+    shown = barometer.barometer(language, years[0], [topic]) if years else None
+    # A withdrawal between two queries may leave a year empty.
+    return {
+        "barometer": shown if shown and shown.rows else None,
+        "topic": topic,
+        "language": language,
+    }
 
 
 @register.inclusion_tag("articles/barometer/glance.html")
