@@ -181,9 +181,15 @@ def barometer(
 
 
 def changes_of(article: Article) -> list[Change]:
-    """What readers of an article were told of its topic and week before."""
-    own = article.verdict_changes.filter(topic=article.topic, week=article.week)
-    return [Change(change.was, change.changed_at) for change in own]
+    """What readers of an article were told before of its topic and week.
+
+    One that only moved here gave the same verdict elsewhere: that is no news to its readers.
+    """
+    noted = list(article.verdict_changes.all())
+    here = [one for one in noted if (one.topic_id, one.week) == (article.topic_id, article.week)]
+    moves = {one.changed_at for one in noted if one not in here}
+    told = [one for one in here if one.was or one.changed_at not in moves]
+    return [Change(one.was, one.changed_at) for one in told]
 
 
 def _of_year(year: int) -> Q:
@@ -193,8 +199,9 @@ def _of_year(year: int) -> Q:
 
 def _giving(within: Q) -> ArticleQuerySet:
     """The articles that give a verdict there, public or not."""
-    placed = Article.objects.filter(within, topic__isnull=False, week__isnull=False)
-    return placed.not_withdrawn().exclude(verdict="")
+    placed = Article.objects.not_withdrawn().filter(topic__isnull=False, week__isnull=False)
+    giving: ArticleQuerySet = placed.filter(within).exclude(verdict="")
+    return giving
 
 
 def _changes(within: Q) -> VerdictChangeQuerySet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -84,7 +85,16 @@ class Page(models.Model):
         """In that language only, as it is stored."""
         return str(getattr(self, f"body_{language}") or "")
 
+    def mark_in(self, language: str) -> str:
+        """Of that language's title and body, to see whether two of them are the same."""
+        return mark_of(self.title_in(language), self.body_in(language))
+
     def changed_in(self, language: str) -> dt.datetime | None:
         """When that language's text was last changed."""
         changed: dt.datetime | None = getattr(self, f"changed_at_{language}")
         return changed
+
+
+def mark_of(title: str, body: str) -> str:
+    """A SHA-256, the same however an editor broke the lines."""
+    return hashlib.sha256(f"{title}\n{html.squeezed(html.clean(body))}".encode()).hexdigest()
