@@ -42,6 +42,8 @@ class DemoArticle:
 
     topic: str
     verdict: str
+    was: str
+    """The verdict that it came out with, where that was corrected."""
     authors: tuple[str, ...]
     texts: tuple[ArticleText, ...]
 
@@ -212,20 +214,20 @@ def _articles(
         file.at("articles").items(written.get("articles")), start=1
     ):
         place = file.at(f"article {number}")
-        found = place.mapping(item, {"topic", "verdict", "authors", *languages.codes()})
+        found = place.mapping(item, {"topic", "verdict", "was", "authors", *languages.codes()})
         topic = _one_of(place, place.text(found, "topic"), "topic", [t.code for t in topics])
         place = Place(f"{place.path} ({topic})")
         if topic in seen:
             raise place.broken("the week has an article on this topic already.")
         seen.add(topic)
-        verdict = found.get("verdict") or ""
-        if verdict:
-            _one_of(place, verdict, "verdict", Verdict.values)
+        verdict, was = (found.get(name) or "" for name in ("verdict", "was"))
+        for given in filter(None, (verdict, was)):
+            _one_of(place, given, "verdict", Verdict.values)
         bylines = tuple(
             _one_of(place, code, "author", [author.code for author in authors])
             for _at, code in place.at("authors").items(found.get("authors"))
         )
-        yield DemoArticle(topic, verdict, bylines, _texts(place, found))
+        yield DemoArticle(topic, verdict, was, bylines, _texts(place, found))
 
 
 def _texts(place: Place, found: dict[Any, Any]) -> tuple[ArticleText, ...]:

@@ -24,6 +24,7 @@ from newsroom.weeks import Week
 PREFIX = "demo-"
 PUBLISHING_HOUR = dt.time(8, tzinfo=dt.UTC)
 BETWEEN_ARTICLES = dt.timedelta(minutes=11)
+UNTIL_CORRECTED = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ def load_week(
         article.authors.set(Author.objects.filter(code__in=written.authors))
         for text in written.texts:
             publish(article, text.language, moment)
+        if written.was:
+            article.verdict = written.verdict
+            save_article(article, by=owner, now=min(moment + UNTIL_CORRECTED, now))
     digest = gather(week)
     put_translated(digest, "introduction", content.introductions.get(number, {}))
     digest.save()
@@ -137,7 +141,7 @@ def make_article(written: DemoArticle, week: Week, owner: Any) -> Article:
     article = Article(
         topic=Topic.objects.get(code=written.topic),
         week=week,
-        verdict=written.verdict,
+        verdict=written.was or written.verdict,
         owner=owner,
         imported_as=f"{PREFIX}{week}-{written.topic}",
     )
