@@ -103,7 +103,10 @@ class PageAdmin(DeskAdmin, TranslationAdmin):
         # What a form carries for itself is no field of the model.
         bases = {
             f"base_{code}": forms.CharField(
-                required=False, initial=obj.mark_in(code) if obj else "", widget=forms.HiddenInput
+                label="",
+                required=False,
+                initial=obj.mark_in(code) if obj else "",
+                widget=forms.HiddenInput,
             )
             for code in languages.codes()
         }
