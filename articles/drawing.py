@@ -23,6 +23,8 @@ CHART_WIDTH, CHART_LEFT, CHART_RIGHT = 280, 26, 30
 PLOT_TOP, PLOT_HEIGHT, CHART_FOOT = 8, 88, 18
 TALLEST_STEP = 16
 """Units of one verdict where there are few."""
+QUARTERS_WITH_MONTHS = 2
+"""With more of them the months' names would run into each other."""
 NUMBER_HEIGHT = 12
 """Nearer to nought a number of the scale would stand upon it."""
 MINUS = "\N{MINUS SIGN}"
@@ -73,14 +75,18 @@ class Strip:
 
 
 def strips(barometer: Barometer, *, labels: bool = True) -> list[Strip]:
-    """The quarters from the one with the year's oldest cell to the one with its newest."""
+    """A year with any cell, quarter by quarter."""
+    return [_strip(barometer, weeks, labels) for weeks in _quarters(barometer)]
+
+
+def _quarters(barometer: Barometer) -> list[list[Week]]:
+    """The weeks from the quarter with the year's oldest cell to the one with its newest."""
     quarters: list[list[Week]] = [[], [], [], []]
     for week in barometer.weeks:
         # The first of January may lie in a week's second half, never the year's own Thursdays.
         quarters[(week.thursday.month - 1) // 3].append(week)
     oldest, newest = barometer.oldest_week, barometer.newest_week
-    shown = [weeks for weeks in quarters if weeks[0] <= newest and weeks[-1] >= oldest]
-    return [_strip(barometer, weeks, labels) for weeks in shown]
+    return [weeks for weeks in quarters if weeks[0] <= newest and weeks[-1] >= oldest]
 
 
 def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> Strip:
@@ -146,7 +152,7 @@ class Chart:
     scale: list[tuple[float, str]]
     """Heights with their numbers: nought, the highest, the lowest."""
     months: list[tuple[float, str]]
-    """The first one of each quarter."""
+    """Each, or where they are many the first one of each quarter."""
 
     width: int = CHART_WIDTH
     height: int = PLOT_TOP + PLOT_HEIGHT + CHART_FOOT
@@ -158,7 +164,10 @@ class Chart:
 
 
 def chart(barometer: Barometer) -> Chart:
-    """The running sums of a year's topics. Those without a verdict left have no line."""
+    """The running sums of a year's topics. Those without a verdict left have no line.
+
+    A year that has just begun is drawn as wide as a whole one.
+    """
     rows = [row for row in barometer.rows if row.sums]
     every = [0, *(total for row in rows for _week, total in row.sums)]
     lowest, highest = min(every), max(every)
@@ -169,7 +178,8 @@ def chart(barometer: Barometer) -> Chart:
     def height_of(total: int) -> float:
         return round(PLOT_TOP + spare / 2 + step * (highest - total), 1)
 
-    weeks = barometer.weeks
+    quarters = _quarters(barometer)
+    weeks = [week for quarter in quarters for week in quarter]
     wide = (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) / len(weeks)
     lefts = {week: round(CHART_LEFT + wide * number, 1) for number, week in enumerate(weeks)}
     lines = []
@@ -192,21 +202,22 @@ def chart(barometer: Barometer) -> Chart:
         lines,
         zero,
         [(round(height_of(total) + 4, 1), signed(total)) for total in (0, *ends)],
-        _quarters(weeks, lefts, barometer.language),
+        [
+            (lefts[week], month_name(week.thursday.month, barometer.language, "abbreviated"))
+            for week in _ticks(quarters)
+        ],
     )
 
 
-def _quarters(
-    weeks: list[Week], lefts: dict[Week, float], language: str
-) -> list[tuple[float, str]]:
+def _ticks(quarters: list[list[Week]]) -> list[Week]:
+    """The first week of each month, or of each quarter."""
+    if len(quarters) > QUARTERS_WITH_MONTHS:
+        return [weeks[0] for weeks in quarters]
     firsts: dict[int, Week] = {}
-    for week in weeks:
-        firsts.setdefault(week.thursday.month, week)
-    return [
-        (lefts[week], month_name(month, language, "abbreviated"))
-        for month, week in firsts.items()
-        if month % 3 == 1
-    ]
+    for weeks in quarters:
+        for week in weeks:
+            firsts.setdefault(week.thursday.month, week)
+    return list(firsts.values())
 
 
 def signed(total: int) -> str:

@@ -108,6 +108,7 @@ LETTERS = tuple(
 CHOSEN = {
     "home": "home-1280-light",
     "home-dark": "home-be-1280-dark",
+    "barometer": "barometer-1280-light",
     "phone": "article-be-360-light",
     "article": "article-1280-light",
     "editor": "admin-editor-1280-light",

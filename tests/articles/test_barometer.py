@@ -167,6 +167,17 @@ def test_months_are_named_in_the_language_and_by_themselves() -> None:
     assert [name for _left, name in strip.months] == ["кастрычнік", "лістапад", "снежань"]
 
 
+def test_the_line_of_a_year_that_has_just_begun_is_as_wide_as_a_whole_years() -> None:
+    make_article(verdict="improved")
+    autumn = drawing.chart(barometer("en", 2026))
+    assert [month for _left, month in autumn.months] == ["Oct", "Nov", "Dec"]
+    make_article(week=Week.parse("2026-01-05"), verdict="improved")
+    year = drawing.chart(barometer("en", 2026))
+    assert [month for _left, month in year.months] == ["Jan", "Apr", "Jul", "Oct"]
+    assert year.months[0] == (autumn.left, "Jan")
+    assert autumn.months[0] == (autumn.left, "Oct")
+
+
 def test_no_number_of_the_scale_stands_upon_nought() -> None:
     for number in range(14):
         make_article(week=WEEK.previous(number + 1), verdict="worsened")
