@@ -1,12 +1,16 @@
 """How fast a mailing leaves: the real path, beside Postfix's own load generator in the same run.
 
     python benchmarks/send.py [--subscribers 20000] [--letter-kb 30] [--rounds 5]
-        [--database postgres|sqlite] [--workers 1] [--lanes 2] [--json]
+        [--database postgres|sqlite] [--workers 1] [--lanes 2] [--connections 64] [--json]
+    python benchmarks/send.py --delay-ms 20 [--subscribers 2000]
 
 A real Celery worker opens sealed addresses, claims, marks, sends and records, into Postfix's
 `smtp-sink` on loopback. Rounds of it and of `smtp-source` with 16 sessions and letters of the same
 size take turns; the medians are printed. Each round's sink and ledger have to count the same. A
 round's time is the ledger's own: from the first letter handed over to the last one settled.
+
+With `--delay-ms` each answer of the sink is so much later, as over a long line, and one lane sends
+with 1, 2, 4, 8 and 16 connections: what each is worth beside the first.
 
 `smtp-sink` and `smtp-source` are in Debian's package postfix (in /usr/sbin).
 """
@@ -38,6 +42,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 from tests.services import free_port, listens, running_postgresql, running_redis, wait_for
 
 SESSIONS = 16
+STEPS = (1, 2, 4, 8, 16)
+"""Connections, over a long line."""
 WITHIN = 1800
 """Seconds for one round."""
 COUNTED = re.compile(rb"mesg=\s*(\d+)")
@@ -146,6 +152,20 @@ def source_round(sink: Sink, letters: int, size: int) -> float:
     return time.perf_counter() - began
 
 
+@contextlib.contextmanager
+def far_away(sink: Sink, milliseconds: float) -> Iterator[int]:
+    """The port of a line to the sink whose answers take their time."""
+    port = free_port()
+    line = [str(ROOT / "benchmarks" / "delay.py"), str(port), str(sink.port)]
+    process = subprocess.Popen([sys.executable, *line, str(milliseconds / 1000)])
+    try:
+        wait_for(lambda: listens(port), "the line")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def letter_size() -> int:
     """Bytes of one letter as it leaves."""
     from django.utils import timezone
@@ -248,6 +268,29 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
     }
 
 
+def measure_far_away(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """One mailing for each number of connections."""
+    set_up(chosen.subscribers, chosen.letter_kb, len(STEPS))
+    sink = Sink(folder)
+    figures: dict[str, object] = {}
+    balanced, first = True, 0.0
+    try:
+        with far_away(sink, chosen.delay_ms) as port:
+            os.environ["RELAY_URL"] = f"smtp://127.0.0.1:{port}"
+            for connections in STEPS:
+                os.environ |= {"CONNECTIONS": str(connections), "LANES": "1"}
+                with workers(chosen.workers, folder):
+                    one = send_round(sink, chosen.subscribers)
+                rate = chosen.subscribers / one.seconds
+                first = first or rate
+                figures[f"letters_per_second_{connections}"] = round(rate, 1)
+                figures[f"of_linear_{connections}"] = round(rate / first / connections, 3)
+                balanced &= one.balanced and one.sunk == chosen.subscribers
+    finally:
+        sink.stop()
+    return {**figures, "ledger_balanced": balanced}
+
+
 def main() -> None:
     """Prints the figures; ends with 1 if a ledger and a sink do not agree."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -257,6 +300,8 @@ def main() -> None:
     arguments.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     arguments.add_argument("--workers", type=int, default=1)
     arguments.add_argument("--lanes", type=int, default=2)
+    arguments.add_argument("--connections", type=int, default=64, help="of each lane")
+    arguments.add_argument("--delay-ms", type=float, default=0)
     arguments.add_argument("--json", action="store_true")
     chosen = arguments.parse_args()
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"
@@ -266,11 +311,16 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o755)
         with stores(chosen.database, folder) as environment:
-            os.environ |= {**environment, "VAR_DIR": name, "LANES": str(chosen.lanes)}
+            os.environ |= {
+                **environment,
+                "VAR_DIR": name,
+                "LANES": str(chosen.lanes),
+                "CONNECTIONS": str(chosen.connections),
+            }
             import django
 
             django.setup()
-            figures = measure(chosen, folder)
+            figures = (measure_far_away if chosen.delay_ms else measure)(chosen, folder)
     if chosen.json:
         print(json.dumps(figures))
     else:

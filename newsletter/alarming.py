@@ -11,6 +11,7 @@ from articles.models import Article, Digest
 from newsletter import mailing as mailings
 from newsletter.models import Delivery, Edition, Mailing, MailingStatus
 from newsletter.models.mailings import ALARM_AFTER
+from newsletter.relaying import standing
 from newsroom import health
 from newsroom.weeks import Week
 
@@ -18,7 +19,7 @@ A_FEW = 0.05
 """So large a share of the readers may wait for another try: full mailboxes do for two days."""
 FORGOTTEN_FOR = dt.timedelta(days=1)
 """After so long a digest that nobody gathered counts as left out on purpose."""
-OVERDUE = "overdue"
+OVERDUE, FAILING = "overdue", "failing"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ def alarms(now: dt.datetime) -> Alarms:
 def word(now: dt.datetime) -> str:
     """For /healthz: which letters, and how many, is nobody's business there."""
     return OVERDUE if alarms(now) else health.OK
+
+
+def relays_word(now: dt.datetime) -> str:
+    """For /healthz: which relay, and why, is nobody's business there."""
+    return FAILING if standing.alarming(now) else health.OK
 
 
 def silent() -> list[str]:

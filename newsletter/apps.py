@@ -19,3 +19,4 @@ class NewsletterConfig(AppConfig):
         import_string("newsletter.checks.connect")()
         import_string("newsletter.first_page.connect")()
         health.add_check("letters", import_string("newsletter.alarming.word"))
+        health.add_check("relays", import_string("newsletter.alarming.relays_word"))

@@ -9,19 +9,32 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from smtplib import SMTPException, SMTPRecipientsRefused
+from smtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPServerDisconnected,
+)
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
 
 from newsletter import messages
 from newsletter.models import Spending, Subscriber
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from newsletter.models.subscribers import SubscriberQuerySet
+from newsletter.relaying import choosing, limits
 from newsroom import sealing
+from newsroom.relays import Relay
 from newsroom.sealing import SealBroken
 
 logger = logging.getLogger(__name__)
@@ -29,6 +42,15 @@ logger = logging.getLogger(__name__)
 LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves a mail alone that one has begun to send."""
 GIVE_UP_AFTER = dt.timedelta(days=2)
+
+NO_WAY_IN = (
+    SMTPServerDisconnected,
+    SMTPConnectError,
+    SMTPHeloError,
+    SMTPAuthenticationError,
+    SMTPNotSupportedError,
+)
+"""What may be the relay's fault alone, so that another one is worth a try."""
 
 Compose = Callable[[Subscriber, str], EmailMultiAlternatives]
 
@@ -107,7 +129,8 @@ def _send(occasion: Occasion, subscriber_id: int, now: dt.datetime, compose: Com
     # Whoever has left, or come back, meanwhile has another time here, or none.
     mine = _all().filter(pk=subscriber_id, **{occasion.due: lease})
     try:
-        compose(subscriber, subscriber.address(keys)).send()
+        message = compose(subscriber, subscriber.address(keys))
+        _hand_over(message, subscriber.provider, now)
     except SealBroken:
         logger.error("Subscriber %s cannot be opened with our keys.", subscriber_id)
         return False
@@ -127,6 +150,47 @@ def _send(occasion: Occasion, subscriber_id: int, now: dt.datetime, compose: Com
         return False
     mine.update(**{occasion.due: None}, **({occasion.sent: now} if occasion.sent else {}))
     return True
+
+
+def _hand_over(message: EmailMultiAlternatives, provider: str, now: dt.datetime) -> None:
+    """By the first relay that can be used; limits count it, and never keep it.
+
+    Raises OSError, of which SMTPException is one.
+    """
+    relays = choosing.in_order(now)
+    for place, relay in enumerate(relays, start=1):
+        message.connection = _backend_of(relay)
+        try:
+            message.send()
+        except OSError as error:
+            if isinstance(error, SMTPException) and not isinstance(error, NO_WAY_IN):
+                raise
+            refuses = isinstance(error, SMTPAuthenticationError)
+            choosing.state_of(relay).fail(type(error).__name__, now, refuses=refuses)
+            if place == len(relays):
+                raise
+        else:
+            choosing.state_of(relay).work(now)
+            with transaction.atomic():
+                limits.count(relay, Counter([provider]), now)
+            return
+
+
+def _backend_of(relay: Relay) -> BaseEmailBackend:
+    if relay == settings.RELAYS[0]:
+        return get_connection()
+    if relay.is_backend:
+        return get_connection(relay.host)
+    return get_connection(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host=relay.host,
+        port=relay.port,
+        username=relay.user,
+        password=relay.password,
+        use_tls=relay.scheme == "smtp+starttls",
+        use_ssl=relay.scheme == "smtps",
+        timeout=settings.RELAY_TIMEOUT,
+    )
 
 
 def _is_hopeless(error: Exception) -> bool:

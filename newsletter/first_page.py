@@ -12,6 +12,7 @@ from articles.models import Digest
 from newsletter import alarming, counting
 from newsletter.models import Edition, Mailing
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
+from newsletter.relaying.standing import alarming as failing_relays
 from newsletter.tallying import count, recent
 from newsletter.watching import Progress
 from newsroom.weeks import Week
@@ -42,6 +43,8 @@ def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
         "standing": standing,
         "alarms": alarms,
         "silent": alarming.silent(),
+        "relays": failing_relays(now),
+        "now": now,
         "next": _next_hours(now, {(one.digest.week, one.edition_id) for one in found}),
     }
     return Panel(_("Letters"), "admin/newsletter/panels/sendings.html", context)

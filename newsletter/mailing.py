@@ -193,6 +193,7 @@ def send_again(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
             reason=Reason.NONE,
             lane=None,
             due_at=now,
+            deferred_since=None,
             settled_at=None,
         )
     )

@@ -112,12 +112,13 @@ def sender(**_kwargs: Any) -> Iterator[CheckMessage]:
             hint="Set it to a domain of yours with an MX record, such as bounces.example.org.",
             id="newsroom.E010",
         )
-    if settings.RELAY.scheme == "smtp" and not is_near(settings.RELAY.host):
-        yield Error(
-            f"Readers' addresses would go to {settings.RELAY} in clear.",
-            hint="Write RELAY_URL with smtp+starttls:// or smtps://.",
-            id="newsroom.E011",
-        )
+    for relay in settings.RELAYS:
+        if relay.scheme == "smtp" and not is_near(relay.host):
+            yield Error(
+                f"Readers' addresses would go to {relay} in clear.",
+                hint="Write RELAY_URL with smtp+starttls:// or smtps://.",
+                id="newsroom.E011",
+            )
     mailbox = settings.BOUNCE_MAILBOX
     if mailbox is not None and not mailbox.is_encrypted and not is_near(mailbox.host):
         yield Error(

@@ -65,6 +65,24 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     return number
 
 
+def numbers(name: str, known: set[str], *, most: int) -> dict[str, int]:
+    """Whole numbers from 1 on, each for one of the known words: `gmail=600 yahoo=300`."""
+    found: dict[str, int] = {}
+    for pair in text(name).replace(",", " ").split():
+        word, _equals, value = pair.partition("=")
+        if word not in known or word in found:
+            raise ImproperlyConfigured(
+                f"{name} names {word!r}. Name each once, out of: {', '.join(sorted(known))}."
+            )
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not 1 <= int(value) <= most:
+            raise ImproperlyConfigured(
+                f"{name} says {pair!r}. Write it with a whole number from 1 to {most}, such as "
+                f"{word}=600."
+            )
+        found[word] = int(value)
+    return found
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """A list, written with commas."""
     value = text(name)

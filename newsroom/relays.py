@@ -1,16 +1,26 @@
-"""A relay's address, as one line of the environment: RELAY_URL=smtp+starttls://user:pass@host:587."""
+"""The relays' addresses, in one variable: RELAY_URL=smtp+starttls://user:pass@host:587?per_day=50000.
+
+Several, with white space between, are used in their order: the next where one is down or full.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 BACKEND = "backend"
 """The scheme of a Django mail backend: backend:anymail.backends.mailgun.EmailBackend."""
+WARM_UP, SINCE = "warm_up", "since"
+OPTIONS = ("connections", "per_minute", "per_day", WARM_UP, SINCE)
+MOST = {"connections": 1000, "per_minute": 1_000_000, "per_day": 100_000_000, WARM_UP: 1_000_000}
+LONGEST_WARM_UP = 40
+"""Days; nobody's list is longer than that doubling."""
 
 
 @dataclass(frozen=True)
@@ -22,43 +32,103 @@ class Relay:
     port: int
     user: str
     password: str
+    connections: int | None = None
+    """So many at most at once, of all lanes."""
+    per_minute: int | None = None
+    per_day: int | None = None
+    warm_up: int | None = None
+    """Letters on its first day; each day after takes twice as many."""
+    since: dt.date | None = None
+    """That first day."""
 
     @classmethod
     def parse(cls, url: str) -> Relay:
         """Raises ImproperlyConfigured without repeating the password."""
-        if url.startswith(f"{BACKEND}:"):
-            return cls._backend(url.partition(":")[2])
+        address, _mark, query = url.partition("?")
+        options = _options(query)
+        if address.startswith(f"{BACKEND}:"):
+            return cls(BACKEND, _class_path(address.partition(":")[2]), 0, "", "", **options)
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(address)
             port = parts.port or PORTS[parts.scheme]
             host = parts.hostname or ""
         except (ValueError, KeyError):
             host = ""
         if not host:
-            raise ImproperlyConfigured(
-                "RELAY_URL is not a relay's address. Write smtp://host:25 (plain), "
+            _refuse(
+                "is not a relay's address. Write smtp://host:25 (plain), "
                 "smtp+starttls://user:password@host:587, smtps://user:password@host:465, or "
                 "backend: and the path of a mail backend of Django's."
             )
-        return cls(
-            parts.scheme, host, port, unquote(parts.username or ""), unquote(parts.password or "")
-        )
-
-    @classmethod
-    def _backend(cls, path: str) -> Relay:
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", path):
-            raise ImproperlyConfigured(
-                "RELAY_URL names no mail backend of Django's. Write the path of its class, such as "
-                "backend:anymail.backends.mailgun.EmailBackend."
-            )
-        return cls(BACKEND, path, 0, "", "")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.scheme, host, port, user, password, **options)
 
     @property
     def is_backend(self) -> bool:
         """A Django mail backend, which is not spoken to by SMTP."""
         return self.scheme == BACKEND
 
+    def most_on(self, day: dt.date) -> int | None:
+        """Letters that it takes on this day; None without a limit.
+
+        A relay that nobody knows yet starts small and doubles, or the big providers take its
+        letters for spam.
+        """
+        if self.warm_up is None or self.since is None:
+            return self.per_day
+        days = min(max((day - self.since).days, 0), LONGEST_WARM_UP)
+        warm = self.warm_up * int(2**days)
+        return warm if self.per_day is None else min(warm, self.per_day)
+
     def __str__(self) -> str:
         if self.is_backend:
             return self.host.removesuffix(".EmailBackend").rpartition(".")[2]
         return f"{self.host}:{self.port}"
+
+
+def parse_all(text: str) -> tuple[Relay, ...]:
+    """In the order in which they are used. Raises ImproperlyConfigured."""
+    relays = tuple(Relay.parse(url) for url in text.split())
+    names = [str(relay) for relay in relays]
+    for name in names:
+        if names.count(name) > 1:
+            _refuse(f"names {name} twice. The ledger could not tell one from the other.")
+    return relays
+
+
+def _options(query: str) -> dict[str, Any]:
+    """The fields of a Relay that are set after the question mark."""
+    found: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in OPTIONS or name in found:
+            _refuse(f"has {name!r} in it. After the ? may stand, once each: {', '.join(OPTIONS)}.")
+        found[name] = _day(value) if name == SINCE else _number(name, value)
+    if (WARM_UP in found) != (SINCE in found):
+        _refuse("needs both for a warm-up: warm_up=500&since=2026-11-25, its first day.")
+    return found
+
+
+def _number(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) <= MOST[name]:
+        _refuse(f"says {name}={value}. Set it to a whole number from 1 to {MOST[name]}.")
+    return int(value)
+
+
+def _day(value: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError:
+        _refuse(f"says since={value}. Set it to a day such as 2026-11-25.")
+
+
+def _class_path(path: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", path):
+        _refuse(
+            "names no mail backend of Django's. Write the path of its class, such as "
+            "backend:anymail.backends.mailgun.EmailBackend."
+        )
+    return path
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ImproperlyConfigured(f"RELAY_URL {why}")

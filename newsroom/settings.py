@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsroom import env, html, typography
 from newsroom.mailboxes import Mailbox
-from newsroom.relays import Relay
+from newsroom.relays import parse_all as parse_relays
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = env.flag("PRODUCTION", False)
@@ -224,14 +224,16 @@ CELERY_TIMEZONE = "UTC"
 
 if PRODUCTION:
     env.required("RELAY_URL", "the relay's address, such as smtp+starttls://user:pass@host:587")
-RELAY = Relay.parse(env.text("RELAY_URL", f"smtp://127.0.0.1:{PORT + 2}"))
+RELAYS = parse_relays(env.text("RELAY_URL", f"smtp://127.0.0.1:{PORT + 2}"))
+"""In the order in which they are used. Mails to the staff go by the first."""
 RELAY_TIMEOUT = env.whole_number("RELAY_TIMEOUT", 30, least=1, most=600)
 """Seconds to wait for the relay to connect or to answer."""
-if RELAY.is_backend:
-    EMAIL_BACKEND = RELAY.host
-EMAIL_HOST, EMAIL_PORT = RELAY.host, RELAY.port
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = RELAY.user, RELAY.password
-EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == "smtps"
+if RELAYS[0].is_backend:
+    EMAIL_BACKEND = RELAYS[0].host
+EMAIL_HOST, EMAIL_PORT = RELAYS[0].host, RELAYS[0].port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = RELAYS[0].user, RELAYS[0].password
+EMAIL_USE_TLS = RELAYS[0].scheme == "smtp+starttls"
+EMAIL_USE_SSL = RELAYS[0].scheme == "smtps"
 EMAIL_TIMEOUT = RELAY_TIMEOUT
 globals().update(env.mail_settings("MAIL_SETTINGS"))
 # Where bounces come back to; the opaque return path is built at this domain.
@@ -275,6 +277,10 @@ PROVIDERS = {
     "yandex.ru": "yandex",
     "ya.ru": "yandex",
 }
+LETTERS_PER_MINUTE = env.whole_number("LETTERS_PER_MINUTE", 0, least=0, most=1_000_000)
+"""Of all mailings, through all relays; 0 for no limit."""
+PROVIDER_LIMITS = env.numbers("PROVIDER_LIMITS", {*PROVIDERS.values(), "other"}, most=1_000_000)
+"""Letters a minute to the mailboxes of one provider."""
 
 # --- Languages -----------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ def without_worker_key(settings: Settings) -> None:
 def relay(tmp_path: Path, settings: Settings) -> Iterator[Catcher]:
     """Takes every letter, unless its `moods` say otherwise."""
     with Catcher(tmp_path / "caught", handler=Moody) as catcher:
-        settings.RELAY = Relay.parse(f"smtp://127.0.0.1:{catcher.smtp_port}")
+        settings.RELAYS = (Relay.parse(f"smtp://127.0.0.1:{catcher.smtp_port}"),)
         settings.RELAY_TIMEOUT = 5
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", catcher.smtp_port

@@ -22,6 +22,7 @@ from articles.writing import save_article
 from newsletter import approving, subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
 from newsroom import sealing
+from newsroom.relays import Relay
 from newsroom.weeks import Week
 from staff.second_factor import needs_second_factor
 
@@ -30,6 +31,8 @@ TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 WEEK = Week.parse("2026-11-16")
 MONDAY_MORNING = dt.datetime(2026, 11, 23, 7, 0, tzinfo=dt.UTC)
 """The hour after WEEK at which an edition of 9:00 in Vilnius is due."""
+A_RELAY = Relay.parse("smtp://127.0.0.1:25")
+"""Without limits; nobody connects to it."""
 WORDS = {
     "en": ("The budget", "What the budget says.", "<p>The budget grows.</p>"),
     "be": ("Бюджэт", "Што кажа бюджэт.", "<p>Бюджэт расце.</p>"),

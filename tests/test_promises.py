@@ -36,6 +36,7 @@ from newsroom.links import Kind
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.sealing import KeyMissing
 from tests.factories import (
+    A_RELAY,
     MONDAY_MORNING,
     WEEK,
     make_article,
@@ -81,7 +82,7 @@ def test_promise_2_kill_anything_lose_nobody(relay: Catcher) -> None:
     mailings.launch(mailing, NOW)
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
-    first, *_ = ledger.claim(lane, NOW, 10)
+    first, *_ = ledger.claim(lane, A_RELAY, NOW, 10).letters
     rounds.commit(lane, [], [first.pk], "relay", NOW)
     later = NOW + 2 * ledger.lease()
     ledger.sweep(later)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -24,6 +25,7 @@ from newsletter.admin import drawing
 from newsletter.approving import CannotApprove
 from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
+from newsletter.relaying.standing import standings
 from newsletter.rendering import LetterBroken
 from newsletter.tallying import count, count_minutes, recent
 from newsletter.tasks import enqueue_lanes
@@ -235,7 +237,7 @@ class MailingAdmin(VerbsAdmin):
 
 def _moving(mailing: Mailing) -> dict[str, Any]:
     """How the mailing stands, and in how many seconds it is worth asking again."""
-    has_begun = mailing.launched_at is not None
+    has_begun, now = mailing.launched_at is not None, timezone.now()
     tally = recent(mailing, timezone.now, count) if has_begun else None
     progress = Progress(mailing, tally) if tally else None
     is_sending = mailing.status == MailingStatus.SENDING
@@ -245,6 +247,10 @@ def _moving(mailing: Mailing) -> dict[str, Any]:
         "progress": progress,
         "bar": drawing.bar(progress.states) if progress else [],
         "silent": alarming.silent() if is_sending or mailing.status in NOT_BEGUN else [],
+        "relays": standings(now) if mailing.status in UNDER_WAY else [],
+        "now": now,
+        "most_in_all": settings.LETTERS_PER_MINUTE,
+        "provider_limits": sorted(settings.PROVIDER_LIMITS.items()),
         "is_over": mailing.status in ENDED,
         "ask_again_in": max(good_for, 2 if is_sending else SELDOM),
     }

@@ -22,6 +22,7 @@ from newsletter.models.mailings import (
     MailingStuck,
     Variant,
 )
+from newsletter.models.relays import RelayState, Throttle
 from newsletter.models.spending import Spending
 from newsletter.models.subscribers import (
     Manner,
@@ -57,6 +58,7 @@ __all__ = [
     "Manner",
     "Problem",
     "Reason",
+    "RelayState",
     "SetAsideMail",
     "SetAsideReason",
     "SignUp",
@@ -65,6 +67,7 @@ __all__ = [
     "Subscriber",
     "SubscriberStatus",
     "Suppression",
+    "Throttle",
     "Variant",
     "VariantKind",
 ]

@@ -75,6 +75,8 @@ class Lane(models.Model):
     slot = models.PositiveSmallIntegerField(_("slot"))
     started_at = models.DateTimeField(_("started"))
     lease_until = models.DateTimeField(_("lease until"))
+    relay = models.CharField(_("relay"), max_length=100, db_default="")
+    connections = models.PositiveSmallIntegerField(_("connections"), db_default=0)
 
     class Meta:
         verbose_name, verbose_name_plural = _("lane"), _("lanes")
@@ -143,6 +145,7 @@ class Delivery(models.Model):
     relay = models.CharField(_("relay"), max_length=100, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     due_at = models.DateTimeField(_("due"))
+    deferred_since = models.DateTimeField(_("put off since"), null=True, blank=True)
     handed_over_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled"), null=True, blank=True)
     reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True, blank=True)

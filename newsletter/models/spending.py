@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Self
 
 from django.db import models
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 CONFIRMATIONS, TRAPPED = "confirmations", "trapped"
 """What is counted for everybody."""
@@ -21,7 +23,7 @@ def window_start(now: dt.datetime, length: dt.timedelta) -> dt.datetime:
 class Spending(models.Model):
     """How often something was done since `since`."""
 
-    what = models.CharField(max_length=40)
+    what = models.CharField(max_length=120)
     since = models.DateTimeField(db_index=True)
     count = models.PositiveIntegerField(default=0)
 
@@ -42,9 +44,22 @@ class Spending(models.Model):
         return bool(row.update(count=F("count") + 1))
 
     @classmethod
-    def give_back(cls, what: str, since: dt.datetime) -> None:
+    def lock(cls, what: str, since: dt.datetime) -> Self:
+        """The window's row, which nobody else changes before the transaction ends."""
+        cls.objects.get_or_create(what=what, since=since)
+        return cls.objects.select_for_update().get(what=what, since=since)
+
+    @classmethod
+    def count_more(cls, what: str, since: dt.datetime, number: int) -> None:
+        """Counts so many more, whatever the budget says."""
+        cls.objects.get_or_create(what=what, since=since)
+        cls.objects.filter(what=what, since=since).update(count=F("count") + number)
+
+    @classmethod
+    def give_back(cls, what: str, since: dt.datetime, number: int = 1) -> None:
         """What was counted did not happen after all."""
-        cls.objects.filter(what=what, since=since, count__gt=0).update(count=F("count") - 1)
+        less = Greatest(F("count") - number, 0)
+        cls.objects.filter(what=what, since=since).update(count=less)
 
     @classmethod
     def spent(cls, what: str, since: dt.datetime) -> int:

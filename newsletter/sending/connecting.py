@@ -14,8 +14,3 @@ def connect(relay: Relay) -> Connection | BackendConnection:
     if relay.is_backend:
         return BackendConnection(relay)
     return Connection(relay, settings.RELAY_TIMEOUT)
-
-
-def most_connections(relay: Relay) -> int:
-    """How many a lane may have at once: a backend sends one letter after the other."""
-    return 1 if relay.is_backend else settings.CONNECTIONS

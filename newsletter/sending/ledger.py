@@ -4,12 +4,13 @@ dead, or a mailing that has been paused, cannot send another letter."""
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 
 from newsletter.models import (
     Delivery,
@@ -26,8 +27,10 @@ from newsletter.models.deliveries import (
     SOFT_IN_A_ROW,
     may_leave,
 )
+from newsletter.relaying import choosing, limits
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
+from newsroom.relays import Relay
 
 GIVE_UP_AFTER = dt.timedelta(days=2)
 FIRST_RETRY_IN = dt.timedelta(minutes=5)
@@ -41,9 +44,19 @@ def lease() -> dt.timedelta:
 
 @transaction.atomic
 def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
-    """Opens a lane; None if the slot is taken. A dead one is left to the sweep."""
+    """Opens a lane; None if the slot is taken, or no relay has room. The sweep ends a dead one."""
+    chosen = choosing.choose(now)
+    if chosen is None:
+        return None
     lane, created = Lane.objects.get_or_create(
-        mailing=mailing, slot=slot, defaults={"started_at": now, "lease_until": now + lease()}
+        mailing=mailing,
+        slot=slot,
+        defaults={
+            "started_at": now,
+            "lease_until": now + lease(),
+            "relay": str(chosen.relay),
+            "connections": chosen.connections,
+        },
     )
     return lane if created else None
 
@@ -54,6 +67,8 @@ class Claimed(NamedTuple):
     pk: int
     kind: str
     attempts: int
+    provider: str
+    deferred_since: dt.datetime | None
     subscriber: int | None
     sealed_address: bytes
     key_generation: int
@@ -63,22 +78,34 @@ CLAIMED_COLUMNS = (
     "pk",
     "kind",
     "attempts",
+    "provider",
+    "deferred_since",
     "subscriber",
     "subscriber__sealed_address",
     "subscriber__key_generation",
 )
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What a lane may send next."""
+
+    letters: list[Claimed]
+    ask_again_at: dt.datetime | None = None
+    """When limits may let more through. Without letters and this there is nothing left."""
+
+
 @transaction.atomic
-def claim(lane: Lane, now: dt.datetime, limit: int) -> list[Claimed]:
-    """Takes up to `limit` letters for this lane; whose reader is no longer active is excluded."""
+def claim(lane: Lane, relay: Relay, now: dt.datetime, limit: int) -> Batch:
+    """Takes up to `limit` letters for this lane, fewer where the limits say so.
+
+    Whose reader is no longer active is excluded.
+    """
     if not renew(lane, now):
-        return []
-    rows = Delivery.objects.filter(may_leave(), mailing_id=lane.mailing_id).to_send(now)
-    if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    # In no order: a million that are due at once would be sorted each time.
-    found = rows.order_by().values_list("subscriber__status", *CLAIMED_COLUMNS)[:limit]
+        return Batch([])
+    due = Delivery.objects.filter(may_leave(), mailing_id=lane.mailing_id).to_send(now)
+    room = limits.room(relay, limit, now)
+    found = _find(due, room)
     active: list[Claimed] = []
     gone: list[Claimed] = []
     for status, *row in found:
@@ -88,7 +115,30 @@ def claim(lane: Lane, now: dt.datetime, limit: int) -> list[Claimed]:
         status=DeliveryStatus.EXCLUDED, reason=Reason.NOT_ACTIVE, lane=None, settled_at=now
     )
     _rows(active).update(status=DeliveryStatus.CLAIMED, lane=lane.pk)
-    return active
+    limits.count(relay, Counter(letter.provider for letter in active), now)
+    if found:
+        return Batch(active, room.ask_again_at)
+    held_back = due.filter(provider__in=room.full) if room.most else due
+    return Batch([], room.opens_at if room.opens_at and held_back.exists() else None)
+
+
+def _find(due: QuerySet[Delivery], room: limits.Room) -> list[tuple[Any, ...]]:
+    """Letters that nobody else is claiming; those first whose limit keeps them longest."""
+    rows = due
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True, of=("self",))
+    # In no order: a million that are due at once would be sorted each time.
+    columns = rows.order_by().values_list("subscriber__status", *CLAIMED_COLUMNS)
+    found: list[tuple[Any, ...]] = []
+    for provider, most in room.by_provider.items():
+        if least := min(most, room.most - len(found)):
+            found += columns.filter(provider=provider)[:least]
+    if left := room.most - len(found):
+        # Its own query without limits, which a plan need not weigh.
+        found += (columns.exclude(provider__in=room.by_provider) if room.by_provider else columns)[
+            :left
+        ]
+    return found
 
 
 def _rows(letters: list[Claimed]) -> QuerySet[Delivery]:
@@ -120,10 +170,8 @@ class Settled:
         return is_gone and self.reply is not None and self.reply.enhanced in MAILBOX_GONE
 
 
-def settle(
-    letter: Claimed, outcome: Outcome, reply: Reply, begun_at: dt.datetime, now: dt.datetime
-) -> Settled:
-    """What an answer means for a letter, which has been tried since `begun_at`. Pure."""
+def settle(letter: Claimed, outcome: Outcome, reply: Reply, now: dt.datetime) -> Settled:
+    """What an answer means for a letter, given now. Pure."""
     if outcome is Outcome.SENT:
         return Settled(letter, DeliveryStatus.SENT, Reason.NONE, reply)
     if outcome is Outcome.GONE:
@@ -133,7 +181,7 @@ def settle(
         # The mailing pauses meanwhile; a letter to a late reader has no mailing that could.
         later = now + FIRST_RETRY_IN if letter.kind == DeliveryKind.LATEST else now
         return Settled(letter, DeliveryStatus.RETRY, Reason.REFUSED, reply, later)
-    if now - begun_at >= GIVE_UP_AFTER:
+    if letter.deferred_since is not None and now - letter.deferred_since >= GIVE_UP_AFTER:
         return Settled(letter, DeliveryStatus.FAILED, Reason.TOO_OFTEN, reply)
     due_at = now + wait(letter.attempts + 1)
     return Settled(letter, DeliveryStatus.RETRY, Reason.LATER, reply, due_at)
@@ -178,6 +226,8 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
     }
     if settled.due_at is not None:
         changes["due_at"] = settled.due_at
+    if settled.reason is Reason.LATER and settled.letter.deferred_since is None:
+        changes["deferred_since"] = now
     with transaction.atomic():
         changed = Delivery.objects.filter(
             pk=settled.letter.pk, lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
@@ -208,6 +258,9 @@ def fail_unsendable(letter: Claimed, lane: Lane, now: dt.datetime) -> None:
 def close_lane(lane: Lane, now: dt.datetime) -> None:
     """Gives back what was claimed and not handed over."""
     mine = Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED)
+    if (relay := choosing.named(lane.relay)) is not None:
+        unused = mine.order_by().values_list("provider").annotate(Count("pk"))
+        limits.give_back(relay, Counter(dict(unused)), now)
     active = mine.filter(subscriber__status=SubscriberStatus.ACTIVE)
     Delivery.objects.filter(pk__in=list(active.values_list("pk", flat=True))).update(
         status=DeliveryStatus.PENDING, lane=None

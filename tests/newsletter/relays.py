@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from newsroom.mailcatcher.smtp import Catching
@@ -44,6 +47,20 @@ def once(mood: Mood) -> Mood:
         return mood(server, about)
 
     return first
+
+
+@contextlib.contextmanager
+def closed_door(greeting: bytes) -> Iterator[int]:
+    """A relay that says one thing to whoever comes, and hangs up; its port."""
+
+    class Door(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(greeting + b"\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 class Moody(Catching):

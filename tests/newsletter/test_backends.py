@@ -49,7 +49,7 @@ def nothing_fails() -> None:
 
 
 def sent_through(settings: Settings, url: str, readers: int = 3) -> Mailing:
-    settings.RELAY = Relay.parse(url)
+    settings.RELAYS = (Relay.parse(url),)
     mailing = make_mailing(readers=readers)
     mailings.launch(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)

@@ -12,7 +12,7 @@ from newsletter.models import MailingStatus
 from newsletter.sending import ledger, rounds
 from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
-from tests.factories import MONDAY_MORNING, make_edition, make_mailing
+from tests.factories import A_RELAY, MONDAY_MORNING, make_edition, make_mailing
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -38,7 +38,7 @@ def test_a_lane_that_died_under_a_clock_a_day_ahead_is_noticed_once_it_is_right(
     mailings.launch(mailing, NOW)
     lane = ledger.take_slot(mailing, 0, A_DAY_AHEAD)
     assert lane is not None
-    first, *_others = ledger.claim(lane, A_DAY_AHEAD, 10)
+    first, *_others = ledger.claim(lane, A_RELAY, A_DAY_AHEAD, 10).letters
     assert rounds.commit(lane, [], [first.pk], "relay", A_DAY_AHEAD)
     assert ledger.sweep(NOW) == (2, 1)
 

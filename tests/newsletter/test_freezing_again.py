@@ -20,6 +20,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import said
 from tests.factories import (
+    A_RELAY,
     MONDAY_MORNING,
     WEEK,
     make_article,
@@ -88,7 +89,10 @@ def test_a_lane_that_had_claimed_the_old_letter_sends_the_new_one(relay: Catcher
     Mailing.objects.filter(pk=mailing.pk).update(status=MailingStatus.SENDING)
     lane = ledger.take_slot(mailing, 7, NOW)
     assert lane is not None
-    claimed = ledger.claim(lane, NOW, 1) or ledger.claim(lane, NOW + ledger.GIVE_UP_AFTER / 2, 1)
+    claimed = (
+        ledger.claim(lane, A_RELAY, NOW, 1).letters
+        or ledger.claim(lane, A_RELAY, NOW + ledger.GIVE_UP_AFTER / 2, 1).letters
+    )
     Mailing.objects.filter(pk=mailing.pk).update(status=MailingStatus.PAUSED)
     approving.freeze_again(mailing, make_user(), NOW)
     mailings.resume(mailing, NOW)

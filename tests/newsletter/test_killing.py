@@ -50,7 +50,7 @@ class LaneProcess:
             "INTAKE_KEY_FILE": str(settings.INTAKE_KEY_FILE),
             "LINKS_KEY_FILE": str(settings.LINKS_KEY_FILE),
             "JOURNAL_FILE": str(settings.JOURNAL_FILE),
-            "RELAY_URL": f"smtp://127.0.0.1:{settings.RELAY.port}",
+            "RELAY_URL": f"smtp://127.0.0.1:{settings.RELAYS[0].port}",
             "RELAY_TIMEOUT": str(settings.RELAY_TIMEOUT),
             "CONNECTIONS": str(connections),
         }

@@ -25,7 +25,7 @@ from newsletter.models import (
     SubscriberStatus,
     Variant,
 )
-from newsletter.sending import lanes, ledger, rounds
+from newsletter.sending import connecting, ledger, rounds, turns
 from newsletter.sending.lanes import run_lane
 from newsletter.sending.outcomes import Reply
 from newsletter.sending.smtp import RelayRefuses
@@ -33,6 +33,7 @@ from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests.factories import (
+    A_RELAY,
     MONDAY_MORNING,
     make_edition,
     make_mailing,
@@ -112,7 +113,7 @@ def test_who_leaves_between_claim_and_sending_gets_nothing(relay: Catcher) -> No
     mailing = launched(2)
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
-    first, second = ledger.claim(lane, NOW, 10)
+    first, second = ledger.claim(lane, A_RELAY, NOW, 10).letters
     Subscriber.objects.get(pk=first.subscriber).end(SubscriberStatus.LEFT, NOW)
     assert not rounds.commit(lane, [], [first.pk], "relay", NOW)
     assert rounds.commit(lane, [], [second.pk], "relay", NOW)
@@ -134,7 +135,9 @@ def test_a_relay_that_asks_to_wait_is_asked_again_later(relay: Catcher) -> None:
 def test_after_two_days_of_waiting_the_letter_fails_and_the_reader_stays(relay: Catcher) -> None:
     mailing = launched(1)
     Moody.moods["RCPT"] = after(0, "450 4.2.1 Later")
-    send(mailing, minutes=2 * 24 * 60)
+    send(mailing, minutes=3 * 24 * 60)
+    assert mailings.ledger(mailing).still_to_send == 1, "the days before its first try do not count"
+    send(mailing, minutes=5 * 24 * 60)
     assert mailings.ledger(mailing).failed == 1
     assert Subscriber.objects.active().count() == 1
     assert mailing.status == MailingStatus.SENT
@@ -237,7 +240,7 @@ def test_a_relay_that_refuses_at_the_door_pauses_the_mailing(
     relay: Catcher, settings: Settings
 ) -> None:
     mailing = launched(1)
-    settings.RELAY = Relay.parse(f"smtp://user:wrong@127.0.0.1:{relay.smtp_port}")
+    settings.RELAYS = (Relay.parse(f"smtp://user:wrong@127.0.0.1:{relay.smtp_port}"),)
     send(mailing)
     # The catcher offers no AUTH at all, so this relay cannot be used; nothing goes in clear.
     assert mailings.ledger(mailing).still_to_send == 1
@@ -248,12 +251,12 @@ def test_a_relay_that_cannot_be_reached_costs_nothing_but_time(
     relay: Catcher, settings: Settings
 ) -> None:
     mailing = launched(2)
-    alive = settings.RELAY
-    settings.RELAY = Relay.parse("smtp://127.0.0.1:1")
+    alive = settings.RELAYS
+    settings.RELAYS = (Relay.parse("smtp://127.0.0.1:1"),)
     send(mailing)
     assert mailing.status == MailingStatus.SENDING
     assert mailings.ledger(mailing).still_to_send == 2
-    settings.RELAY = alive
+    settings.RELAYS = alive
     assert send(mailing, minutes=1).status == MailingStatus.SENT
 
 
@@ -305,7 +308,7 @@ def test_a_round_carries_a_letter_on_each_connection(relay: Catcher, settings: S
         marked.append(len(ids))
         return real(lane, settled, ids, *more)
 
-    patient = mock.patch.object(lanes, "GATHERING", 60)
+    patient = mock.patch.object(turns, "GATHERING", 60)
     with mock.patch.object(rounds, "commit", noted), patient:
         assert send(mailing).status == MailingStatus.SENT
     assert sum(marked) == 7
@@ -318,7 +321,7 @@ def test_a_relay_that_takes_fewer_connections_is_used_with_those(
 ) -> None:
     settings.CONNECTIONS = 4
     mailing = launched(6)
-    real, opened = lanes.Connection, []
+    real, opened = connecting.Connection, []
 
     def two_and_no_more(*about: Any) -> Any:
         if len(opened) >= 2:
@@ -326,7 +329,7 @@ def test_a_relay_that_takes_fewer_connections_is_used_with_those(
         opened.append(1)
         return real(*about)
 
-    with mock.patch.object(lanes, "Connection", two_and_no_more):
+    with mock.patch.object(connecting, "Connection", two_and_no_more):
         assert send(mailing).status == MailingStatus.SENT
     assert len(relay.letters) == 6
 
@@ -348,7 +351,7 @@ def test_pausing_in_the_middle_stops_before_the_next_letter(relay: Catcher) -> N
     mailing = launched(3)
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
-    first, second, _third = ledger.claim(lane, NOW, 10)
+    first, second, _third = ledger.claim(lane, A_RELAY, NOW, 10).letters
     assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     mailing.pause("A person paused it.")
     assert not rounds.commit(lane, [], [second.pk], "relay", NOW)
@@ -396,7 +399,7 @@ def test_a_dead_lane_is_settled_by_the_sweep() -> None:
     mailing = launched(3)
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
-    first, *_rest = ledger.claim(lane, NOW, 10)
+    first, *_rest = ledger.claim(lane, A_RELAY, NOW, 10).letters
     assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     assert ledger.sweep(NOW + ledger.lease() / 2) == (0, 0)
     later = NOW + ledger.lease() * 2
@@ -410,7 +413,7 @@ def test_a_lane_that_was_only_asleep_cannot_send_what_was_given_back() -> None:
     mailing = launched(2)
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
-    first, second = ledger.claim(lane, NOW, 10)
+    first, second = ledger.claim(lane, A_RELAY, NOW, 10).letters
     assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     later = NOW + ledger.lease() * 2
     ledger.sweep(later)

@@ -34,7 +34,7 @@ def production(settings: Settings, tmp_path: Path) -> Settings:
     settings.ALLOWED_HOSTS = ["*"]
     settings.ADMIN_HOSTS = ["news.example.org"]
     settings.BOUNCE_DOMAIN = "bounces.example.org"
-    settings.RELAY = Relay.parse("smtps://relay.example.org")
+    settings.RELAYS = (Relay.parse("smtps://relay.example.org"),)
     settings.KEYS_DIR = tmp_path
     return settings
 
@@ -147,7 +147,7 @@ def test_the_admin_answers_under_names_of_its_own(
 def test_addresses_never_cross_the_net_in_clear(
     production: Settings, relay: str, expected: list[str]
 ) -> None:
-    production.RELAY = Relay.parse(relay)
+    production.RELAYS = (Relay.parse(relay),)
     assert ids(house.sender()) == expected
 
 

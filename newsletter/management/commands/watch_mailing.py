@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
@@ -15,6 +16,7 @@ from django.utils import timezone
 from newsletter import tallying
 from newsletter.models import Mailing, MailingStatus
 from newsletter.models.mailings import NOT_BEGUN
+from newsletter.relaying.standing import Standing, standings
 from newsletter.watching import Progress
 
 EACH, SELDOM = 1.0, 10.0
@@ -88,7 +90,8 @@ class Command(BaseCommand):
             self.say(f"It has not begun. It is due: {mailing.due_at:%Y-%m-%d %H:%M} UTC")
             return dt.timedelta()
         progress = Progress(mailing, tallying.count(mailing, timezone.now))
-        self.say(told(progress), progress.share)
+        failing = [one for one in standings(timezone.now()) if one.state.is_failing]
+        self.say(told(progress, failing), progress.share)
         return progress.tally.took
 
     def say(self, text: str, share: float | None = None) -> None:
@@ -104,7 +107,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def told(progress: Progress) -> str:
+def told(progress: Progress, failing: Sequence[Standing] = ()) -> str:
     """The figures in one line, the most wanted first."""
     counts = progress.ledger
     head = f"{progress.percent} % {progress.done}/{counts.audience}"
@@ -115,6 +118,7 @@ def told(progress: Progress) -> str:
     said = [head]
     if progress.stands_still:
         said.append("no answer for minutes")
+    said += [f"{one.name} {one.word}: {one.state.cause}" for one in failing]
     said.append(
         f"sent {counts.sent}, failed {counts.failed}, uncertain {counts.uncertain}, "
         f"excluded {counts.excluded}"

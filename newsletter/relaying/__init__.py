@@ -1,0 +1,1 @@
+"""The relays: which to use now, and how much may leave through them."""
