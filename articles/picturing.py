@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from articles.models import Article, Draft, Picture, Revision
+from articles.models import Article, Draft, Page, Picture, Revision
 from newsroom import imaging, renditions
 from newsroom.imaging import BadPicture, Prepared
 
@@ -54,9 +54,10 @@ def uses_of(picture: Picture) -> list[Article]:
 
 
 def is_used(picture: Picture) -> bool:
-    """Also by what somebody is typing."""
+    """Also by a page that stands, and by what somebody is typing."""
     typed = Draft.objects.filter(body__contains=renditions.PATH + picture.key)
-    return bool(uses_of(picture)) or typed.exists()
+    pages = Page.objects.naming(renditions.PATH + picture.key)
+    return bool(uses_of(picture)) or typed.exists() or pages.exists()
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from modeltranslation.translator import TranslationOptions, register
 
-from articles.models import Article, Author, Digest, Masthead, Picture, Topic
+from articles.models import Article, Author, Digest, Masthead, Page, Picture, Topic
 
 
 @register(Masthead)
@@ -45,3 +45,10 @@ class DigestTranslation(TranslationOptions):
     """The editor's introduction."""
 
     fields = ("introduction",)
+
+
+@register(Page)
+class PageTranslation(TranslationOptions):
+    """A page's text, and since when it says so."""
+
+    fields = ("title", "body", "changed_at")

@@ -2,7 +2,8 @@
 
 from django.urls import include, path, register_converter
 
-from articles import views
+from articles import barometer_views, standing_views, views
+from articles.models.standing import PageCode
 from newsroom import languages
 from newsroom.weeks import NotAWeek, Week
 
@@ -36,8 +37,34 @@ class WeekConverter:
         return str(value)
 
 
+class YearConverter:
+    """Four digits, as ISO 8601 wants them, and such as a date can have."""
+
+    regex = "[1-9][0-9]{3}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return f"{value:04}"
+
+
+class PageConverter:
+    """One of the pages that stand for years."""
+
+    regex = "|".join(PageCode.values)
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 register_converter(LanguageConverter, "language")
 register_converter(WeekConverter, "week")
+register_converter(YearConverter, "year")
+register_converter(PageConverter, "page")
 
 in_language = [
     path("", views.home, name="home"),
@@ -50,6 +77,15 @@ in_language = [
     path("weeks/", views.weeks, name="weeks"),
     path("weeks/<int:page>/", views.weeks, name="weeks"),
     path("weeks/<week:week>/", views.week, name="week"),
+    path("<page:code>/", standing_views.page, name="page"),
+    path("barometer/", barometer_views.year, name="barometer"),
+    path("barometer/<year:year>/", barometer_views.year, name="barometer"),
+    path("barometer/<year:year>/<int:page>/", barometer_views.year, name="barometer"),
+    *(
+        path(f"barometer/{name}.{form}", barometer_views.data, {"form": form}, f"barometer-{form}")
+        for form in barometer_views.FORMATS
+        for name in ("<year:year>", "all")
+    ),
 ]
 urlpatterns = [
     path("", views.home, name="root"),

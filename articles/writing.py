@@ -9,8 +9,17 @@ from typing import Any
 from django.db import transaction
 
 from articles import signals
-from articles.models import Article, ArticleLanguage, ArticleText, Correction, Draft, Revision
+from articles.models import (
+    Article,
+    ArticleLanguage,
+    ArticleText,
+    Correction,
+    Draft,
+    Revision,
+    VerdictChange,
+)
 from articles.models.languages import UNPUBLISHED
+from articles.models.verdicts import changes_of_verdict
 from newsroom import languages
 from staff.audit import record
 from staff.models import AuditAction
@@ -32,7 +41,8 @@ def save_article(
 
     A language that gets its first words starts as a draft, a draft that was emptied is gone
     again, each changed text becomes a revision, and whoever listens hears of a public text
-    that now says something else. `notes` are what readers are told of a correction, by
+    that now says something else. A verdict that changes after the article came out is kept as
+    it was, see VerdictChange. `notes` are what readers are told of a correction, by
     language. Returns the languages whose text changed.
     """
     before = _facts(article)
@@ -59,6 +69,8 @@ def save_article(
             corrected.append(code)
     if before and before != _facts_of(article):
         corrected = [code for code, row in rows.items() if row.is_public]
+        if any(row.was_public for row in rows.values()):
+            VerdictChange.objects.bulk_create(changes_of_verdict(article, before, now))
     _forget_prefetched(article)
     _tell_of_corrections(article, corrected, notes or {}, by, now)
     return changed

@@ -351,6 +351,7 @@ WITHOUT_SECOND_FACTOR = frozenset(
         "articles.view_author",
         "articles.view_digest",
         "articles.view_masthead",
+        "articles.view_page",
         "articles.view_picture",
         "articles.view_revision",
         "articles.view_topic",

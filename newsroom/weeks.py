@@ -47,6 +47,29 @@ class Week:
             ) from None
         return cls(monday)
 
+    @classmethod
+    def of_year(cls, year: int) -> list[Week]:
+        """A year's 52 or 53 weeks by ISO 8601: a week belongs to the year of its Thursday."""
+        # The 28th of December is always in the last one.
+        last = dt.date(year, 12, 28).isocalendar().week
+        return [cls(dt.date.fromisocalendar(year, number, 1)) for number in range(1, last + 1)]
+
+    @property
+    def thursday(self) -> dt.date:
+        """Its middle, which decides to which year and month it belongs."""
+        return self.monday + dt.timedelta(days=3)
+
+    @property
+    def year(self) -> int:
+        """By ISO 8601: 29 December 2025 begins the first week of 2026."""
+        return self.monday.isocalendar().year
+
+    @property
+    def iso(self) -> str:
+        """ "2026-W47", as ISO 8601 writes a week."""
+        year, number, _day = self.monday.isocalendar()
+        return f"{year:04}-W{number:02}"
+
     @property
     def sunday(self) -> dt.date:
         return self.monday + dt.timedelta(days=6)
@@ -78,6 +101,11 @@ class Week:
         if start.month != end.month or not last.startswith(str(end.day)):
             return f"{format_date(start, 'd MMMM', locale)} {EN_DASH} {last}"
         return f"{start.day}{EN_DASH}{last}"
+
+
+def month_name(month: int, language: str, width: str = "wide") -> str:
+    """A month by itself, in the nominative: "November", "лістапад"; "abbreviated" is shorter."""
+    return str(languages.locale(language).months["stand-alone"][width][month])
 
 
 def long_date(day: dt.date, language: str) -> str:

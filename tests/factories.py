@@ -15,8 +15,9 @@ from PIL import Image
 
 from articles import publishing
 from articles.gathering import gather
-from articles.models import Article, Picture, Topic
+from articles.models import Article, Page, Picture, Topic
 from articles.picturing import admit
+from articles.standing import save_page
 from articles.writing import save_article
 from newsletter import approving, subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
@@ -95,6 +96,22 @@ def make_article(
     for language in written_in if published_in is None else published_in:
         publishing.publish(article, language, now)
     return article
+
+
+def make_page(
+    *,
+    code: str = "about",
+    written_in: tuple[str, ...] = ("en", "be", "ru"),
+    title: str = "",
+    now: dt.datetime = MONDAY_MORNING,
+) -> Page:
+    """One that stands for years, with the code as its title in each of these languages."""
+    page = Page(code=code)
+    for language in written_in:
+        setattr(page, f"title_{language}", f"{title or code} {language}")
+        setattr(page, f"body_{language}", f"<p>{WORDS[language][1]}</p>")
+    save_page(page, by=make_user(), now=now)
+    return page
 
 
 def a_jpeg(width: int = 800, height: int = 450) -> bytes:

@@ -42,6 +42,7 @@ from tests.factories import (
     make_article,
     make_edition,
     make_mailing,
+    make_page,
     make_subscriber,
     make_topic,
 )
@@ -50,7 +51,10 @@ from tests.newsletter.relays import Moody, once, to
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 ROOT = Path(__file__).resolve().parents[1]
-READERS_PAGES = ("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/")
+READERS_PAGES = (
+    *("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/"),
+    *("/be/barometer/", "/be/barometer/2026/", "/be/barometer/all.csv", "/be/about/"),
+)
 
 
 def test_promise_1_the_ledger_balances(relay: Catcher) -> None:
@@ -193,6 +197,7 @@ def test_promise_6_readers_pages_set_no_cookie_and_load_nothing_from_elsewhere(
 ) -> None:
     make_edition(code="be-ru")
     article = make_article(verdict="worsened")
+    make_page(code="about")
     for path in (*READERS_PAGES, article.path_in("be"), "/be/topics/elite/", "/be/none/"):
         for host in ("localhost", "mirror.example"):
             answer = client.get(path, headers={"host": host, "accept-language": "ru"})
@@ -213,7 +218,7 @@ def test_promise_6_readers_pages_set_no_cookie_and_load_nothing_from_elsewhere(
 
 def test_promise_7_no_foreign_text_under_a_languages_label(client: Client) -> None:
     make_edition(code="be-ru")
-    article = make_article(published_in=("ru",), written_in=("ru",))
+    article = make_article(published_in=("ru",), written_in=("ru",), verdict="improved")
     text = article.text_in("ru")
     for path in ("/be/", f"/be/weeks/{WEEK}/", f"/be/{article.pk}/"):
         page = client.get(path).content.decode()
@@ -223,6 +228,13 @@ def test_promise_7_no_foreign_text_under_a_languages_label(client: Client) -> No
             # Wherever its title stands, the nearest `lang` before it is its own.
             assert re.findall(r'lang="(\w+)"', page[: found.start()])[-1] == "ru"
         assert 'hreflang="be"' not in alternates(page)
+    assert f'href="/ru/{article.pk}/"' in client.get("/be/barometer/").content.decode()
+    assert text.title not in client.get("/be/barometer/").content.decode()
+    make_page(code="about", written_in=("ru",))
+    about = client.get("/be/about/").content.decode()
+    assert 'href="/ru/about/" lang="ru"' in about
+    assert "Что говорит бюджет." not in about
+    assert 'hreflang="be"' not in alternates(about)
 
 
 def alternates(page: str) -> str:
@@ -235,10 +247,14 @@ def test_promise_8_what_is_withdrawn_is_gone_everywhere(
 ) -> None:
     mailing = make_mailing(readers=2)
     article = mailing.digest.articles.get()
+    Article.objects.filter(pk=article.pk).update(verdict="worsened")
     make_article(topic=make_topic(code="west"), published_in=("en",), title="Another")
     title = article.text_in("en").title
     paths = ["/", "/en/", f"/en/weeks/{WEEK}/", "/en/weeks/", "/en/topics/elite/"]
     assert any(title in client.get(path).content.decode() for path in paths)
+    of_verdicts = ["/en/barometer/", "/en/barometer/all.csv", "/en/barometer/2026.json"]
+    assert all(title in client.get(path).content.decode() for path in of_verdicts)
+    paths += ["/en/barometer/", "/en/barometer/all.csv", "/en/barometer/all.json"]
     mailings.launch(mailing, NOW)
     publishing.withdraw(article, timezone.now())
     for path in paths:

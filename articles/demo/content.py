@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from articles.models import ArticleText, Verdict
+from articles.models.standing import PageCode
 from newsroom import languages
 
 FOLDER = Path(__file__).parent
@@ -41,6 +42,8 @@ class DemoArticle:
 
     topic: str
     verdict: str
+    was: str
+    """The verdict that it came out with, where that was corrected."""
     authors: tuple[str, ...]
     texts: tuple[ArticleText, ...]
 
@@ -55,6 +58,8 @@ class Content:
     cover_credit: str
     weeks: dict[int, tuple[DemoArticle, ...]]
     introductions: dict[int, Translated]
+    pages: dict[str, dict[str, Translated]]
+    """Of each code its title, and its body as HTML."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class Place:
 
 
 def read_content(folder: Path = FOLDER) -> Content:
-    """Reads newsroom.yaml, weeks/*.yaml and, if it is there, introductions.yaml.
+    """Reads newsroom.yaml, weeks/*.yaml and, if they are there, introductions.yaml and pages.yaml.
 
     Raises DemoBroken.
     """
@@ -126,6 +131,7 @@ def read_content(folder: Path = FOLDER) -> Content:
         file.text(newsroom, "cover_credit"),
         weeks,
         _introductions(folder / "introductions.yaml", weeks),
+        _pages(folder / "pages.yaml"),
     )
 
 
@@ -208,20 +214,20 @@ def _articles(
         file.at("articles").items(written.get("articles")), start=1
     ):
         place = file.at(f"article {number}")
-        found = place.mapping(item, {"topic", "verdict", "authors", *languages.codes()})
+        found = place.mapping(item, {"topic", "verdict", "was", "authors", *languages.codes()})
         topic = _one_of(place, place.text(found, "topic"), "topic", [t.code for t in topics])
         place = Place(f"{place.path} ({topic})")
         if topic in seen:
             raise place.broken("the week has an article on this topic already.")
         seen.add(topic)
-        verdict = found.get("verdict") or ""
-        if verdict:
-            _one_of(place, verdict, "verdict", Verdict.values)
+        verdict, was = (found.get(name) or "" for name in ("verdict", "was"))
+        for given in filter(None, (verdict, was)):
+            _one_of(place, given, "verdict", Verdict.values)
         bylines = tuple(
             _one_of(place, code, "author", [author.code for author in authors])
             for _at, code in place.at("authors").items(found.get("authors"))
         )
-        yield DemoArticle(topic, verdict, bylines, _texts(place, found))
+        yield DemoArticle(topic, verdict, was, bylines, _texts(place, found))
 
 
 def _texts(place: Place, found: dict[Any, Any]) -> tuple[ArticleText, ...]:
@@ -252,6 +258,23 @@ def _introductions(path: Path, weeks: dict[int, tuple[DemoArticle, ...]]) -> dic
     return {
         number: file.at(f"week {number}").translated(value) for number, value in written.items()
     }
+
+
+def _pages(path: Path) -> dict[str, dict[str, Translated]]:
+    if not path.exists():
+        return {}
+    file = Place(path.name)
+    found = {}
+    for code, value in file.mapping(_read(path, file), set(PageCode.values)).items():
+        place = file.at(code)
+        texts = place.mapping(value, {"title", "body"})
+        title = place.at("title").translated(texts.get("title"))
+        body = place.at("body").translated(texts.get("body"))
+        if title.keys() != body.keys():
+            raise place.broken("title and body have to be there in the same languages.")
+        bodies = {language: to_html(text) for language, text in body.items()}
+        found[code] = {"title": title, "body": bodies}
+    return found
 
 
 def _one_of(place: Place, value: Any, what: str, known: list[str]) -> str:

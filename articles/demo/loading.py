@@ -13,9 +13,10 @@ from django.db import transaction
 from articles.demo.content import FOLDER, Content, DemoArticle, Named, Translated, read_content
 from articles.demo.covers import draw_cover
 from articles.gathering import gather
-from articles.models import Article, Author, Masthead, Picture, Topic
+from articles.models import Article, Author, Masthead, Page, Picture, Topic
 from articles.picturing import keep
 from articles.publishing import publish
+from articles.standing import save_page
 from articles.writing import save_article
 from newsroom.imaging import Prepared, prepare
 from newsroom.weeks import Week
@@ -23,6 +24,7 @@ from newsroom.weeks import Week
 PREFIX = "demo-"
 PUBLISHING_HOUR = dt.time(8, tzinfo=dt.UTC)
 BETWEEN_ARTICLES = dt.timedelta(minutes=11)
+UNTIL_CORRECTED = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport
     covers = draw_covers(content)
     with transaction.atomic():
         load_names(content)
+        load_pages(content, owner, now)
         for number in sorted(weeks, reverse=True):
             load_week(content, number, weeks[number], covers, owner, now)
     return DemoReport(sum(len(articles) for articles in content.weeks.values()), len(weeks))
@@ -87,6 +90,16 @@ def load_names(content: Content) -> None:
         load_named(Author(), author)
 
 
+def load_pages(content: Content, owner: Any, now: dt.datetime) -> None:
+    """About and privacy, where the newsroom has none of its own."""
+    for code, texts in content.pages.items():
+        if not Page.objects.filter(code=code).exists():
+            page = Page(code=code)
+            for field, translated in texts.items():
+                put_translated(page, field, translated)
+            save_page(page, by=owner, now=now)
+
+
 def load_named(row: Topic | Author, named: Named) -> None:
     """Saves a topic or author unless its code is taken."""
     if not type(row).objects.filter(code=named.code).exists():
@@ -115,6 +128,9 @@ def load_week(
         article.authors.set(Author.objects.filter(code__in=written.authors))
         for text in written.texts:
             publish(article, text.language, moment)
+        if written.was:
+            article.verdict = written.verdict
+            save_article(article, by=owner, now=min(moment + UNTIL_CORRECTED, now))
     digest = gather(week)
     put_translated(digest, "introduction", content.introductions.get(number, {}))
     digest.save()
@@ -125,7 +141,7 @@ def make_article(written: DemoArticle, week: Week, owner: Any) -> Article:
     article = Article(
         topic=Topic.objects.get(code=written.topic),
         week=week,
-        verdict=written.verdict,
+        verdict=written.was or written.verdict,
         owner=owner,
         imported_as=f"{PREFIX}{week}-{written.topic}",
     )

@@ -12,6 +12,8 @@ from articles.models.languages import (
 from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
+from articles.models.standing import Page
+from articles.models.verdicts import VerdictChange
 
 __all__ = [
     "Article",
@@ -25,11 +27,13 @@ __all__ = [
     "DigestGap",
     "Draft",
     "Masthead",
+    "Page",
     "Picture",
     "PreviewLink",
     "Revision",
     "Status",
     "Topic",
     "Verdict",
+    "VerdictChange",
     "WrongState",
 ]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from articles import pages
+from articles import pages, standing
 from articles.models import Article, Masthead, Picture, Topic
 from newsroom import languages, renditions
 from newsroom.weeks import Week, long_date
@@ -33,6 +33,12 @@ def masthead() -> Masthead:
 def topics() -> list[Topic]:
     """The standing subjects, in their order."""
     return list(Topic.objects.all())
+
+
+@register.simple_tag
+def standing_pages() -> list[standing.PageLink]:
+    """About, privacy."""
+    return standing.links(here())
 
 
 @register.inclusion_tag("articles/week_box.html")

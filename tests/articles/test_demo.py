@@ -13,9 +13,9 @@ from PIL import Image
 from articles.demo.content import FOLDER, DemoBroken, read_content, to_html
 from articles.demo.covers import LOOKS, draw_cover
 from articles.demo.loading import load_demo
-from articles.models import Article, Author, Digest, Masthead, Topic
+from articles.models import Article, Author, Digest, Masthead, Page, Topic, VerdictChange
 from newsroom.weeks import Week
-from tests.factories import make_article, make_user
+from tests.factories import make_article, make_page, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +69,15 @@ articles:
     en: {title: An older one, lead: Nothing new., body: Text.}
 """
 
+PAGES = """
+about:
+  title: {en: About, be: Пра нас}
+  body: {en: We., be: Мы.}
+privacy:
+  title: {en: Privacy}
+  body: {en: Nothing.}
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -119,6 +128,26 @@ def test_an_article_has_all_that_was_written(folder: Path) -> None:
         "<ul><li>one</li><li>two</li></ul>"
     )
     assert article.public_languages == ["en", "be", "ru"]
+
+
+def test_a_corrected_verdict_keeps_what_it_was(folder: Path) -> None:
+    write(folder, "weeks/1.yaml", WEEK_1.replace("worsened", "worsened\n    was: improved"))
+    load_demo(make_user(), NOW, folder)
+    article = Article.objects.get(imported_as="demo-2026-11-16-west")
+    assert article.verdict == "worsened"
+    [change] = article.verdict_changes.all()
+    assert (change.was, change.changed_at.date()) == ("improved", dt.date(2026, 11, 25))
+
+
+def test_about_and_privacy_are_loaded_where_there_are_none(folder: Path) -> None:
+    write(folder, "pages.yaml", PAGES)
+    make_page(code="privacy", title="Our own")
+    load_demo(make_user(), NOW, folder)
+    about, privacy = Page.objects.all()
+    assert about.written_in == ["en", "be"]
+    assert about.body_in("be") == "<p>Мы.</p>"
+    assert about.changed_in("be") == NOW
+    assert privacy.title_in("be") == "Our own be"
 
 
 def test_a_language_that_was_not_written_is_missing(folder: Path) -> None:
@@ -214,12 +243,16 @@ def test_the_command_needs_an_owner(folder: Path) -> None:
         ("weeks/1.yaml", "articles:", "articles: [", r"weeks/1\.yaml: this is not YAML.*line"),
         ("weeks/2.yaml", WEEK_2, "", r"weeks/2\.yaml: here must stand names"),
         ("newsroom.yaml", "be: Малая газета, ", "be: , ", r"masthead, name: be is missing"),
+        ("weeks/1.yaml", "worsened", "worsened\n    was: worse", r"'worse' is no verdict"),
+        ("pages.yaml", "about:", "imprint:", r"pages\.yaml: imprint is not known here"),
+        ("pages.yaml", ", be: Мы.", "", r"about: title and body have to be there in the same"),
         ("introductions.yaml", "1:", "9:", r"introductions\.yaml: there is no week 9"),
     ],
 )
 def test_a_broken_file_is_named_with_the_place(
     folder: Path, file: str, old: str, new: str, said: str
 ) -> None:
+    write(folder, "pages.yaml", PAGES)
     text = (folder / file).read_text(encoding="utf-8")
     assert old in text
     write(folder, file, text.replace(old, new, 1))
@@ -310,3 +343,6 @@ def test_the_real_demo_loads_eight_weeks_in_three_languages() -> None:
     for language in ("en", "be", "ru"):
         assert Article.objects.in_language(language).count() >= 32
     assert Digest.objects.get(week=LAST_WEEK).introduction_in("be")
+    assert VerdictChange.objects.of_public_articles().count() == 1
+    for code in ("about", "privacy"):
+        assert Page.objects.get(code=code).written_in == ["en", "be", "ru"]

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from articles.models import Article, Correction
 from articles.pages import ON_A_PAGE
-from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic
+from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_page, make_topic
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'<a[^>]* href="(/[^"]*)"')
@@ -59,13 +59,18 @@ def a_small_newsroom() -> None:
     make_article(verdict="worsened")
     make_article(topic=make_topic(code="west", position=2), published_in=("ru",))
     make_article(week=WEEK.previous(), published_in=("en",))
+    make_page(code="about", written_in=("be", "ru"))
+    make_page(code="privacy")
 
 
 def test_every_link_leads_somewhere_and_no_heading_skips_a_level(client: Client) -> None:
     a_small_newsroom()
     found = everything_linked_from(client, "/")
     assert {f"/be/weeks/{WEEK}/", "/ru/topics/west/", "/be/subscribe/"} <= found.keys()
+    assert {"/be/barometer/", "/ru/barometer/2026.csv", "/ru/about/"} <= found.keys()
     for path, text in found.items():
+        if path.endswith((".csv", ".json")):
+            continue
         main = text.partition("<main")[2].partition("</main>")[0]
         levels = [int(level) for level in HEADING.findall(main)]
         assert levels[0] == 1, path
@@ -144,6 +149,8 @@ def test_a_page_of_a_newsroom_without_a_digest_title_is_named_by_its_week(client
         "/be/topics/elite/",
         "/be/weeks/",
         f"/be/weeks/{WEEK}/",
+        "/be/barometer/",
+        "/be/barometer/2026.csv",
         "/be/{first}/",
         "/ru/{only_be}/",
         "/be/none/",

@@ -10,6 +10,8 @@ from django.test import Client
 
 from articles.gathering import gather
 from articles.models import Article, Author, Correction, Digest, Masthead, Topic
+from articles.models.standing import PageCode
+from articles.writing import save_article
 from newsletter import approving
 from newsletter.models import Edition, Mailing, Subscriber
 from newsroom import languages
@@ -18,6 +20,7 @@ from tests.factories import (
     WEEK,
     make_article,
     make_edition,
+    make_page,
     make_subscriber,
     make_user,
 )
@@ -64,6 +67,10 @@ def newsroom() -> Newsroom:
     make_article(topic=topic, week=WEEK.previous(), published_in=("be", "ru"))
     withdrawn = make_article(topic=topic, title="Памылка", written_in=("be", "ru"))
     withdrawn.mark_withdrawn(MONDAY_MORNING)
+    published.verdict = "improved"
+    save_article(published, by=make_user(), now=MONDAY_MORNING)
+    for code in PageCode.values:
+        make_page(code=code, title="Старонка", written_in=("be", "ru"))
     digest = gather(WEEK)
     [mailing] = approving.approve(digest, make_user(), MONDAY_MORNING)
     Group.objects.create(name="Аналітыкі").permissions.set(Permission.objects.all()[:3])

@@ -228,6 +228,7 @@ ACTIONS: list[tuple[str, set[str], Callable[[Desk], bool]]] = [
     ("adds an author", {E, M, S}, adds(AUTHORS, {**NAMED, "code": "new"}, Author)),
     ("adds a topic", {M, S}, sees("/admin/articles/topic/add/")),
     ("changes the masthead", {M, S}, sees("/admin/articles/masthead/add/")),
+    ("writes about and privacy", {M, S}, sees("/admin/articles/page/add/")),
     ("sees the audit", {E, M, S}, sees("/admin/staff/auditentry/")),
     ("adds a user", {S}, sees("/admin/auth/user/add/")),
     ("makes a group", {S}, sees("/admin/staff/role/add/")),

@@ -1,0 +1,61 @@
+"""The barometer's page, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import conditional_page, require_safe
+
+from articles import barometer, pages
+from articles.barometer_data import as_csv, as_json
+
+TOPICS_ON_A_PAGE = 12
+FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
+    "csv": ("text/csv; charset=utf-8; header=present", as_csv),
+    "json": ("application/json", as_json),
+}
+
+
+@require_safe
+@conditional_page
+def year(
+    request: HttpRequest, language: str, year: int | None = None, page: int = 1
+) -> HttpResponse:
+    """A year; without one the newest that there is. A year without a verdict is no page.
+
+    A newsroom with many topics has them on several pages, since each is a row and a column.
+    """
+    years = barometer.years()
+    _must_be_there(year, years)
+    shown = year or next(iter(years), None)
+    context: dict[str, Any] = {"years": years}
+    if shown is None:
+        context["alternates"] = pages.alternates("barometer", language)
+    else:
+        topics = pages.page_of(barometer.topics_of(shown), page, TOPICS_ON_A_PAGE)
+        # A withdrawal between two queries may leave a year empty.
+        found = barometer.barometer(language, shown, list(topics))
+        context |= {"barometer": found if found.rows else None, "topics_page": topics}
+        context["alternates"] = pages.alternates("barometer", language, shown, page=page)
+    return render(request, "articles/barometer.html", context)
+
+
+@require_safe
+@conditional_page
+def data(request: HttpRequest, language: str, form: str, year: int | None = None) -> HttpResponse:
+    """The same as a file; of all years without one."""
+    if year is not None:
+        _must_be_there(year, barometer.years())
+    content_type, written = FORMATS[form]
+    response = HttpResponse(written(barometer.barometer(language, year)), content_type)
+    name = f"barometer-{year or 'all'}-{language}.{form}"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+def _must_be_there(year: int | None, years: list[int]) -> None:
+    if year is not None and year not in years:
+        raise Http404

@@ -1,0 +1,72 @@
+"""Saving the pages that stand for years, and what links to them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from articles.models import Page
+from newsroom import html, languages
+from staff.audit import record
+from staff.models import AuditAction
+
+
+@transaction.atomic
+def save_page(page: Page, *, by: Any, now: dt.datetime) -> list[str]:
+    """Readers see it at once, so the audit says who changed which language.
+
+    Returns the languages whose text changed.
+    """
+    before = Page.objects.select_for_update().filter(pk=page.pk).first() or Page()
+    changed = []
+    for code in languages.codes():
+        was, is_now = _text(before, code), _text(page, code)
+        if was != is_now:
+            setattr(page, f"changed_at_{code}", now)
+            changed.append((code, _action(was, is_now)))
+    page.save()
+    for code, action in changed:
+        record(action, page, by=by, now=now, language=code)
+    return [code for code, _action in changed]
+
+
+def _text(page: Page, code: str) -> tuple[str, str]:
+    return page.title_in(code), html.clean(page.body_in(code))
+
+
+def _action(was: tuple[str, str], is_now: tuple[str, str]) -> AuditAction:
+    if not any(was):
+        return AuditAction.PUBLISHED
+    return AuditAction.CORRECTED if any(is_now) else AuditAction.WITHDREW
+
+
+@dataclass(frozen=True)
+class PageLink:
+    """In the page's language, or to the nearest that there is."""
+
+    title: str
+    path: str
+    language: str
+    language_name: str
+    is_in_another_language: bool
+
+
+def links(language: str) -> list[PageLink]:
+    """To each page that is written in any language."""
+    found = []
+    for page in Page.objects.with_titles():
+        there = [code for code in languages.nearest_first(language) if page.title_in(code)]
+        if there:
+            nearest = there[0]
+            link = PageLink(
+                page.title_in(nearest),
+                page.path_in(nearest),
+                nearest,
+                languages.name(nearest, language),
+                nearest != language,
+            )
+            found.append(link)
+    return found

@@ -1,0 +1,297 @@
+"""The barometer as readers get it: the page, the topic's, the article's, and the files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from articles import barometer_views, publishing
+from articles.barometer_data import COLUMNS
+from articles.models import Article, Masthead
+from articles.writing import save_article
+from newsroom.weeks import Week, long_date
+from tests.articles.browser import said
+from tests.articles.test_barometer import TUESDAY, WEDNESDAY, change
+from tests.factories import (
+    MONDAY_MORNING,
+    WEEK,
+    make_article,
+    make_edition,
+    make_topic,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+SITE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(autouse=True)
+def newsroom() -> None:
+    make_edition(code="en")
+    make_edition(code="be-ru")
+    Masthead.objects.create(pk=1, name_be="Погляд")
+
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, path
+    return str(answer.content.decode())
+
+
+def corrected(**fields: Any) -> Article:
+    article = make_article(verdict="improved", **fields)
+    change(article, verdict="worsened")
+    return article
+
+
+# --- The page --------------------------------------------------------------------------------
+
+
+def test_each_mark_and_each_line_of_the_table_leads_to_its_article(client: Client) -> None:
+    article = corrected()
+    text = page(client, "/be/barometer/")
+    assert text.count(f'href="/be/{article.pk}/"') == 2
+    [mark] = re.findall(r"<a class=\"worsened\".*?</a>", text)
+    assert '<use href="#worsened"' in mark
+    assert ">*</text>" in mark
+    [title] = re.findall(r"<title>(.*?)</title>", mark)
+    assert title == (
+        "16–22 лістапада · elite be: Пагоршылася · Бюджэт be · "
+        f"Выпраўлена, {long_date(TUESDAY.date(), 'be')} (раней: Палепшылася)"
+    )
+
+
+def test_all_that_a_mark_says_is_in_the_table_in_words(client: Client) -> None:
+    corrected()
+    answer = client.get("/en/barometer/2026/")
+    table = said(answer).partition("An asterisk stands")[2]
+    for words in ("16–22 November", "Got worse", "Corrected, 24 November 2026 (before: Improved)"):
+        assert words in table, words
+
+
+def test_a_text_in_another_language_is_named_by_its_language_alone(client: Client) -> None:
+    make_article(verdict="improved", written_in=("ru",))
+    text = page(client, "/be/barometer/")
+    assert "Бюджет ru" not in text
+    assert "Мова: руская" in text
+    assert '<span class="language">руская</span>' in text
+
+
+def test_a_newsroom_without_a_verdict_says_so(client: Client) -> None:
+    make_article()
+    assert "Яшчэ няма ніводнай ацэнкі." in page(client, "/be/barometer/")
+    page(client, "/be/barometer/2026/", 404)
+    assert "barometer" not in page(client, "/be/topics/elite/").partition("<main")[2]
+    assert json.loads(page(client, "/be/barometer/all.json"))["cells"] == []
+
+
+def test_the_newest_year_has_one_address_and_all_years_are_linked(client: Client) -> None:
+    make_article(verdict="improved")
+    make_article(week=WEEK.previous(60), verdict="improved")
+    text = page(client, "/en/barometer/")
+    assert f'<link rel="canonical" href="{SITE}/en/barometer/2026/">' in text
+    assert f'hreflang="be" href="{SITE}/be/barometer/2026/">' in text
+    assert 'href="/en/barometer/2025/"' in text
+    assert '<a href="/en/barometer/2026/" aria-current="page">2026</a>' in text
+    assert "<h1>Barometer 2025</h1>" in page(client, "/en/barometer/2025/")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "barometer/2024/",
+        "barometer/0000/",
+        "barometer/9999/",
+        "barometer/26/",
+        "barometer/2026/0/",
+        "barometer/2026/2/",
+        f"barometer/2026/{10**30}/",
+        "barometer/2024.csv",
+        "barometer/9999.json",
+        "barometer/all.xml",
+    ],
+)
+def test_a_year_or_page_that_is_none_is_404(client: Client, path: str) -> None:
+    make_article(verdict="improved")
+    assert '<html lang="be"' in page(client, f"/be/{path}", 404)
+
+
+def test_many_topics_are_paged_by_path(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(barometer_views, "TOPICS_ON_A_PAGE", 2)
+    for number in range(3):
+        make_article(topic=make_topic(code=f"t{number}", position=number), verdict="improved")
+    first, second = page(client, "/en/barometer/"), page(client, "/en/barometer/2026/2/")
+    assert 'id="line-t1"' in first
+    assert 'id="line-t2"' not in first
+    assert 'href="/en/barometer/2026/2/"' in first
+    assert 'id="line-t2"' in second
+    assert f'rel="canonical" href="{SITE}/en/barometer/2026/2/"' in second
+    assert f'hreflang="ru" href="{SITE}/ru/barometer/2026/2/"' in second
+
+
+def test_an_article_withdrawn_while_the_page_is_made_takes_no_page_down(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = make_article(verdict="improved")
+    topics = list(barometer_views.barometer.topics_of(2026))
+    monkeypatch.setattr(barometer_views.barometer, "topics_of", lambda _year: topics)
+    monkeypatch.setattr(barometer_views.barometer, "years", lambda _topic=None: [2026])
+    publishing.withdraw(article, TUESDAY)
+    assert "No verdict has been published yet." in page(client, "/en/barometer/")
+    page(client, "/en/topics/elite/")
+
+
+@pytest.mark.parametrize(
+    "path", ["/be/barometer/", "/be/barometer/2026/", "/be/barometer/2026.csv", "/be/topics/elite/"]
+)
+def test_it_asks_as_much_for_many_verdicts_as_for_few(
+    client: Client, path: str, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(4):
+        make_article(
+            topic=make_topic(code=f"t{number}", position=number),
+            week=WEEK.previous(number),
+            verdict="improved",
+        )
+    article = corrected()
+    change(article, MONDAY_MORNING, verdict="")
+    with django_assert_max_num_queries(22):
+        page(client, path)
+
+
+def test_whoever_has_the_newest_copy_is_not_sent_it_again(client: Client) -> None:
+    article = make_article(verdict="improved")
+    for path in ("/en/barometer/", "/en/barometer/all.csv", "/en/barometer/2026.json"):
+        etag = client.get(path).headers["ETag"]
+        assert client.get(path, headers={"if-none-match": etag}).status_code == 304
+    change(article, verdict="worsened")
+    assert client.get(path, headers={"if-none-match": etag}).status_code == 200
+
+
+# --- Beside it -------------------------------------------------------------------------------
+
+
+def test_a_topic_has_its_own_line_and_its_newest_year(client: Client) -> None:
+    make_article(verdict="improved")
+    make_article(topic=make_topic(code="abroad"), verdict="worsened")
+    text = page(client, "/en/topics/elite/").partition('class="topic-barometer"')[2]
+    section = text.partition("</section>")[0]
+    assert "Verdicts in 2026" in section
+    assert "elite en: the running sum of its verdicts ends at +1" in section
+    assert "abroad" not in section
+    assert 'href="/en/barometer/2026/"' in section
+
+
+def test_an_article_says_what_its_verdict_was(client: Client) -> None:
+    text = page(client, corrected().path_in("be"))
+    assert f"* Выпраўлена, {long_date(TUESDAY.date(), 'be')} (раней: Палепшылася)" in text
+
+
+def test_an_article_that_only_moved_tells_its_readers_of_no_other_verdict(client: Client) -> None:
+    article = make_article(verdict="improved")
+    change(article, week=WEEK.previous())
+    assert "Corrected, " not in page(client, article.path_in("en"))
+    change(article, WEDNESDAY, verdict="worsened")
+    text = page(client, article.path_in("en"))
+    assert text.count("Corrected, ") == 1
+    assert "Corrected, 25 November 2026 (before: Improved)" in text
+
+
+def test_an_article_whose_verdict_came_late_says_so(client: Client) -> None:
+    article = make_article()
+    change(article, verdict="improved")
+    text = page(client, article.path_in("en"))
+    assert "Corrected, 24 November 2026 (before: no verdict)" in text
+
+
+def test_the_first_page_shows_the_weeks_verdicts_at_a_glance(client: Client) -> None:
+    article = make_article(verdict="worsened")
+    make_article(topic=make_topic(code="west"))
+    text = page(client, "/be/").partition('class="glance"')[2].partition("</section>")[0]
+    assert f'href="{article.path_in("be")}"' in text
+    assert "Пагоршылася" in text
+    assert "west" not in text
+    assert 'href="/be/barometer/"' in text
+
+
+# --- The files -------------------------------------------------------------------------------
+
+
+def rows(client: Client, path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(page(client, path))))
+
+
+def test_the_csv_has_a_line_for_each_cell(client: Client) -> None:
+    article = corrected(published_in=("en", "ru"))
+    answer = client.get("/be/barometer/2026.csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert not answer.cookies
+    [row] = rows(client, "/be/barometer/2026.csv")
+    assert tuple(row) == COLUMNS
+    assert row == {
+        "week": "2026-11-16",
+        "iso_week": "2026-W47",
+        "topic": "elite",
+        "verdict": "worsened",
+        "article": str(article.pk),
+        "language": "ru",
+        "title": article.title_ru,
+        "address": f"{SITE}/ru/{article.pk}/",
+        "languages": "en ru",
+        "published": "2026-11-23",
+        "corrected": "2026-11-24",
+        "was": "improved",
+    }
+
+
+def test_the_json_has_the_same_facts(client: Client) -> None:
+    article = corrected()
+    change(article, MONDAY_MORNING, verdict="")
+    answer = client.get("/en/barometer/2026.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    data = json.loads(answer.content)
+    assert data["form"] == "newsroom.barometer/1"
+    assert (data["language"], data["year"]) == ("en", 2026)
+    assert data["address"] == f"{SITE}/en/barometer/2026/"
+    assert data["verdicts"] == {"improved": 1, "unchanged": 0, "worsened": -1}
+    assert data["topics"] == [{"code": "elite", "name": "elite en"}]
+    [cell] = data["cells"]
+    assert cell["verdict"] is None
+    assert sorted(one["was"] for one in cell["corrections"]) == ["improved", "worsened"]
+    [row] = rows(client, "/en/barometer/2026.csv")
+    assert row["verdict"] == "none"
+    assert sorted(row["was"].split()) == ["improved", "worsened"]
+
+
+def test_all_years_are_in_one_file(client: Client) -> None:
+    for monday in ("2024-12-30", "2026-11-16"):
+        make_article(week=Week.parse(monday), verdict="improved")
+    assert [row["iso_week"] for row in rows(client, "/en/barometer/all.csv")] == [
+        "2025-W01",
+        "2026-W47",
+    ]
+    data = json.loads(page(client, "/en/barometer/all.json"))
+    assert data["year"] is None
+    assert len(data["cells"]) == 2
+
+
+@pytest.mark.parametrize("title", ["=1+1", "@cmd", "-2 degrees"])
+def test_a_title_is_no_formula_in_a_spreadsheet(client: Client, title: str) -> None:
+    article = make_article(verdict="improved")
+    article.title_en = title
+    save_article(article, by=make_user(), now=TUESDAY)
+    [row] = rows(client, "/en/barometer/all.csv")
+    assert row["title"] == f"'{title}"
+    assert json.loads(page(client, "/en/barometer/all.json"))["cells"][0]["title"] == title
+
+
+def test_a_file_says_who_it_is_when_it_is_kept(client: Client) -> None:
+    make_article(verdict="improved")
+    named = client.get("/ru/barometer/all.csv").headers["Content-Disposition"]
+    assert named == 'inline; filename="barometer-all-ru.csv"'
