@@ -176,13 +176,14 @@ class Turn:
         """
         letters = len(self.claimed) + len(self.put_back)
         wanted = min(letters + self.channels.busy, self.lane.connections)
-        while len(self.channels) < wanted and self.may_connect:
+        while (held := len(self.channels)) < wanted and self.may_connect:
             try:
                 connection = connect(self.relay)
-            except (ConnectionLost, RelayRefuses):
+            except (ConnectionLost, RelayRefuses) as error:
                 self.may_connect = False
                 if not self.channels:
                     raise
+                logger.warning("%s: no more than %s at once: it %s.", self.relay, held, error)
                 return
             self.channels.add(connection)
             # Saying hello may take as long as a letter does.
