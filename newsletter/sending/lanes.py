@@ -31,7 +31,7 @@ from newsletter.sending.smtp import (
     MayLeave,
     RelayRefuses,
 )
-from newsroom import sealing
+from newsroom import sealing, stopping
 from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing, SealBroken
 
@@ -134,11 +134,11 @@ class _Turn:
     """By the monotonic clock: when it was last looked for connections that fell silent."""
 
     def run(self) -> bool:
-        """True if the turn ended only because its time was over."""
+        """True if the turn ended only because its time was over, or the worker's."""
         over_at, time_is_over = self.clock() + TURN, False
         try:
             while True:
-                if self.clock() >= over_at and not self.is_ending:
+                if not self.is_ending and (self.clock() >= over_at or stopping.is_told()):
                     self.is_ending = time_is_over = True
                 self._begin_letters()
                 if not any(channel.is_busy for channel in self.channels):

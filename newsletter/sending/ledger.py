@@ -17,6 +17,7 @@ from newsletter.models import (
     DeliveryStatus,
     Lane,
     Mailing,
+    MailingStatus,
     Reason,
     SubscriberStatus,
 )
@@ -25,6 +26,7 @@ from newsletter.models.deliveries import (
     LONGEST_WAIT,
     SOFT_IN_A_ROW,
     may_leave,
+    newest_revision,
 )
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
@@ -178,9 +180,17 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
     }
     if settled.due_at is not None:
         changes["due_at"] = settled.due_at
+    row = Delivery.objects.filter(pk=settled.letter.pk)
+    if settled.status is DeliveryStatus.RETRY:
+        if row.filter(mailing__status=MailingStatus.CANCELLED).exists():
+            # Nothing would ever try it again, and its reader would count as one who has it.
+            over = {"status": DeliveryStatus.EXCLUDED, "reason": Reason.CANCELLED}
+            changes |= {**over, "settled_at": now}
+        # It may have been frozen anew while this one was out.
+        changes["variant"] = newest_revision()
     with transaction.atomic():
-        changed = Delivery.objects.filter(
-            pk=settled.letter.pk, lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
+        changed = row.filter(
+            lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
         ).update(**changes)
         if changed:
             _end_subscriber(settled, now)
@@ -206,7 +216,13 @@ def fail_unsendable(letter: Claimed, lane: Lane, now: dt.datetime) -> None:
 
 @transaction.atomic
 def close_lane(lane: Lane, now: dt.datetime) -> None:
-    """Gives back what was claimed and not handed over."""
+    """Gives back what was claimed and not handed over.
+
+    What is handed over and has no outcome could not be written down: its lane is its only trace.
+    """
+    Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.HANDED_OVER).update(
+        status=DeliveryStatus.UNCERTAIN, reason=Reason.LANE_DIED, settled_at=now
+    )
     mine = Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED)
     active = mine.filter(subscriber__status=SubscriberStatus.ACTIVE)
     Delivery.objects.filter(pk__in=list(active.values_list("pk", flat=True))).update(
