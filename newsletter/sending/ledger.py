@@ -44,6 +44,8 @@ def lease() -> dt.timedelta:
 @transaction.atomic
 def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
     """Opens a lane; None if the slot is taken. A dead one is left to the sweep."""
+    # Whoever is pausing the mailing just now waits for the lanes that they see.
+    Mailing.objects.select_for_update(no_key=True).get(pk=mailing.pk)
     lane, created = Lane.objects.get_or_create(
         mailing=mailing, slot=slot, defaults={"started_at": now, "lease_until": now + lease()}
     )
