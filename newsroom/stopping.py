@@ -16,4 +16,5 @@ def tell() -> None:
 
 
 def is_told() -> bool:
+    """Then nothing new is begun."""
     return bool(_told[0])

@@ -68,9 +68,7 @@ def test_lanes_that_claim_in_a_race_have_each_letter_once(threads: ThreadPoolExe
             mine += [letter.pk for letter in more]
         return mine
 
-    racing = [
-        on_its_own(threads, claim_all, open_lane(mailing, slot)) for slot in range(LANES)
-    ]
+    racing = [on_its_own(threads, claim_all, open_lane(mailing, slot)) for slot in range(LANES)]
     claimed = [pk for future in racing for pk in future.result(60)]
     assert len(claimed) == len(set(claimed)) == READERS
     assert Delivery.objects.filter(status=DeliveryStatus.CLAIMED).count() == READERS
