@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
 
 from newsroom.mailcatcher.catcher import Catcher
 from tests.houses import Embedded, House, Servers, house
-from tests.newsletter.relays import Mood, Moody
+from tests.newsletter.relays import Moody
+from tests.sendings import AFTER_THE_LEASE, LAUNCH, LEDGER, at_letter, everyone_once, is_sent
 from tests.services import (
     Missing,
     PostgreSQL,
@@ -33,23 +33,6 @@ from tests.services import (
 
 READERS = 12
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
-LAUNCH = """
-from django.utils import timezone
-from newsletter import mailing as mailings
-from newsletter.tasks import enqueue_lanes
-from tests.factories import make_mailing
-mailing = make_mailing(readers=int(sys.argv[1]))
-mailings.launch(mailing, timezone.now())
-enqueue_lanes(mailing)
-answer = mailing.pk
-"""
-LEDGER = """
-from dataclasses import asdict
-from newsletter.mailing import ledger
-from newsletter.models import Mailing
-mailing = Mailing.objects.get()
-answer = {**asdict(ledger(mailing)), "status": mailing.status, "balances": ledger(mailing).balances}
-"""
 READERS_AND_A_DIGEST = """
 from newsletter import due
 from tests.factories import make_mailing
@@ -78,12 +61,6 @@ enqueue_lanes(mailing)
 ACTIVE = "SELECT count(*) FROM newsletter_subscriber WHERE status = 'active'"
 STILL_ACTIVE = "SELECT id FROM newsletter_subscriber WHERE status = 'active'"
 OLDEST = "SELECT id FROM newsletter_subscriber ORDER BY id LIMIT 3"
-AFTER_THE_LEASE = """
-import datetime as dt
-from django.utils import timezone
-from newsletter.sending import ledger
-answer = ledger.sweep(timezone.now() + ledger.lease())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -126,31 +103,6 @@ def small_house(small_disk: Path, caught: Catcher, keys_dir: Path) -> Iterator[H
     with house(folder, Embedded(folder / "var"), caught, keys_dir) as built:
         built.manage("migrate", "--verbosity", "0")
         yield built
-
-
-def at_letter(number: int, strike: Callable[[], None]) -> Mood:
-    """Strikes once, when the relay is asked for its so-manieth letter."""
-    seen = 0
-
-    def mood(_server: Any, _about: str) -> str | None:
-        nonlocal seen
-        seen += 1
-        if seen == number:
-            strike()
-        return None
-
-    return mood
-
-
-def everyone_once(caught: Catcher) -> int:
-    """How many letters were caught, each of another reader."""
-    recipients = [letter.recipients for letter in caught.letters]
-    assert len(recipients) == len(set(recipients))
-    return len(recipients)
-
-
-def is_sent(built: House) -> bool:
-    return bool(built.python(LEDGER)["status"] == "sent")
 
 
 def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
