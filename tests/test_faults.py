@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -31,7 +32,7 @@ from tests.services import (
     wait_for,
 )
 
-READERS = 12
+READERS, MANY = 12, 300
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
 READERS_AND_A_DIGEST = """
 from newsletter import due
@@ -57,6 +58,9 @@ from newsletter.tasks import enqueue_lanes
 mailing = Mailing.objects.get()
 mailings.launch(mailing, timezone.now())
 enqueue_lanes(mailing)
+"""
+SENT_BY_RELAY = """
+SELECT relay, count(*) FROM newsletter_delivery WHERE status = 'sent' GROUP BY relay
 """
 ACTIVE = "SELECT count(*) FROM newsletter_subscriber WHERE status = 'active'"
 STILL_ACTIVE = "SELECT id FROM newsletter_subscriber WHERE status = 'active'"
@@ -140,6 +144,48 @@ def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     assert counts["uncertain"] <= settings.LANES * settings.CONNECTIONS
     assert counts["sent"] == READERS - counts["uncertain"]
     assert counts["sent"] <= everyone_once(caught) <= READERS
+
+
+def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
+    built: House, caught: Catcher, tmp_path: Path, keys_dir: Path
+) -> None:
+    """Each host has files of its own, but for the journal, and a relay that says what it sent."""
+    with ExitStack() as stack:
+        theirs = stack.enter_context(Catcher(tmp_path / "theirs", handler=Moody))
+        other = stack.enter_context(house(tmp_path / "other", built.stores, theirs, keys_dir))
+        busy: set[int] = set()
+
+        def until_both_are_busy(server: Any, _about: str) -> None:
+            busy.add(server.transport.get_extra_info("sockname")[1])
+            wait_for(lambda: len(busy) == 2, "a lane on each host", 60)
+
+        def both_are_busy() -> bool:
+            # Whoever took both tasks works on one of them; a tick hands out the other anew.
+            if len(busy) < 2:
+                built.manage("tick")
+            return len(busy) == 2
+
+        Moody.moods["RCPT"] = until_both_are_busy
+        for host, name in ((built, "one@first.example"), (other, "two@second.example")):
+            journal = str(tmp_path / "shared" / "journal")
+            host.environment |= {"RELAY_TIMEOUT": "60", "JOURNAL_FILE": journal}
+            # With more processes a host could work on all lanes alone.
+            host.start("worker", "--concurrency", "1", "--hostname", name)
+        built.python(LAUNCH, MANY)
+        wait_for(both_are_busy, "a lane on each host", 60)
+        wait_for(lambda: is_sent(built), "the end of the sending", 60)
+        other.kill()
+        ours, yours = everyone_once(caught), everyone_once(theirs)
+        assert min(ours, yours) > 0
+        assert len({one.recipients for one in [*caught.letters, *theirs.letters]}) == MANY
+        assert ours + yours == MANY
+        counts = built.python(LEDGER)
+        assert counts["balances"]
+        assert (counts["sent"], counts["uncertain"]) == (MANY, 0)
+        assert dict(built.stores.query(SENT_BY_RELAY)) == {
+            f"127.0.0.1:{caught.smtp_port}": ours,
+            f"127.0.0.1:{theirs.smtp_port}": yours,
+        }
 
 
 def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_is_back(
