@@ -29,6 +29,7 @@ from newsletter.models.deliveries import (
     newest_revision,
 )
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
+from newsletter.welcoming import is_current
 from newsroom.clocks import is_due
 
 GIVE_UP_AFTER = dt.timedelta(days=2)
@@ -184,10 +185,10 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
         changes["due_at"] = settled.due_at
     row = Delivery.objects.filter(pk=settled.letter.pk)
     if settled.status is DeliveryStatus.RETRY:
-        if row.filter(mailing__status=MailingStatus.CANCELLED).exists():
-            # Nothing would ever try it again, and its reader would count as one who has it.
-            over = {"status": DeliveryStatus.EXCLUDED, "reason": Reason.CANCELLED}
-            changes |= {**over, "settled_at": now}
+        if _is_stopped(settled.letter):
+            # Or its reader would count as one who has it.
+            changes["status"], changes["reason"] = DeliveryStatus.EXCLUDED, Reason.CANCELLED
+            changes["settled_at"] = now
         # It may have been frozen anew while this one was out.
         changes["variant"] = newest_revision()
     with transaction.atomic():
@@ -197,6 +198,15 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
         if changed:
             _end_subscriber(settled, now)
     return bool(changed)
+
+
+def _is_stopped(letter: Claimed) -> bool:
+    """Whether it must not be tried again: everything else of its kind was excluded meanwhile."""
+    mailing = Mailing.objects.get(deliveries=letter.pk)
+    if mailing.status == MailingStatus.CANCELLED:
+        return True
+    is_late = letter.kind == DeliveryKind.LATEST and mailing.status == MailingStatus.SENT
+    return is_late and not is_current(mailing)
 
 
 def _end_subscriber(settled: Settled, now: dt.datetime) -> None:

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from articles import publishing
 from articles.gathering import gather
 from articles.models import Article
-from newsletter import approving
+from newsletter import approving, welcoming
 from newsletter import mailing as mailings
 from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing, MailingStatus, Reason
 from newsletter.sending import ledger, rounds
@@ -92,6 +92,20 @@ def test_a_connection_that_breaks_after_the_mailing_was_cancelled_leaves_nothing
     mailings.cancel(mailing, NOW)
     rounds.commit(lane, [ledger.lost(letter, dot_sent=False, now=NOW)], [], RELAY, NOW)
     assert mailings.ledger(mailing).excluded == 2
+
+
+def test_a_late_readers_letter_that_shows_what_was_withdrawn_meanwhile_is_not_tried_again() -> None:
+    mailing, first = two_articles()
+    Delivery.objects.all().delete()
+    Mailing.objects.update(status=MailingStatus.SENT)
+    reader = make_subscriber(edition=mailing.edition)
+    latest = welcoming.welcome(reader, NOW)
+    assert latest is not None
+    lane, letter = handed_over(mailing)
+    publishing.withdraw(first, NOW)
+    answer(lane, letter, Outcome.LATER, BUSY)
+    latest.refresh_from_db()
+    assert (latest.status, latest.reason) == (DeliveryStatus.EXCLUDED, Reason.CANCELLED)
 
 
 def test_a_letter_taken_after_its_mailing_was_cancelled_is_sent() -> None:
