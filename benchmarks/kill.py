@@ -36,7 +36,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -57,6 +56,8 @@ SECONDS_A_LETTER = 0.008
 """The SMTP server's, so that a sending takes some seconds."""
 WITHIN = 600
 """Seconds for one seed: leases and waits for another try take most of them."""
+STOP_WITHIN = 60
+"""Seconds that a worker has for ending what it has begun; it is killed after that."""
 EACH = 0.5
 """Seconds between two ticks; in production it is a minute."""
 
@@ -122,37 +123,46 @@ def files_of(pid: int) -> Iterator[str]:
 
 
 class Worker:
-    """As the Procfile starts it, in a session of its own."""
+    """As the Procfile starts it."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
-        self.process: subprocess.Popen[bytes] | None = None
+        self.name, self.folder, self.generation = name, folder, 0
+        self.begun: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}-{self.generation}.log"
 
     def start(self) -> None:
+        """Does not wait: whatever else works goes on meanwhile."""
         lines = (ROOT / "Procfile").read_text().splitlines()
         command = shlex.split(dict(line.split(": ", 1) for line in lines)["worker"])
-        log = self.folder / f"{self.name}.log"
-        begins_at = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as out:
-            named = [*command, "--hostname", f"{self.name}@localhost"]
-            self.process = subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out)
-        wait_for(lambda: b"ready." in log.read_bytes()[begins_at:], "the worker", 60)
+        self.generation += 1
+        with self.log.open("wb") as out:
+            named = [*command, "--hostname", f"{self.name}-{self.generation}@localhost"]
+            self.begun.append(subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out))
+
+    def children(self) -> list[int]:
+        return children_of(self.begun[-1].pid)
 
     def pids(self) -> list[int]:
         """The parent's and its children's."""
-        return [self.process.pid, *children_of(self.process.pid)] if self.process else []
+        return [self.begun[-1].pid, *self.children()]
 
     def stop(self) -> None:
         """As an administrator does; it ends what it has begun."""
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(60)
+        self.begun[-1].terminate()
+
+    def has_stopped(self) -> bool:
+        """All but the one that was started last."""
+        return all(process.poll() is not None for process in self.begun[:-1])
 
     def kill(self) -> None:
-        """The parent; its children die with it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        """All of them; a worker's children die with it."""
+        for process in self.begun:
+            process.kill()
+        for process in self.begun:
+            process.wait()
 
 
 @dataclass
@@ -167,19 +177,27 @@ class House:
         """And starts it again."""
         way = choose.choice(["child", "worker", "stop", "sink", *self.servers])
         verdict.kills.append(way)
-        worker = choose.choice(self.workers)
+        # One that is starting just now has no children yet.
+        at_work = [worker for worker in self.workers if worker.children()]
+        worker = choose.choice(at_work or self.workers)
         if way == "child":
-            verdict.connections += self._kill_frozen(choose.sample(worker.pids()[1:], 1))
+            verdict.connections += self._kill_frozen(self._busiest(worker.children()))
         elif way == "worker":
             verdict.connections += self._kill_frozen(worker.pids())
-            _again(worker)
+            worker.start()
         elif way == "stop":
             worker.stop()
             worker.start()
         else:
             if way != "redis":
                 verdict.connections += connections(self.sink.port)
-            _again(self.sink if way == "sink" else self.servers[way])
+            server = self.sink if way == "sink" else self.servers[way]
+            server.kill()
+            server.start()
+
+    def _busiest(self, pids: list[int]) -> list[int]:
+        """The one with most connections, if there is one at all."""
+        return sorted(pids, key=lambda pid: connections(self.sink.port, [pid]))[-1:]
 
     def _kill_frozen(self, pids: list[int]) -> int:
         """How many connections these processes had, counted while nothing moves."""
@@ -189,11 +207,6 @@ class House:
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return held
-
-
-def _again(what: Any) -> None:
-    what.kill()
-    what.start()
 
 
 def tick() -> None:
@@ -270,6 +283,14 @@ def play(house: House, seed: int, readers: int) -> Verdict:
         except (DatabaseError, InterfaceError):
             connection.close()
         time.sleep(0.01)
+    stopped = [worker.has_stopped for worker in house.workers]
+    try:
+        wait_for(
+            lambda: all(has() for has in stopped), "the end of the stopped workers", STOP_WITHIN
+        )
+    except TimeoutError as late:
+        verdict.balanced = False
+        verdict.kills.append(str(late))
     verdict.seconds = round(time.monotonic() - began)
     return judge(verdict, rows_of(mailing.pk), house.sink.recipients())
 
@@ -315,6 +336,8 @@ def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
             sink.start()
             for worker in workers:
                 worker.start()
+            for worker in workers:
+                wait_for(lambda log=worker.log: b"ready." in log.read_bytes(), "a worker", 60)
             yield House(started, sink, workers)
         finally:
             for worker in workers:

@@ -43,6 +43,11 @@ from newsletter.models import Mailing
 from newsletter.sending.lanes import run_lane
 run_lane(Mailing.objects.get().pk, 0, lambda: timezone.now() + dt.timedelta(minutes=1))
 """
+SMALL_TASKS = """
+from newsletter.tasks import write_journal
+for _ in range(int(sys.argv[1])):
+    write_journal.delay()
+"""
 RESUME = """
 from django.utils import timezone
 from newsletter import mailing as mailings
@@ -147,6 +152,24 @@ def test_a_worker_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     assert counts["uncertain"] <= CONNECTIONS
     assert counts["sent"] == READERS - counts["uncertain"]
     assert counts["sent"] <= everyone_once(caught) <= READERS
+
+
+def test_a_worker_whose_idle_children_were_killed_goes_on_working(
+    moved_in: Callable[..., House], caught: Catcher
+) -> None:
+    built = moved_in(caught)
+    """One of them may hold what all of them need to get a task."""
+    built.start("worker", "--concurrency", "2")
+    built.python(SMALL_TASKS, 4)
+    wait_for(lambda: built.log("worker-again").count("succeeded") == 4, "the children")
+    worker = built.running["worker"].pid
+    before = children_of(worker)
+    for child in before:
+        os.kill(child, signal.SIGKILL)
+    wait_for(lambda: bool(set(children_of(worker)) - set(before)), "another child")
+    built.python(LAUNCH, READERS)
+    wait_for(lambda: is_sent(built), "the end of the sending", 20)
+    assert everyone_once(caught) == READERS
 
 
 def test_a_relay_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
