@@ -1,15 +1,20 @@
 """Kills whatever takes part in a sending, at random moments, and looks who got what.
 
     python benchmarks/kill.py [--seeds 20] [--first-seed 1] [--letters 2000] [--connections 4]
-        [--workers 1] [--json]
+        [--workers 1] [--database postgres|sqlite] [--json]
 
 A real Celery worker, Redis, PostgreSQL, and an SMTP server that writes each letter down before it
 answers (`sink.py`). For each seed a mailing is sent; on its way a child of the worker, the whole
-worker, Redis, PostgreSQL or the SMTP server is killed (SIGKILL) and started again, and the mailing
-is paused and resumed. Then whatever is left recovers as it would in production: by the tick, once
-the leases of dead lanes are over. Nothing may be lost or doubled, at most one reader for each
-connection that was open when something was killed may be uncertain, and the ledger balances
-whenever it is looked at. Ends with 1 if that is not so.
+worker, Redis, PostgreSQL or the SMTP server is killed (SIGKILL) and started again, or the worker is
+told to stop (SIGTERM), and the mailing is paused and resumed. With `--database sqlite` there is no
+server to kill: SQLite and the filesystem broker. Then whatever is left recovers as it would in
+production: by the tick, once the leases of dead lanes are over. Nothing may be lost or doubled, at
+most one reader for each connection that was open when something was killed may be uncertain, nobody
+for a worker that was told to stop, and the ledger balances whenever it is looked at. Ends with 1 if
+that is not so.
+
+A seed takes a minute or two, most of it waiting for leases, so several runs with other seeds may go
+at once.
 """
 
 # Django is set up once its database is there, and only then can the rest be imported.
@@ -28,23 +33,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from send import set_up
-
+from benchmarks.send import set_up
 from tests.services import (
-    PostgreSQL,
-    Redis,
+    Server,
+    Sink,
     children_of,
-    free_port,
-    listens,
     running_postgresql,
     running_redis,
     wait_for,
@@ -55,6 +56,8 @@ SECONDS_A_LETTER = 0.008
 """The SMTP server's, so that a sending takes some seconds."""
 WITHIN = 600
 """Seconds for one seed: leases and waits for another try take most of them."""
+STOP_WITHIN = 60
+"""Seconds that a worker has for ending what it has begun; it is killed after that."""
 EACH = 0.5
 """Seconds between two ticks; in production it is a minute."""
 
@@ -88,7 +91,8 @@ class Verdict:
 def judge(verdict: Verdict, rows: dict[str, str], letters: list[str]) -> Verdict:
     """`rows`: each reader's status in the ledger. `letters`: who got one, as often as they did."""
     had = Counter(letters)
-    named = {"sent", "uncertain", "failed", "excluded"}
+    # Nobody left, and the server refuses nobody: there is no other way not to have a letter.
+    named = {"sent", "uncertain"}
     verdict.doubled = sum(1 for count in had.values() if count > 1)
     verdict.lost = sum(1 for one, status in rows.items() if one not in had and status not in named)
     verdict.unfounded = sum(
@@ -100,102 +104,109 @@ def judge(verdict: Verdict, rows: dict[str, str], letters: list[str]) -> Verdict
     return verdict
 
 
-class Sink:
-    """The SMTP server, and what it has written down."""
+def connections(port: int, of: Collection[int] | None = None) -> int:
+    """Open just now to that port, by /proc/net/tcp: all, or those that these processes hold."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ours = (line.split() for line in lines)
+    sockets = [one[9] for one in ours if one[2].endswith(f":{port:04X}") and one[3] == "01"]
+    if of is None:
+        return len(sockets)
+    held = {file for pid in of for file in files_of(pid)}
+    return sum(1 for inode in sockets if f"socket:[{inode}]" in held)
 
-    def __init__(self, folder: Path) -> None:
-        self.port, self.file = free_port(), folder / "letters"
-        self.file.touch()
-        self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        command = [sys.executable, str(ROOT / "benchmarks" / "sink.py"), str(self.port)]
-        self.process = subprocess.Popen([*command, str(self.file), str(SECONDS_A_LETTER)])
-        wait_for(lambda: listens(self.port), "the sink")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def letters(self) -> list[str]:
-        return [line.split()[0] for line in self.file.read_text().splitlines()]
-
-    def connections(self) -> int:
-        """Open just now, by /proc/net/tcp: ours alone, told by the port they lead to."""
-        port = f":{self.port:04X}"
-        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        established = (line.split() for line in lines)
-        return sum(1 for one in established if one[2].endswith(port) and one[3] == "01")
+def files_of(pid: int) -> Iterator[str]:
+    """What it has open; of one that has ended, nothing."""
+    for number in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            yield os.readlink(number)
 
 
 class Worker:
-    """As the Procfile starts it, in a session of its own."""
+    """As the Procfile starts it."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
-        self.process: subprocess.Popen[bytes] | None = None
-        self.family: list[int] = []
+        self.name, self.folder, self.generation = name, folder, 0
+        self.begun: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}-{self.generation}.log"
 
     def start(self) -> None:
+        """Does not wait: whatever else works goes on meanwhile."""
         lines = (ROOT / "Procfile").read_text().splitlines()
         command = shlex.split(dict(line.split(": ", 1) for line in lines)["worker"])
-        log = self.folder / f"{self.name}.log"
-        begins_at = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as out:
-            named = [*command, "--hostname", f"{self.name}@localhost"]
-            self.process = subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out)
-        wait_for(lambda: b"ready." in log.read_bytes()[begins_at:], "the worker", 60)
+        self.generation += 1
+        with self.log.open("wb") as out:
+            named = [*command, "--hostname", f"{self.name}-{self.generation}@localhost"]
+            self.begun.append(subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out))
 
-    def kill_child(self, choose: random.Random) -> None:
-        if self.process is not None and (children := children_of(self.process.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(choose.choice(children), signal.SIGKILL)
+    def children(self) -> list[int]:
+        return children_of(self.begun[-1].pid)
+
+    def pids(self) -> list[int]:
+        """The parent's and its children's."""
+        return [self.begun[-1].pid, *self.children()]
+
+    def stop(self) -> None:
+        """As an administrator does; it ends what it has begun."""
+        self.begun[-1].terminate()
+
+    def has_stopped(self) -> bool:
+        """All but the one that was started last."""
+        return all(process.poll() is not None for process in self.begun[:-1])
 
     def kill(self) -> None:
-        """The parent; its children are orphans until they notice."""
-        if self.process is not None:
-            self.family += children_of(self.process.pid)
-            self.process.kill()
-            self.process.wait()
-
-    def end(self) -> None:
-        """Them all, orphans included."""
-        self.kill()
-        for pid in self.family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """All of them; a worker's children die with it."""
+        for process in self.begun:
+            process.kill()
+        for process in self.begun:
+            process.wait()
 
 
 @dataclass
 class House:
     """All that can be killed."""
 
-    postgresql: PostgreSQL
-    redis: Redis
+    servers: dict[str, Server]
     sink: Sink
     workers: list[Worker]
 
     def kill_something(self, choose: random.Random, verdict: Verdict) -> None:
         """And starts it again."""
-        worker = choose.choice(self.workers)
-        ways: dict[str, Callable[[], None]] = {
-            "child": lambda: worker.kill_child(choose),
-            "worker": lambda: _again(worker),
-            "redis": lambda: _again(self.redis),
-            "postgresql": lambda: _again(self.postgresql),
-            "sink": lambda: _again(self.sink),
-        }
-        way = choose.choice(list(ways))
+        way = choose.choice(["child", "worker", "stop", "sink", *self.servers])
         verdict.kills.append(way)
-        if way != "redis":
-            verdict.connections += self.sink.connections()
-        ways[way]()
+        # One that is starting just now has no children yet.
+        at_work = [worker for worker in self.workers if worker.children()]
+        worker = choose.choice(at_work or self.workers)
+        if way == "child":
+            verdict.connections += self._kill_frozen(self._busiest(worker.children()))
+        elif way == "worker":
+            verdict.connections += self._kill_frozen(worker.pids())
+            worker.start()
+        elif way == "stop":
+            worker.stop()
+            worker.start()
+        else:
+            if way != "redis":
+                verdict.connections += connections(self.sink.port)
+            server = self.sink if way == "sink" else self.servers[way]
+            server.kill()
+            server.start()
 
+    def _busiest(self, pids: list[int]) -> list[int]:
+        """The one with most connections, if there is one at all."""
+        return sorted(pids, key=lambda pid: connections(self.sink.port, [pid]))[-1:]
 
-def _again(what: Any) -> None:
-    what.kill()
-    what.start()
+    def _kill_frozen(self, pids: list[int]) -> int:
+        """How many connections these processes had, counted while nothing moves."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        held = connections(self.sink.port, pids)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return held
 
 
 def tick() -> None:
@@ -257,7 +268,7 @@ def play(house: House, seed: int, readers: int) -> Verdict:
             verdict.balanced = False
             verdict.kills.append(f"not over after {WITHIN} s")
             break
-        if moments and len(house.sink.letters()) >= moments[0]:
+        if moments and len(house.sink.recipients()) >= moments[0]:
             moments.pop(0)
             house.kill_something(choose, verdict)
             if choose.random() < 0.3:
@@ -272,8 +283,16 @@ def play(house: House, seed: int, readers: int) -> Verdict:
         except (DatabaseError, InterfaceError):
             connection.close()
         time.sleep(0.01)
+    stopped = [worker.has_stopped for worker in house.workers]
+    try:
+        wait_for(
+            lambda: all(has() for has in stopped), "the end of the stopped workers", STOP_WITHIN
+        )
+    except TimeoutError as late:
+        verdict.balanced = False
+        verdict.kills.append(str(late))
     verdict.seconds = round(time.monotonic() - began)
-    return judge(verdict, rows_of(mailing.pk), house.sink.letters())
+    return judge(verdict, rows_of(mailing.pk), house.sink.recipients())
 
 
 def rows_of(mailing_id: int) -> dict[str, str]:
@@ -287,13 +306,22 @@ def rows_of(mailing_id: int) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def servers(kind: str) -> Iterator[dict[str, Server]]:
+    """A database and a broker, where these are servers."""
+    if kind == "sqlite":
+        yield {}
+        return
+    with running_postgresql() as postgresql, running_redis() as redis:
+        os.environ |= {"DATABASE_URL": postgresql.url(), "BROKER_URL": redis.url}
+        yield {"postgresql": postgresql, "redis": redis}
+
+
+@contextlib.contextmanager
 def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
     """Everything; ends it all, whatever happens."""
-    with running_postgresql() as postgresql, running_redis() as redis:
-        sink = Sink(folder)
+    with servers(chosen.database) as started:
+        sink = Sink(folder, seconds=SECONDS_A_LETTER)
         os.environ |= {
-            "DATABASE_URL": postgresql.url(),
-            "BROKER_URL": redis.url,
             "VAR_DIR": str(folder),
             "RELAY_URL": f"smtp://127.0.0.1:{sink.port}",
             "RELAY_TIMEOUT": "1",
@@ -308,10 +336,12 @@ def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
             sink.start()
             for worker in workers:
                 worker.start()
-            yield House(postgresql, redis, sink, workers)
+            for worker in workers:
+                wait_for(lambda log=worker.log: b"ready." in log.read_bytes(), "a worker", 60)
+            yield House(started, sink, workers)
         finally:
             for worker in workers:
-                worker.end()
+                worker.kill()
             sink.kill()
 
 
@@ -323,6 +353,7 @@ def main() -> None:
     arguments.add_argument("--letters", type=int, default=2000)
     arguments.add_argument("--connections", type=int, default=4)
     arguments.add_argument("--workers", type=int, default=1)
+    arguments.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
     arguments.add_argument("--json", action="store_true")
     chosen = arguments.parse_args()
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -1,9 +1,10 @@
 """An SMTP server that writes each letter down, durably, before it answers: what it has is true.
 
-    python benchmarks/sink.py PORT FILE [SECONDS]
+    python benchmarks/sink.py PORT FILE [SECONDS [LETTERS]]
 
 A line of FILE is one letter: its recipient and its Message-ID. SECONDS is how long it takes over
-each, so that there is time to kill something.
+each, so that there is time to kill something. Once FILE has so many LETTERS it kills itself, before
+it answers the last.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,11 @@ RECIPIENT = re.compile(rb"RCPT TO:<([^>]*)>", re.IGNORECASE)
 
 
 async def serve(
-    file: int, seconds: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    file: int,
+    seconds: float,
+    letters: int,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     """One connection, to its end."""
     recipient = b""
@@ -41,6 +47,8 @@ async def serve(
                 found = MESSAGE_ID.search(text)
                 os.write(file, recipient + b" " + (found[1] if found else b"?") + b"\n")
                 os.fsync(file)
+                if letters and os.pread(file, 1024 * 1024, 0).count(b"\n") >= letters:
+                    os.kill(os.getpid(), signal.SIGKILL)
                 writer.write(b"250 2.0.0 kept\r\n")
             elif verb == b"QUIT":
                 writer.write(b"221 2.0.0 bye\r\n")
@@ -53,15 +61,21 @@ async def serve(
         writer.close()
 
 
-async def main(port: int, path: Path, seconds: float) -> None:
+async def main(port: int, path: Path, seconds: float, letters: int) -> None:
     """Until it is killed."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     server = await asyncio.start_server(
-        partial(serve, file, seconds), "127.0.0.1", port, limit=1024 * 1024, reuse_address=True
+        partial(serve, file, seconds, letters),
+        "127.0.0.1",
+        port,
+        limit=1024 * 1024,
+        reuse_address=True,
     )
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), Path(sys.argv[2]), float([*sys.argv, "0"][3])))
+    port, path, *more = sys.argv[1:]
+    seconds, letters = [*more, "0", "0"][:2]
+    asyncio.run(main(int(port), Path(path), float(seconds), int(letters)))

@@ -219,6 +219,8 @@ def freeze_again(mailing: Mailing, by: Any, now: dt.datetime) -> int:
     contents = messages.contents_of(mailing.digest, mailing.edition)
     if not contents:
         raise CannotApprove(_("Nothing is left that this edition could show. Cancel the mailing."))
+    # A letter that comes back in one of them may find the old revision only.
+    mailing.wait_for_rounds()
     letters = _letters(mailing.digest, mailing.edition, contents)
     mailing.revision += 1
     mailing.pause_reason = _("Frozen anew: resume it to send the rest.")

@@ -32,7 +32,7 @@ from newsletter.models import (
     Reason,
     Subscriber,
 )
-from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND
+from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND, newest_revision
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsroom import languages
 from newsroom.inserting import insert_from
@@ -190,6 +190,7 @@ def send_again(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
         .uncertain()
         .update(
             status=DeliveryStatus.PENDING,
+            variant=newest_revision(),
             reason=Reason.NONE,
             lane=None,
             due_at=now,

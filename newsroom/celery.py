@@ -12,7 +12,7 @@ from django.db import connections
 from django.utils.log import configure_logging
 from kombu.transport import TRANSPORT_ALIASES
 
-from newsroom import filebroker, heartbeats, starting
+from newsroom import filebroker, heartbeats, starting, stopping
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 # BROKER_URL's filesystem: is ours.
@@ -55,6 +55,12 @@ def begin_worker(**_kwargs: Any) -> None:
         starting.require_worker_key()
         heartbeats.begin("worker")
     signals.heartbeat_sent.connect(worker_lives)
+
+
+@signals.worker_shutting_down.connect
+def end_worker(**_kwargs: Any) -> None:
+    """SIGTERM reaches the parent. Its lanes finish the letters that they have begun."""
+    stopping.tell()
 
 
 @signals.beat_init.connect

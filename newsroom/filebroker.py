@@ -1,7 +1,11 @@
-"""Celery's filesystem broker, but for one thing: a file is there only once it is whole.
+"""Celery's filesystem broker, but for two things.
 
-kombu's own opens a message's file and then writes it. A worker that looks in between reads an
-empty message, and ends.
+A file is there only once it is whole: kombu's own opens a message's file and then writes it. A
+worker that looks in between reads an empty message, and ends.
+
+And it works with Celery's event loop, as Redis does. Without it all children of a worker share one
+pipe and one lock: whichever is killed while it waits takes the lock with it, and none of them gets
+a task again.
 """
 
 from __future__ import annotations
@@ -56,3 +60,14 @@ class Transport(filesystem.Transport):
     """What BROKER_URL calls filesystem."""
 
     Channel = Channel
+    implements = filesystem.Transport.implements.extend(asynchronous=True)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Looks into the folder as often as without a loop."""
+        loop.call_repeatedly(self.polling_interval, self.take_what_is_there, connection)
+
+    def take_what_is_there(self, connection: Any) -> None:
+        """As many messages as the worker wants just now."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.drain_events(connection, timeout=0)

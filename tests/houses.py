@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shlex
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -207,6 +209,13 @@ class House:
             process.ask_to_stop()
         for process in stopping:
             process.wait_or_kill()
+
+    def kill(self, *names: str) -> None:
+        """With SIGKILL, and with all that they have started; all of them if none is named."""
+        for name in names or tuple(self.running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.running[name].pid, signal.SIGKILL)
+        self.stop(*names)
 
     def log(self, name: str) -> str:
         return (self.log_dir / f"{name}.log").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+ROOT = Path(__file__).resolve().parents[1]
 DEBIAN_PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
 
 
@@ -162,6 +164,31 @@ class Redis(Server):
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+
+class Sink(Server):
+    """An SMTP server that writes each letter down before it answers, so what it has is true.
+
+    `seconds` is how long it takes over each. It kills itself once it has `dies_at` letters, if
+    that is not 0, and before it answers the last.
+    """
+
+    def __init__(self, folder: Path, *, seconds: float = 0, dies_at: int = 0) -> None:
+        super().__init__(folder)
+        self.file, self.seconds, self.dies_at = folder / "letters", seconds, dies_at
+        self.file.touch()
+
+    @property
+    def smtp_port(self) -> int:
+        return self.port
+
+    def command(self) -> list[str]:
+        options = [self.port, self.file, self.seconds, self.dies_at]
+        return [sys.executable, str(ROOT / "benchmarks" / "sink.py"), *map(str, options)]
+
+    def recipients(self) -> list[str]:
+        """Of each letter, in their order."""
+        return [line.split()[0] for line in self.file.read_text().splitlines()]
 
 
 class PostgreSQL(Server):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from django.conf import settings
 
 from newsroom.mailcatcher.catcher import Catcher
 from tests.houses import Embedded, House, Servers, house
-from tests.newsletter.relays import Mood, Moody
+from tests.newsletter.relays import Moody
+from tests.sendings import AFTER_THE_LEASE, LAUNCH, LEDGER, at_letter, everyone_once, is_sent
 from tests.services import (
     Missing,
     PostgreSQL,
@@ -31,25 +32,8 @@ from tests.services import (
     wait_for,
 )
 
-READERS = 12
+READERS, MANY = 12, 300
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
-LAUNCH = """
-from django.utils import timezone
-from newsletter import mailing as mailings
-from newsletter.tasks import enqueue_lanes
-from tests.factories import make_mailing
-mailing = make_mailing(readers=int(sys.argv[1]))
-mailings.launch(mailing, timezone.now())
-enqueue_lanes(mailing)
-answer = mailing.pk
-"""
-LEDGER = """
-from dataclasses import asdict
-from newsletter.mailing import ledger
-from newsletter.models import Mailing
-mailing = Mailing.objects.get()
-answer = {**asdict(ledger(mailing)), "status": mailing.status, "balances": ledger(mailing).balances}
-"""
 READERS_AND_A_DIGEST = """
 from newsletter import due
 from tests.factories import make_mailing
@@ -75,15 +59,12 @@ mailing = Mailing.objects.get()
 mailings.launch(mailing, timezone.now())
 enqueue_lanes(mailing)
 """
+SENT_BY_RELAY = """
+SELECT relay, count(*) FROM newsletter_delivery WHERE status = 'sent' GROUP BY relay
+"""
 ACTIVE = "SELECT count(*) FROM newsletter_subscriber WHERE status = 'active'"
 STILL_ACTIVE = "SELECT id FROM newsletter_subscriber WHERE status = 'active'"
 OLDEST = "SELECT id FROM newsletter_subscriber ORDER BY id LIMIT 3"
-AFTER_THE_LEASE = """
-import datetime as dt
-from django.utils import timezone
-from newsletter.sending import ledger
-answer = ledger.sweep(timezone.now() + ledger.lease())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -128,31 +109,6 @@ def small_house(small_disk: Path, caught: Catcher, keys_dir: Path) -> Iterator[H
         yield built
 
 
-def at_letter(number: int, strike: Callable[[], None]) -> Mood:
-    """Strikes once, when the relay is asked for its so-manieth letter."""
-    seen = 0
-
-    def mood(_server: Any, _about: str) -> str | None:
-        nonlocal seen
-        seen += 1
-        if seen == number:
-            strike()
-        return None
-
-    return mood
-
-
-def everyone_once(caught: Catcher) -> int:
-    """How many letters were caught, each of another reader."""
-    recipients = [letter.recipients for letter in caught.letters]
-    assert len(recipients) == len(set(recipients))
-    return len(recipients)
-
-
-def is_sent(built: House) -> bool:
-    return bool(built.python(LEDGER)["status"] == "sent")
-
-
 def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     built: House, services: tuple[PostgreSQL, Redis], caught: Catcher
 ) -> None:
@@ -188,6 +144,48 @@ def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     assert counts["uncertain"] <= settings.LANES * settings.CONNECTIONS
     assert counts["sent"] == READERS - counts["uncertain"]
     assert counts["sent"] <= everyone_once(caught) <= READERS
+
+
+def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
+    built: House, caught: Catcher, tmp_path: Path, keys_dir: Path
+) -> None:
+    """Each host has files of its own, but for the journal, and a relay that says what it sent."""
+    with ExitStack() as stack:
+        theirs = stack.enter_context(Catcher(tmp_path / "theirs", handler=Moody))
+        other = stack.enter_context(house(tmp_path / "other", built.stores, theirs, keys_dir))
+        busy: set[int] = set()
+
+        def until_both_are_busy(server: Any, _about: str) -> None:
+            busy.add(server.transport.get_extra_info("sockname")[1])
+            wait_for(lambda: len(busy) == 2, "a lane on each host", 60)
+
+        def both_are_busy() -> bool:
+            # Whoever took both tasks works on one of them; a tick hands out the other anew.
+            if len(busy) < 2:
+                built.manage("tick")
+            return len(busy) == 2
+
+        Moody.moods["RCPT"] = until_both_are_busy
+        for host, name in ((built, "one@first.example"), (other, "two@second.example")):
+            journal = str(tmp_path / "shared" / "journal")
+            host.environment |= {"RELAY_TIMEOUT": "60", "JOURNAL_FILE": journal}
+            # With more processes a host could work on all lanes alone.
+            host.start("worker", "--concurrency", "1", "--hostname", name)
+        built.python(LAUNCH, MANY)
+        wait_for(both_are_busy, "a lane on each host", 60)
+        wait_for(lambda: is_sent(built), "the end of the sending", 60)
+        other.kill()
+        ours, yours = everyone_once(caught), everyone_once(theirs)
+        assert min(ours, yours) > 0
+        assert len({one.recipients for one in [*caught.letters, *theirs.letters]}) == MANY
+        assert ours + yours == MANY
+        counts = built.python(LEDGER)
+        assert counts["balances"]
+        assert (counts["sent"], counts["uncertain"]) == (MANY, 0)
+        assert dict(built.stores.query(SENT_BY_RELAY)) == {
+            f"127.0.0.1:{caught.smtp_port}": ours,
+            f"127.0.0.1:{theirs.smtp_port}": yours,
+        }
 
 
 def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_is_back(

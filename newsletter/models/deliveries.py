@@ -96,6 +96,13 @@ def may_leave() -> models.Q:
     )
 
 
+def newest_revision() -> models.Subquery:
+    """For an UPDATE: the latest frozen letter of the kind that the delivery carries."""
+    kind = Variant.objects.filter(pk=models.OuterRef(models.OuterRef("variant_id"))).values("kind")
+    same = Variant.objects.filter(mailing=models.OuterRef("mailing_id"), kind=models.Subquery(kind))
+    return models.Subquery(same.order_by("-revision").values("pk")[:1])
+
+
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """Adjectives filter; "now" is an argument."""
 

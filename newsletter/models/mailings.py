@@ -161,8 +161,12 @@ class Mailing(models.Model):
     ) -> bool:
         """As `_must_move`, and waits for the rounds that lanes have begun to commit."""
         moved = self._must_move(into, out_of, **fields)
-        list(self.lanes.select_for_update().values_list("pk"))
+        self.wait_for_rounds()
         return moved
+
+    def wait_for_rounds(self) -> None:
+        """Until those that lanes have begun are committed; none begins before our own commit."""
+        list(self.lanes.select_for_update().values_list("pk"))
 
     def schedule(self, now: dt.datetime) -> bool:
         """Lets it wait for its hour, or for a person if that is long past."""

@@ -18,6 +18,7 @@ from newsletter.models import (
     DeliveryStatus,
     Lane,
     Mailing,
+    MailingStatus,
     Reason,
     SubscriberStatus,
 )
@@ -26,9 +27,11 @@ from newsletter.models.deliveries import (
     LONGEST_WAIT,
     SOFT_IN_A_ROW,
     may_leave,
+    newest_revision,
 )
 from newsletter.relaying import choosing, limits
 from newsletter.relaying.outcomes import MAILBOX_GONE, Outcome, Reply
+from newsletter.welcoming import is_current
 from newsroom.clocks import is_due
 from newsroom.relays import Relay
 
@@ -45,6 +48,8 @@ def lease() -> dt.timedelta:
 @transaction.atomic
 def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
     """Opens a lane; None if the slot is taken, or no relay has room. The sweep ends a dead one."""
+    # Whoever is pausing the mailing just now waits for the lanes that they see.
+    Mailing.objects.select_for_update(no_key=True).get(pk=mailing.pk)
     chosen = choosing.choose(now)
     if chosen is None:
         return None
@@ -228,13 +233,30 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
         changes["due_at"] = settled.due_at
     if settled.reason is Reason.LATER and settled.letter.deferred_since is None:
         changes["deferred_since"] = now
+    row = Delivery.objects.filter(pk=settled.letter.pk)
+    if settled.status is DeliveryStatus.RETRY:
+        if _is_stopped(settled.letter):
+            # Or its reader would count as one who has it.
+            changes["status"], changes["reason"] = DeliveryStatus.EXCLUDED, Reason.CANCELLED
+            changes["settled_at"] = now
+        # It may have been frozen anew while this one was out.
+        changes["variant"] = newest_revision()
     with transaction.atomic():
-        changed = Delivery.objects.filter(
-            pk=settled.letter.pk, lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
+        changed = row.filter(
+            lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
         ).update(**changes)
         if changed:
             _end_subscriber(settled, now)
     return bool(changed)
+
+
+def _is_stopped(letter: Claimed) -> bool:
+    """Whether it must not be tried again: everything else of its kind was excluded meanwhile."""
+    mailing = Mailing.objects.get(deliveries=letter.pk)
+    if mailing.status == MailingStatus.CANCELLED:
+        return True
+    is_late = letter.kind == DeliveryKind.LATEST and mailing.status == MailingStatus.SENT
+    return is_late and not is_current(mailing)
 
 
 def _end_subscriber(settled: Settled, now: dt.datetime) -> None:
@@ -256,7 +278,13 @@ def fail_unsendable(letter: Claimed, lane: Lane, now: dt.datetime) -> None:
 
 @transaction.atomic
 def close_lane(lane: Lane, now: dt.datetime) -> None:
-    """Gives back what was claimed and not handed over."""
+    """Gives back what was claimed and not handed over.
+
+    What is handed over and has no outcome could not be written down: its lane is its only trace.
+    """
+    Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.HANDED_OVER).update(
+        status=DeliveryStatus.UNCERTAIN, reason=Reason.LANE_DIED, settled_at=now
+    )
     mine = Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED)
     if (relay := choosing.named(lane.relay)) is not None:
         unused = mine.order_by().values_list("provider").annotate(Count("pk"))

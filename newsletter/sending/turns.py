@@ -19,6 +19,7 @@ from newsletter.sending.connecting import connect
 from newsletter.sending.ledger import Claimed, Settled
 from newsletter.sending.letters import Letter, Letters
 from newsletter.sending.smtp import Answered, ConnectionLost, Event, MayLeave, RelayRefuses
+from newsroom import stopping
 from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing, SealBroken
 
@@ -82,7 +83,7 @@ class Turn:
         over_at, time_is_over = self.clock() + LONGEST, False
         try:
             while True:
-                if self.clock() >= over_at and not self.is_ending:
+                if not self.is_ending and (self.clock() >= over_at or stopping.is_told()):
                     self.is_ending = time_is_over = True
                 self._begin_letters()
                 if self.channels.busy:
