@@ -148,11 +148,15 @@ def source_round(sink: Sink, letters: int, size: int) -> float:
 
 def letter_size() -> int:
     """Bytes of one letter as it leaves."""
-    from newsletter import rendering
-    from newsletter.models import Variant
+    from django.utils import timezone
 
-    variant = Variant.objects.all()[0]
-    return len(rendering.for_wire(bytes(variant.content), eight_bit=True))
+    from newsletter.models import Variant
+    from newsletter.rendering import Personal, WireLetter
+    from newsroom.links import TOKEN_LENGTH
+
+    token = "a" * TOKEN_LENGTH
+    reader = Personal("reader1000@example.org", token, token, timezone.now())
+    return len(WireLetter(bytes(Variant.objects.all()[0].content), eight_bit=True).to(reader))
 
 
 @contextlib.contextmanager
@@ -161,7 +165,7 @@ def stores(kind: str, folder: Path) -> Iterator[dict[str, str]]:
     if kind == "sqlite":
         yield {"DATABASE_URL": f"sqlite:///{folder}/db.sqlite3"}
         return
-    with running_postgresql() as postgresql, running_redis() as redis:
+    with running_postgresql(durable=True) as postgresql, running_redis() as redis:
         yield {"DATABASE_URL": postgresql.url(), "BROKER_URL": redis.url}
 
 

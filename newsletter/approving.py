@@ -208,8 +208,8 @@ def freeze_again(mailing: Mailing, by: Any, now: dt.datetime) -> int:
     """A new revision of a paused mailing's letters, for whoever has not got the old one.
 
     A letter that was handed over keeps the revision that left; a lane that had claimed one of
-    the others finds that it changed, and gives it back. Returns how many readers get the new
-    one. Raises MailingStuck and CannotApprove.
+    the others sends the new one. Returns how many readers get it. Raises MailingStuck and
+    CannotApprove.
     """
     mailing = (
         Mailing.objects.select_for_update().select_related("digest", "edition").get(pk=mailing.pk)

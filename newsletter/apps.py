@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from newsroom import health
+
 
 class NewsletterConfig(AppConfig):
     """The list, the letter and its sending."""
@@ -16,3 +18,4 @@ class NewsletterConfig(AppConfig):
         import_string("newsletter.hearing.connect")()
         import_string("newsletter.checks.connect")()
         import_string("newsletter.first_page.connect")()
+        health.add_check("letters", import_string("newsletter.alarming.word"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article, Digest
 from newsletter.models import (
-    BounceKind,
     Delivery,
     DeliveryKind,
     DeliveryStatus,
@@ -264,6 +263,18 @@ class Ledger:
     uncertain: int
     still_to_send: int
 
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Ledger:
+        """Out of how many deliveries are in which state."""
+        return cls(
+            audience=sum(counts.values()),
+            sent=counts.get(DeliveryStatus.SENT, 0),
+            failed=counts.get(DeliveryStatus.FAILED, 0),
+            excluded=counts.get(DeliveryStatus.EXCLUDED, 0),
+            uncertain=counts.get(DeliveryStatus.UNCERTAIN, 0),
+            still_to_send=sum(counts.get(status, 0) for status in STILL_TO_SEND),
+        )
+
     @property
     def balances(self) -> bool:
         """Promise 6.1."""
@@ -282,27 +293,7 @@ def late_ledger(mailing: Mailing) -> Ledger:
 
 
 def _count(rows: QuerySet[Delivery]) -> Ledger:
-    counts: dict[str, int] = dict(rows.order_by().values_list("status").annotate(count=Count("pk")))
-    return Ledger(
-        audience=sum(counts.values()),
-        sent=counts.get(DeliveryStatus.SENT, 0),
-        failed=counts.get(DeliveryStatus.FAILED, 0),
-        excluded=counts.get(DeliveryStatus.EXCLUDED, 0),
-        uncertain=counts.get(DeliveryStatus.UNCERTAIN, 0),
-        still_to_send=sum(counts.get(status, 0) for status in STILL_TO_SEND),
-    )
-
-
-def came_back(mailing: Mailing) -> list[tuple[str, int]]:
-    """How many of its letters came back after a relay had taken them, by kind."""
-    counts = dict(
-        Delivery.objects.of_mailing(mailing)
-        .exclude(bounce=BounceKind.NONE)
-        .order_by()
-        .values_list("bounce")
-        .annotate(count=Count("pk"))
-    )
-    return [(str(kind.label), counts[kind]) for kind in BounceKind if kind in counts]
+    return Ledger.of(dict(rows.order_by().values_list("status").annotate(count=Count("pk"))))
 
 
 def report(digest: Digest) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery, signals
 from celery.loaders.app import AppLoader
 from django.conf import settings
+from django.db import connections
 from django.utils.log import configure_logging
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -68,8 +69,11 @@ def begin_beat(**_kwargs: Any) -> None:
 def worker_lives(**_kwargs: Any) -> None:
     """Sent every two seconds while there is a connection to the broker."""
     heartbeats.beat("worker")
+    # The processes that do the work are forked from this one and must inherit no connection.
+    connections.close_all()
 
 
 def beat_lives(**_kwargs: Any) -> None:
     """In beat's own process only."""
     heartbeats.beat("beat")
+    connections.close_all()

@@ -5,11 +5,13 @@ an administrator can mend the line without opening the code. A variable that is 
 empty counts as unset, because compose files cannot leave one out.
 """
 
+import json
 import os
 import re
 import zoneinfo
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -225,6 +227,27 @@ def origins(name: str, default: list[str]) -> list[str]:
                 f"{name} names {origin!r}. Write scheme and host, such as https://example.org."
             )
     return _some(name, found, "https://example.org")
+
+
+def mail_settings(name: str) -> dict[str, Any]:
+    """Settings of a mail backend, as one JSON object; none without it.
+
+    Raises ImproperlyConfigured without repeating a value, of which some are secret.
+    """
+    example = 'Write a JSON object, such as {"ANYMAIL": {"MAILGUN_API_KEY": "…"}}.'
+    try:
+        found = json.loads(text(name) or "{}")
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is not JSON. {example}") from None
+    if not isinstance(found, dict):
+        raise ImproperlyConfigured(f"{name} is not an object. {example}")
+    foreign = [key for key in found if not re.fullmatch(r"(EMAIL|ANYMAIL)(_[A-Z_]+)?", key)]
+    if foreign:
+        raise ImproperlyConfigured(
+            f"{name} sets {foreign[0]!r}, which is no setting of mail: only names that begin with "
+            f"EMAIL_ or ANYMAIL can be set there."
+        )
+    return found
 
 
 def _some(name: str, found: list[str], example: str) -> list[str]:

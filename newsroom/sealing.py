@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
@@ -131,6 +131,11 @@ def links_key() -> bytes:
     return _cached(settings.LINKS_KEY_FILE, _load_links_key)
 
 
+def links_cipher() -> AESSIV:
+    """What the links key opens and seals tokens with. Raises KeyMissing."""
+    return _cached(settings.LINKS_KEY_FILE, _load_links_cipher)
+
+
 def exposed_worker_keys() -> list[Path]:
     """Where this process could read a worker's key although nobody gave it one."""
     folders = {settings.KEYS_DIR, settings.INTAKE_KEY_FILE.parent, settings.LINKS_KEY_FILE.parent}
@@ -211,6 +216,10 @@ def _load_intake_key(path: Path) -> X25519PublicKey:
 
 def _load_links_key(path: Path) -> bytes:
     return _decode(_read(path, "LINKS_KEY_FILE"), path, "LINKS_KEY_FILE", 2 * SECRET_BYTES)
+
+
+def _load_links_cipher(path: Path) -> AESSIV:
+    return AESSIV(_load_links_key(path))
 
 
 def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:

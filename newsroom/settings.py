@@ -227,10 +227,13 @@ if PRODUCTION:
 RELAY = Relay.parse(env.text("RELAY_URL", f"smtp://127.0.0.1:{PORT + 2}"))
 RELAY_TIMEOUT = env.whole_number("RELAY_TIMEOUT", 30, least=1, most=600)
 """Seconds to wait for the relay to connect or to answer."""
+if RELAY.is_backend:
+    EMAIL_BACKEND = RELAY.host
 EMAIL_HOST, EMAIL_PORT = RELAY.host, RELAY.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = RELAY.user, RELAY.password
 EMAIL_USE_TLS, EMAIL_USE_SSL = RELAY.scheme == "smtp+starttls", RELAY.scheme == "smtps"
 EMAIL_TIMEOUT = RELAY_TIMEOUT
+globals().update(env.mail_settings("MAIL_SETTINGS"))
 # Where bounces come back to; the opaque return path is built at this domain.
 BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
 BOUNCE_MAILDIR = env.folder_or_none("BOUNCE_MAILDIR", None)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
 from newsletter.pacing import Pace
-from newsroom import sealing
+from newsroom import health, sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests.browsing import running_chromium
@@ -62,6 +62,14 @@ def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
 def nobody_has_signed_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests of a process are one client, which soon would be too fast."""
     monkeypatch.setattr("newsletter.views.pace", Pace())
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_asked_how_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer is good for two seconds, which is longer than most tests; so is a sign of life."""
+    for name in ("_store", "_engine"):
+        monkeypatch.setattr(health, name, health.Probe(**getattr(health, name).checks))
+    monkeypatch.setattr("newsroom.heartbeats._shown", {})
 
 
 @pytest.fixture(autouse=True)

@@ -167,6 +167,12 @@ class Redis(Server):
 class PostgreSQL(Server):
     """A new cluster with one superuser and no password, which only this machine can reach."""
 
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        """Always durable across a killed server, which is what tests kill; `durable`: across a
+        lost disk too, at the price of production."""
+        super().__init__(folder)
+        self.durable = durable
+
     def user(self) -> str | None:
         """It refuses to run as root."""
         if os.geteuid() != 0:
@@ -191,8 +197,8 @@ class PostgreSQL(Server):
         )
 
     def command(self) -> list[str]:
-        # Durable across a killed server, which is what tests kill; not across a lost disk.
-        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off"
+        fsync = "on" if self.durable else "off"
+        options = f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync={fsync}"
         options += " -c unix_socket_directories= -c max_connections=60"
         return [program("postgres"), "-D", str(self.folder / "data"), *options.split()]
 
@@ -258,11 +264,11 @@ def running_redis() -> Iterator[Redis]:
 
 
 @contextlib.contextmanager
-def running_postgresql() -> Iterator[PostgreSQL]:
+def running_postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
     """Raises Missing."""
     program("postgres")
     with folder_for("postgresql") as folder:
-        postgresql = PostgreSQL(folder)
+        postgresql = PostgreSQL(folder, durable=durable)
         postgresql.initialise()
         postgresql.start()
         try:

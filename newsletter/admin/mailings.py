@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.admin.verbs import Page, Verb, VerbsAdmin
-from newsletter import approving
+from newsletter import alarming, approving, reporting
 from newsletter import mailing as mailings
 from newsletter import messages as letters
+from newsletter.admin import drawing
 from newsletter.approving import CannotApprove
 from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
-from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
+from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
 from newsletter.rendering import LetterBroken
+from newsletter.tallying import count, count_minutes, recent
 from newsletter.tasks import enqueue_lanes
+from newsletter.watching import Progress
 
 MAY_SEND = "newsletter.send_mailing"
 MOST_NAMED = 100
 """Rows that a page names; more are counted."""
+SELDOM = 15
+"""Seconds between two looks at a mailing that only somebody or its hour sets going."""
 
 
 def send_now(request: HttpRequest, mailing: Mailing) -> str:
@@ -124,6 +133,10 @@ class MailingAdmin(VerbsAdmin):
         "launched_at",
         "ended_at",
     )
+
+    class Media:
+        js = ("watching.js",)
+
     verbs = (
         Verb(
             "send",
@@ -188,13 +201,50 @@ class MailingAdmin(VerbsAdmin):
         found: QuerySet[Mailing] = super().get_queryset(request)
         return found.select_related("digest", "edition", "approved_by")
 
+    def get_urls(self) -> list[URLPattern]:
+        watching = path(
+            "<int:pk>/progress/",
+            self.admin_site.admin_view(self.progress),
+            name="newsletter_mailing_progress",
+        )
+        return [watching, *super().get_urls()]
+
+    def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the page that moves, for its script to put in place of the old one."""
+        row = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return render(request, "admin/newsletter/progress.html", _moving(row))
+
     def facts(self, row: Any) -> dict[str, Any]:
         if row is None:
             return {}
-        return {
+        moving = _moving(row)
+        context = {
+            **moving,
             "facts_template": "admin/newsletter/ledger.html",
-            "ledger": mailings.ledger(row),
-            "late": mailings.late_ledger(row),
-            "came_back": mailings.came_back(row),
+            "more_facts_template": "admin/newsletter/report.html",
             "contents": row.contents.select_related("article"),
         }
+        if moving["progress"]:
+            tally, minutes = moving["progress"].tally, recent(row, timezone.now, count_minutes)
+            context["report"] = reporting.report(row, tally, minutes)
+            context["chart"] = drawing.chart(context["report"].stretches)
+        return context
+
+
+def _moving(mailing: Mailing) -> dict[str, Any]:
+    """How the mailing stands, and in how many seconds it is worth asking again."""
+    has_begun = mailing.launched_at is not None
+    tally = recent(mailing, timezone.now, count) if has_begun else None
+    progress = Progress(mailing, tally) if tally else None
+    is_sending = mailing.status == MailingStatus.SENDING
+    good_for = math.ceil(tally.good_for.total_seconds()) if tally else 0
+    return {
+        "mailing": mailing,
+        "progress": progress,
+        "bar": drawing.bar(progress.states) if progress else [],
+        "silent": alarming.silent() if is_sending or mailing.status in NOT_BEGUN else [],
+        "is_over": mailing.status in ENDED,
+        "ask_again_in": max(good_for, 2 if is_sending else SELDOM),
+    }

@@ -122,9 +122,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One variant of a mailing to one subscriber."""
 
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries")
-    digest = models.ForeignKey(Digest, models.PROTECT, related_name="+")
-    variant = models.ForeignKey(Variant, models.PROTECT, related_name="+")
+    # Each letter changes its row three times, and every index with it: none but those needed.
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries", db_index=False)
+    digest = models.ForeignKey(Digest, models.PROTECT, related_name="+", db_index=False)
+    variant = models.ForeignKey(Variant, models.PROTECT, related_name="+", db_index=False)
     # Forgets its reader after thirty days and keeps its count.
     subscriber = models.ForeignKey(
         Subscriber, models.SET_NULL, related_name="deliveries", null=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
@@ -155,6 +155,15 @@ class Mailing(models.Model):
             % {"status": self.get_status_display(), "wanted": into.label}
         )
 
+    @transaction.atomic
+    def _must_stop(
+        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
+    ) -> bool:
+        """As `_must_move`, and waits for the rounds that lanes have begun to commit."""
+        moved = self._must_move(into, out_of, **fields)
+        list(self.lanes.select_for_update().values_list("pk"))
+        return moved
+
     def schedule(self, now: dt.datetime) -> bool:
         """Lets it wait for its hour, or for a person if that is long past."""
         late = self.due_at <= now - GRACE
@@ -171,7 +180,7 @@ class Mailing(models.Model):
 
     def pause(self, reason: str = "") -> bool:
         """No lane hands over another letter once this has returned."""
-        return self._must_move(
+        return self._must_stop(
             MailingStatus.PAUSED, frozenset({MailingStatus.SENDING}), pause_reason=reason
         )
 
@@ -190,7 +199,7 @@ class Mailing(models.Model):
 
     def mark_cancelled(self, now: dt.datetime) -> bool:
         """Ends it for good; see newsletter.mailing.cancel for what becomes of its letters."""
-        return self._must_move(MailingStatus.CANCELLED, NOT_BEGUN | UNDER_WAY, ended_at=now)
+        return self._must_stop(MailingStatus.CANCELLED, NOT_BEGUN | UNDER_WAY, ended_at=now)
 
 
 class MailingContent(models.Model):

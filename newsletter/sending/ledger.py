@@ -4,12 +4,12 @@ dead, or a mailing that has been paused, cannot send another letter."""
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
 
 from newsletter.models import (
     Delivery,
@@ -20,7 +20,12 @@ from newsletter.models import (
     Reason,
     SubscriberStatus,
 )
-from newsletter.models.deliveries import LONGEST_WAIT, SOFT_IN_A_ROW, TO_SEND, may_leave
+from newsletter.models.deliveries import (
+    IN_FLIGHT,
+    LONGEST_WAIT,
+    SOFT_IN_A_ROW,
+    may_leave,
+)
 from newsletter.sending.outcomes import MAILBOX_GONE, Outcome, Reply
 from newsroom.clocks import is_due
 
@@ -43,29 +48,51 @@ def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
     return lane if created else None
 
 
+class Claimed(NamedTuple):
+    """A letter that a lane has claimed: of its row and its reader's what the lane needs."""
+
+    pk: int
+    kind: str
+    attempts: int
+    subscriber: int | None
+    sealed_address: bytes
+    key_generation: int
+
+
+CLAIMED_COLUMNS = (
+    "pk",
+    "kind",
+    "attempts",
+    "subscriber",
+    "subscriber__sealed_address",
+    "subscriber__key_generation",
+)
+
+
 @transaction.atomic
-def claim(lane: Lane, now: dt.datetime, limit: int) -> list[Delivery]:
+def claim(lane: Lane, now: dt.datetime, limit: int) -> list[Claimed]:
     """Takes up to `limit` letters for this lane; whose reader is no longer active is excluded."""
     if not renew(lane, now):
         return []
     rows = Delivery.objects.filter(may_leave(), mailing_id=lane.mailing_id).to_send(now)
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
-    ids = list(rows.order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-    _exclude_inactive(ids, now)
-    mine = Delivery.objects.filter(pk__in=ids, status__in=TO_SEND)
-    mine.update(status=DeliveryStatus.CLAIMED, lane=lane.pk)
-    return list(
-        Delivery.objects.filter(pk__in=ids, status=DeliveryStatus.CLAIMED, lane=lane.pk)
-        .select_related("subscriber")
-        .order_by("due_at", "pk")
-    )
-
-
-def _exclude_inactive(ids: list[int], now: dt.datetime) -> None:
-    Delivery.objects.filter(pk__in=ids).exclude(subscriber__status=SubscriberStatus.ACTIVE).update(
+    # In no order: a million that are due at once would be sorted each time.
+    found = rows.order_by().values_list("subscriber__status", *CLAIMED_COLUMNS)[:limit]
+    active: list[Claimed] = []
+    gone: list[Claimed] = []
+    for status, *row in found:
+        letter = Claimed(*row)
+        (active if status == SubscriberStatus.ACTIVE else gone).append(letter)
+    _rows(gone).update(
         status=DeliveryStatus.EXCLUDED, reason=Reason.NOT_ACTIVE, lane=None, settled_at=now
     )
+    _rows(active).update(status=DeliveryStatus.CLAIMED, lane=lane.pk)
+    return active
+
+
+def _rows(letters: list[Claimed]) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(pk__in=[letter.pk for letter in letters])
 
 
 def renew(lane: Lane, now: dt.datetime) -> bool:
@@ -73,46 +100,11 @@ def renew(lane: Lane, now: dt.datetime) -> bool:
     return bool(Lane.objects.filter(pk=lane.pk).update(lease_until=now + lease()))
 
 
-def mark_handed_over(delivery: Delivery, lane: Lane, relay: str, now: dt.datetime) -> bool:
-    """Before the letter leaves. False: paused, cancelled, left or swept; do not send it."""
-    return bool(mark_all_handed_over([delivery], lane, relay, now))
-
-
-def mark_all_handed_over(
-    deliveries: list[Delivery], lane: Lane, relay: str, now: dt.datetime
-) -> set[int]:
-    """Before these letters leave, one a connection; returns the ids of those that may.
-
-    The others were paused, cancelled, swept, or their readers have left.
-    """
-    if not deliveries or not renew(lane, now):
-        return set()
-    for variant in {delivery.variant_id for delivery in deliveries}:
-        Delivery.objects.filter(
-            may_leave(),
-            pk__in=[one.pk for one in deliveries if one.variant_id == variant],
-            status=DeliveryStatus.CLAIMED,
-            lane=lane.pk,
-            # Frozen anew since it was claimed: the old letter must not leave.
-            variant=variant,
-            subscriber__status=SubscriberStatus.ACTIVE,
-        ).update(
-            status=DeliveryStatus.HANDED_OVER,
-            handed_over_at=now,
-            relay=relay,
-            attempts=F("attempts") + 1,
-        )
-    mine = Delivery.objects.filter(
-        pk__in=[one.pk for one in deliveries], status=DeliveryStatus.HANDED_OVER, lane=lane.pk
-    )
-    return set(mine.values_list("pk", flat=True))
-
-
 @dataclass(frozen=True)
 class Settled:
-    """What became of one letter that a lane handed over."""
+    """What became of one letter that a lane had in its hands."""
 
-    delivery: Delivery
+    letter: Claimed
     status: DeliveryStatus
     reason: Reason
     reply: Reply | None = None
@@ -129,23 +121,22 @@ class Settled:
 
 
 def settle(
-    delivery: Delivery, outcome: Outcome, reply: Reply, begun_at: dt.datetime, now: dt.datetime
+    letter: Claimed, outcome: Outcome, reply: Reply, begun_at: dt.datetime, now: dt.datetime
 ) -> Settled:
-    """What an answer means for the row, which has been tried since `begun_at`. Pure."""
+    """What an answer means for a letter, which has been tried since `begun_at`. Pure."""
     if outcome is Outcome.SENT:
-        return Settled(delivery, DeliveryStatus.SENT, Reason.NONE, reply)
+        return Settled(letter, DeliveryStatus.SENT, Reason.NONE, reply)
     if outcome is Outcome.GONE:
-        return Settled(delivery, DeliveryStatus.FAILED, Reason.GONE, reply)
+        return Settled(letter, DeliveryStatus.FAILED, Reason.GONE, reply)
     if outcome is Outcome.REFUSED:
         # Nobody's fault but ours: the reader waits until a person has mended it.
         # The mailing pauses meanwhile; a letter to a late reader has no mailing that could.
-        later = now + FIRST_RETRY_IN if delivery.kind == DeliveryKind.LATEST else now
-        return Settled(delivery, DeliveryStatus.RETRY, Reason.REFUSED, reply, later)
+        later = now + FIRST_RETRY_IN if letter.kind == DeliveryKind.LATEST else now
+        return Settled(letter, DeliveryStatus.RETRY, Reason.REFUSED, reply, later)
     if now - begun_at >= GIVE_UP_AFTER:
-        return Settled(delivery, DeliveryStatus.FAILED, Reason.TOO_OFTEN, reply)
-    return Settled(
-        delivery, DeliveryStatus.RETRY, Reason.LATER, reply, now + wait(delivery.attempts + 1)
-    )
+        return Settled(letter, DeliveryStatus.FAILED, Reason.TOO_OFTEN, reply)
+    due_at = now + wait(letter.attempts + 1)
+    return Settled(letter, DeliveryStatus.RETRY, Reason.LATER, reply, due_at)
 
 
 def wait(attempts: int) -> dt.timedelta:
@@ -154,69 +145,61 @@ def wait(attempts: int) -> dt.timedelta:
     return min(FIRST_RETRY_IN * int(2**doublings), LONGEST_WAIT)
 
 
-def lost(delivery: Delivery, *, dot_sent: bool, now: dt.datetime) -> Settled:
+def lost(letter: Claimed, *, dot_sent: bool, now: dt.datetime) -> Settled:
     """The connection broke: uncertain only once the whole letter had left. Pure."""
     if dot_sent:
-        return Settled(delivery, DeliveryStatus.UNCERTAIN, Reason.CONNECTION)
-    return Settled(delivery, DeliveryStatus.RETRY, Reason.CONNECTION, due_at=now + RECONNECT_IN)
+        return Settled(letter, DeliveryStatus.UNCERTAIN, Reason.CONNECTION)
+    return Settled(letter, DeliveryStatus.RETRY, Reason.CONNECTION, due_at=now + RECONNECT_IN)
 
 
-def record_all(settled: list[Settled], lane: Lane, now: dt.datetime) -> None:
-    """After the answers. Those that were taken in one statement for each kind of answer."""
-    taken: dict[Reply, list[int]] = defaultdict(list)
-    for one in settled:
-        if one.status is DeliveryStatus.SENT and one.reply is not None:
-            taken[one.reply].append(one.delivery.pk)
-        else:
-            record(one, lane, now)
-    for reply, ids in taken.items():
-        _answered(lane, ids).update(
-            status=DeliveryStatus.SENT,
-            reason=Reason.NONE,
-            reply_code=reply.code,
-            enhanced_code=reply.enhanced,
-            settled_at=now,
-            lane=None,
-        )
+def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
+    """After the answer. A mailbox that is gone ends its subscriber in the same transaction.
 
-
-def _answered(lane: Lane, ids: list[int]) -> QuerySet[Delivery]:
-    """A sweep may have called them uncertain meanwhile: the answer knows better."""
-    return Delivery.objects.filter(
-        pk__in=ids,
-        lane=lane.pk,
-        status__in=[DeliveryStatus.HANDED_OVER, DeliveryStatus.UNCERTAIN],
-    )
-
-
-def record(settled: Settled, lane: Lane, now: dt.datetime) -> bool:
-    """After the answer. A mailbox that is gone ends its subscriber in the same transaction."""
-    delivery, over = settled.delivery, settled.status is not DeliveryStatus.RETRY
+    A letter whose envelope was refused was still claimed, and has been tried all the same. One
+    that a sweep has called uncertain meanwhile gets its answer: it knows better.
+    """
+    was_tried_now = When(status=DeliveryStatus.CLAIMED, then=Value(now))
+    over = settled.status is not DeliveryStatus.RETRY
+    changes: dict[str, Any] = {
+        "status": settled.status,
+        "reason": settled.reason,
+        "reply_code": settled.reply.code if settled.reply else None,
+        "enhanced_code": settled.reply.enhanced if settled.reply else "",
+        "settled_at": now if over else None,
+        "attempts": Case(
+            When(status=DeliveryStatus.CLAIMED, then=F("attempts") + 1),
+            default=F("attempts"),
+            output_field=IntegerField(),
+        ),
+        "handed_over_at": Case(was_tried_now, default=F("handed_over_at")),
+        "relay": relay,
+        # An uncertain one keeps its lane, whose late answer may still settle it.
+        "lane": lane.pk if settled.status is DeliveryStatus.UNCERTAIN else None,
+    }
+    if settled.due_at is not None:
+        changes["due_at"] = settled.due_at
     with transaction.atomic():
-        changed = _answered(lane, [delivery.pk]).update(
-            status=settled.status,
-            reason=settled.reason,
-            reply_code=settled.reply.code if settled.reply else None,
-            enhanced_code=settled.reply.enhanced if settled.reply else "",
-            settled_at=now if over else None,
-            due_at=settled.due_at or delivery.due_at,
-            # An uncertain one keeps its lane, whose late answer may still settle it.
-            lane=lane.pk if settled.status is DeliveryStatus.UNCERTAIN else None,
-        )
-        if changed and delivery.subscriber is not None and _ends_subscriber(settled):
-            delivery.subscriber.end(SubscriberStatus.BOUNCED, now)
+        changed = Delivery.objects.filter(
+            pk=settled.letter.pk, lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
+        ).update(**changes)
+        if changed:
+            _end_subscriber(settled, now)
     return bool(changed)
 
 
-def _ends_subscriber(settled: Settled) -> bool:
-    if settled.reason is Reason.TOO_OFTEN:
-        return settled.delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW
-    return settled.ends_subscriber
+def _end_subscriber(settled: Settled, now: dt.datetime) -> None:
+    """Where the answer says so, or it was the last of several that did not arrive."""
+    if not (settled.ends_subscriber or settled.reason is Reason.TOO_OFTEN):
+        return
+    delivery = Delivery.objects.select_related("subscriber").get(pk=settled.letter.pk)
+    is_over = settled.ends_subscriber or delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW
+    if is_over and delivery.subscriber is not None:
+        delivery.subscriber.end(SubscriberStatus.BOUNCED, now)
 
 
-def fail_unsendable(delivery: Delivery, lane: Lane, now: dt.datetime) -> None:
+def fail_unsendable(letter: Claimed, lane: Lane, now: dt.datetime) -> None:
     """Its address cannot be opened: the letter fails, before anything was handed over."""
-    Delivery.objects.filter(pk=delivery.pk, lane=lane.pk, status=DeliveryStatus.CLAIMED).update(
+    Delivery.objects.filter(pk=letter.pk, lane=lane.pk, status=DeliveryStatus.CLAIMED).update(
         status=DeliveryStatus.FAILED, reason=Reason.UNSENDABLE, lane=None, settled_at=now
     )
 
@@ -225,10 +208,11 @@ def fail_unsendable(delivery: Delivery, lane: Lane, now: dt.datetime) -> None:
 def close_lane(lane: Lane, now: dt.datetime) -> None:
     """Gives back what was claimed and not handed over."""
     mine = Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED)
-    _exclude_inactive(list(mine.values_list("pk", flat=True)), now)
-    Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED).update(
+    active = mine.filter(subscriber__status=SubscriberStatus.ACTIVE)
+    Delivery.objects.filter(pk__in=list(active.values_list("pk", flat=True))).update(
         status=DeliveryStatus.PENDING, lane=None
     )
+    mine.update(status=DeliveryStatus.EXCLUDED, reason=Reason.NOT_ACTIVE, lane=None, settled_at=now)
     Lane.objects.filter(pk=lane.pk).delete()
 
 

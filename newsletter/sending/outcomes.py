@@ -6,8 +6,8 @@ Of the answer itself only the codes are kept: its text quotes the address.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
 
@@ -21,8 +21,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the relay refuses us or the letter: pause, mark no reader
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """A relay's answer: RFC 5321 code and RFC 3463 enhanced code ("" without one)."""
 
     code: int

@@ -1,7 +1,8 @@
-"""One connection to a relay, and the transaction that hands over one letter.
+"""One connection to a relay, and the transactions that hand letters over.
 
 The standard library connects, greets, encrypts and logs in; only the transaction is ours,
-because what matters is on which side of the final dot something broke.
+because what matters is on which side of the final dot something broke. It never waits: a lane
+listens to all of its connections at once, and says the next thing to whichever has answered.
 """
 
 from __future__ import annotations
@@ -9,27 +10,36 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from types import TracebackType
+import time
+from collections import deque
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.conf import settings
 
 from newsletter.sending.outcomes import Outcome, Reply, classify
 from newsroom.relays import Relay
 
-AWAITS_TEXT = 354
-# smtplib makes SMTPServerDisconnected of whatever breaks while it reads an answer.
-TIMED_OUT = frozenset({"TimeoutError", "SMTPServerDisconnected"})
+DOT = "."
+ENVELOPE = frozenset({"MAIL", "RCPT", "DATA"})
+AWAITS_TEXT, CLOSING = 354, 421
+WOULD_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+GOOD_BYE = 2
+"""Seconds that a relay has for answering QUIT."""
+LONGEST_ANSWER = 64 * 1024
+"""Bytes of one answer; RFC 5321, 4.5.3.1.5 allows lines of 512."""
+AT_ONCE = 64 * 1024
+WHOLE_LETTER = 256 * 1024
+"""Bytes that the system takes at once, so that a letter is one call."""
 _cannot_pipeline: set[Relay] = set()
 """Relays that offer it and do not answer. Forgotten with the process: relays are mended."""
 
 
 class ConnectionLost(Exception):
-    """The relay cannot be reached, went away or answers rubbish.
+    """The relay cannot be reached, went away, fell silent or answers rubbish.
 
-    `dot_sent`: the letter had left wholly, so nobody knows whether it was taken.
+    `dot_sent`: a letter had left wholly and was not answered, so nobody knows whether it was taken.
     """
 
     def __init__(self, *, dot_sent: bool, cause: str) -> None:
@@ -45,146 +55,258 @@ class RelayRefuses(Exception):
         self.reply = reply
 
 
+class Envelope(NamedTuple):
+    """From and for whom a letter is."""
+
+    return_path: str
+    recipient: str
+
+
+class MayLeave:
+    """The relay takes the envelope and awaits the text."""
+
+
+class NotTaken(NamedTuple):
+    """The relay refuses an envelope."""
+
+    outcome: Outcome
+    reply: Reply
+
+
+class Answered(NamedTuple):
+    """What the relay says of a letter that has left wholly."""
+
+    outcome: Outcome
+    reply: Reply
+
+
+Event = MayLeave | NotTaken | Answered
+
+
 class Connection:
-    """A context manager around one SMTP connection. `timeout` in seconds."""
+    """One SMTP connection. `timeout` is seconds for each answer, and for each letter to leave."""
+
+    tells_where_it_broke = True
 
     def __init__(self, relay: Relay, timeout: float) -> None:
         """Connects and logs in. Raises ConnectionLost or RelayRefuses."""
-        self._relay = relay
-        self._envelope: list[str] = []
+        self._relay, self._timeout = relay, timeout
         self._smtp = _connect(relay, timeout)
-        if self._smtp.sock is not None:
-            # The dot follows the letter as a packet of its own; Nagle's algorithm would hold
-            # it back until the relay's delayed acknowledgement, 40 ms a letter.
-            self._smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.eight_bit = self._smtp.has_extn("8bitmime")
         self.pipelines = self._smtp.has_extn("pipelining") and relay not in _cannot_pipeline
+        self._socket: socket.socket = self._smtp.sock  # type: ignore[assignment]
+        # The dot may follow the letter as a packet of its own; Nagle's algorithm would hold
+        # it back until the relay's delayed acknowledgement, 40 ms a letter.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WHOLE_LETTER)
+        self._socket.setblocking(False)
+        self._is_encrypted = isinstance(self._socket, ssl.SSLSocket)
+        self._heard = b""
+        self._to_say: deque[tuple[str, bytes]] = deque()
+        self._leaving = b""
+        self._dot_leaves_at: int | None = None
+        """So many bytes of `_leaving` are left once its dot is gone; None where it has none."""
+        self._awaited: deque[str] = deque()
+        self._refusal: NotTaken | None = None
+        self._awaits_text = False
+        self.deadline = time.monotonic() + timeout
+        """By the monotonic clock: until when the relay has to answer what it was told."""
 
-    def __enter__(self) -> Connection:
-        return self
+    # --- What a lane's selector asks -------------------------------------------------
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
+    def fileno(self) -> int:
+        """For a selector."""
+        return self._socket.fileno()
+
+    @property
+    def has_more_to_say(self) -> bool:
+        """The system had no room for all: the selector should tell when it has."""
+        return bool(self._leaving)
+
+    @property
+    def dot_sent(self) -> bool:
+        """A letter has left wholly, and its answer is awaited."""
+        if DOT not in self._awaited:
+            return False
+        return self._dot_leaves_at is None or len(self._leaving) <= self._dot_leaves_at
 
     def close(self) -> None:
-        """Says good-bye if anybody listens."""
+        """Says good-bye where that is possible; a text that has begun is broken off."""
         try:
-            self._smtp.quit()
-        except (OSError, smtplib.SMTPException):
+            if not (self._awaited or self._leaving or self._awaits_text):
+                self._socket.settimeout(min(self._timeout, GOOD_BYE))
+                self._smtp.quit()
+        except (OSError, ValueError, smtplib.SMTPException):
+            pass
+        finally:
             self._smtp.close()
 
-    def send(self, return_path: str, recipient: str, letter: bytes) -> tuple[Outcome, Reply]:
-        """Hands one letter over: lines with CRLF, dots doubled. Raises ConnectionLost."""
-        self.address(return_path, recipient)
-        return self.put(letter) or self.answer()
+    # --- Saying ----------------------------------------------------------------------
 
-    def address(self, return_path: str, recipient: str) -> None:
+    def address(self, envelope: Envelope) -> None:
         """Says for whom the next letter is. Raises ConnectionLost."""
-        option = " BODY=8BITMIME" if self.eight_bit else ""
-        self._envelope = [
-            f"MAIL FROM:<{return_path}>{option}",
-            f"RCPT TO:<{recipient}>",
-            "DATA",
-        ]
-        if self.pipelines:
-            # RFC 2920: three commands in one packet, and their three answers in order.
-            whole = "".join(f"{command}\r\n" for command in self._envelope)
-            self._say(partial(self._smtp.send, whole), dot_sent=False)
+        self._queue(envelope)
+        self.speak()
 
-    def put(self, letter: bytes) -> tuple[Outcome, Reply] | None:
-        """Hears what the relay says of the envelope, and lets the letter go with its final dot.
+    def put(self, letter: bytes, then: Envelope | None = None) -> None:
+        """Lets a letter go with its final dot, after MayLeave: lines with CRLF, dots doubled.
 
-        A refusal, which ends this letter, or None: then `answer` says what became of it.
-        Raises ConnectionLost.
+        The next letter's envelope goes in the same packet where the relay pipelines, and else
+        after the answer. Raises ConnectionLost.
         """
-        refusal = self._hear_envelope() if self.pipelines else self._ask_in_turn(self._envelope)
-        if refusal is not None:
-            return refusal
-        # The dot goes separately, so that a break before it leaves nobody uncertain.
+        self._awaits_text = False
         end = b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"
-        self._say(partial(self._smtp.send, letter), dot_sent=False)
-        self._say(partial(self._smtp.send, end), dot_sent=True)
-        return None
+        self._to_say.append((DOT, letter + end))
+        if then is not None:
+            self._queue(then)
+        self.speak()
 
-    def answer(self) -> tuple[Outcome, Reply]:
-        """What the relay says of the letter that has just left wholly. Raises ConnectionLost."""
-        reply = self._hear(dot_sent=True)
-        return classify(reply, about_recipient=False), reply
-
-    def _ask_in_turn(self, commands: list[str]) -> tuple[Outcome, Reply] | None:
-        """The first refusal, or None once the text is awaited."""
-        for command in commands:
-            reply = self._ask(partial(self._smtp.putcmd, command), dot_sent=False)
-            outcome = classify(reply, about_recipient=command.startswith("RCPT"))
-            if outcome is not Outcome.SENT:
-                self._reset()
-                return outcome, reply
-        return None
-
-    def _hear_envelope(self) -> tuple[Outcome, Reply] | None:
-        """The first refusal, or None once the text is awaited."""
-        try:
-            replies = [self._hear(dot_sent=False) for _command in self._envelope]
-        except ConnectionLost as lost:
-            if lost.cause in TIMED_OUT:
-                # It says that it can, and forgets what came with the first command.
-                _cannot_pipeline.add(self._relay)
-            raise
-        refused = [
-            (outcome, reply)
-            for command, reply in zip(self._envelope, replies, strict=True)
-            if (outcome := classify(reply, about_recipient=command.startswith("RCPT")))
-            is not Outcome.SENT
+    def _queue(self, envelope: Envelope) -> None:
+        option = " BODY=8BITMIME" if self.eight_bit else ""
+        self._to_say += [
+            ("MAIL", f"MAIL FROM:<{envelope.return_path}>{option}\r\n".encode()),
+            ("RCPT", f"RCPT TO:<{envelope.recipient}>\r\n".encode()),
+            ("DATA", b"DATA\r\n"),
         ]
-        if not refused:
+
+    def speak(self) -> None:
+        """Lets leave what may be said now and the system has room for. Raises ConnectionLost."""
+        try:
+            while self._leaving or self._take_up():
+                sent = self._socket.send(self._leaving)
+                self._leaving = self._leaving[sent:]
+        except WOULD_WAIT:
+            return
+        except (OSError, ValueError) as error:
+            raise self._lost(type(error).__name__) from None
+
+    def _take_up(self) -> bool:
+        """What may be said now: everything (RFC 2920), or one thing after each answer."""
+        said: list[bytes] = []
+        self._dot_leaves_at = None
+        while self._to_say and (self.pipelines or not self._awaited):
+            what, text = self._to_say.popleft()
+            self._awaited.append(what)
+            said.append(text)
+            if what == DOT:
+                self._dot_leaves_at = sum(len(later) for _what, later in self._to_say)
+        if not said:
+            return False
+        if self._dot_leaves_at is not None and not self.pipelines:
+            self._dot_leaves_at = 0
+        self._leaving = b"".join(said)
+        self.deadline = time.monotonic() + self._timeout
+        return True
+
+    # --- Hearing ---------------------------------------------------------------------
+
+    def hear(self) -> Iterator[Event]:
+        """What the relay has answered. Raises ConnectionLost after the last that still counts."""
+        ended = self._read()
+        while (reply := self._next_reply()) is not None:
+            event = self._understand(reply)
+            if event is not None:
+                yield event
+        if ended:
+            raise self._lost(ended)
+        self.speak()
+
+    def fall_silent(self) -> ConnectionLost:
+        """What to raise once the deadline has passed."""
+        if self.pipelines and self._awaited and self._awaited[0] != DOT:
+            # It says that it can, and forgets what came with the first command.
+            _cannot_pipeline.add(self._relay)
+        return self._lost("TimeoutError")
+
+    def _read(self) -> str:
+        """Takes what is there; says what ended the connection, if anything has."""
+        try:
+            while True:
+                piece = self._socket.recv(AT_ONCE)
+                if not piece:
+                    return "closed"
+                self._heard += piece
+                # An encrypted one may hold more than its socket shows.
+                if not self._is_encrypted or len(self._heard) > LONGEST_ANSWER:
+                    return ""
+        except WOULD_WAIT:
+            return ""
+        except (OSError, ValueError) as error:
+            return type(error).__name__
+
+    def _next_reply(self) -> Reply | None:
+        """The first whole answer, of one or several lines (RFC 5321, 4.2.1)."""
+        start = 0
+        while (end := self._heard.find(b"\n", start)) >= 0:
+            line = self._heard[start:end].rstrip(b"\r")
+            code, mark = line[:3], line[3:4]
+            if not code.isdigit() or mark not in (b" ", b"-", b""):
+                raise self._lost("no SMTP")
+            if mark != b"-":
+                self._heard = self._heard[end + 1 :]
+                return Reply.parse(int(code), line[4:])
+            start = end + 1
+        if len(self._heard) > LONGEST_ANSWER:
+            raise self._lost("endless answer")
+        return None
+
+    def _understand(self, reply: Reply) -> Event | None:
+        is_about_letter = self.dot_sent
+        what = self._awaited.popleft() if self._awaited else ""
+        if not _fits(what, reply.code):
+            # RFC 5321, 3.8: with 421 the relay is closing; whatever it says is of itself, not of
+            # us. To the dot it is an answer all the same: the letter has not been taken.
+            lost = self._lost(str(reply.code))
+            lost.dot_sent = is_about_letter and reply.code != CLOSING
+            raise lost
+        self.deadline = time.monotonic() + self._timeout
+        if what == DOT:
+            return Answered(classify(reply, about_recipient=False), reply)
+        if what in ENVELOPE:
+            return self._understand_envelope(what, reply)
+        return None
+
+    def _understand_envelope(self, what: str, reply: Reply) -> Event | None:
+        outcome = classify(reply, about_recipient=what == "RCPT")
+        if self._refusal is None and outcome is not Outcome.SENT:
+            self._refusal = NotTaken(outcome, reply)
+            if not self.pipelines:
+                self._to_say.clear()
+                what = "DATA"
+        if what != "DATA":
             return None
-        if replies[-1].code == AWAITS_TEXT:
-            # RFC 2920, 3.1: no recipient, and still it awaits a text; an empty one goes nowhere.
-            self._ask(partial(self._smtp.send, ".\r\n"), dot_sent=False)
-        else:
-            self._reset()
-        return refused[0]
+        refusal, self._refusal = self._refusal, None
+        if refusal is None:
+            self._awaits_text = True
+            return MayLeave()
+        # RFC 2920, 3.1: no recipient, and still it awaits a text; an empty one goes nowhere.
+        empty = reply.code == AWAITS_TEXT
+        self._to_say.append(("RSET", b".\r\n" if empty else b"RSET\r\n"))
+        return refusal
 
-    def _ask(self, say: Callable[[], None], *, dot_sent: bool) -> Reply:
-        self._say(say, dot_sent=dot_sent)
-        return self._hear(dot_sent=dot_sent)
+    def _lost(self, cause: str) -> ConnectionLost:
+        lost = ConnectionLost(dot_sent=self.dot_sent, cause=cause)
+        self._smtp.close()
+        return lost
 
-    def _say(self, say: Callable[[], None], *, dot_sent: bool) -> None:
-        try:
-            say()
-        except (OSError, smtplib.SMTPException, ValueError) as error:
-            self._smtp.close()
-            raise ConnectionLost(dot_sent=dot_sent, cause=type(error).__name__) from None
 
-    def _hear(self, *, dot_sent: bool) -> Reply:
-        try:
-            code, text = self._smtp.getreply()
-        except (OSError, smtplib.SMTPException, ValueError) as error:
-            self._smtp.close()
-            raise ConnectionLost(dot_sent=dot_sent, cause=type(error).__name__) from None
-        reply = Reply.parse(code, text)
-        if code == 421 or not 200 <= code < 600:
-            # RFC 5321, 3.8: the relay is closing; whatever it says is of itself, not of us.
-            self._smtp.close()
-            if dot_sent and code == 421:
-                # A reply to the dot all the same: it has not taken the letter.
-                dot_sent = False
-            raise ConnectionLost(dot_sent=dot_sent, cause=str(code))
-        return reply
+def _fits(what: str, code: int) -> bool:
+    """Whether a command can be answered like this (RFC 5321, 4.3.2)."""
+    if code == CLOSING or not what:
+        return False
+    if 200 <= code < 400:
+        return (code == AWAITS_TEXT) if what == "DATA" else code < 300
+    return 400 <= code < 600
 
-    def _reset(self) -> None:
-        # Should this break, the next letter finds out; this one has its answer.
-        with suppress(ConnectionLost):
-            self._ask(partial(self._smtp.putcmd, "RSET"), dot_sent=False)
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    """Reading the system's takes 30 ms, as long as a hundred letters."""
+    return ssl.create_default_context()
 
 
 def _connect(relay: Relay, timeout: float) -> smtplib.SMTP:
-    context = ssl.create_default_context()
+    context = _certificates()
     # Without a name, smtplib asks the DNS for this machine's, and tells the relay.
     ours = settings.BOUNCE_DOMAIN
     try:

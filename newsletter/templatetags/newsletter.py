@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import template
+from django.template.defaultfilters import date
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from newsletter.forms import SignUpForm
 from newsletter.rendering import paragraphs, wrap
@@ -39,3 +43,31 @@ def wrapped(text: str) -> str:
 def repeated(text: str, times: int) -> str:
     """A rule made of characters."""
     return text * int(times)
+
+
+@register.filter
+def duration(length: dt.timedelta | None) -> str:
+    """The two largest parts, such as `1 h 5 min`; empty without one."""
+    if length is None:
+        return ""
+    seconds = max(round(length.total_seconds()), 0)
+    named: dict[str, int] = {
+        "days": seconds // 86_400,
+        "hours": seconds // 3600 % 24,
+        "minutes": seconds // 60 % 60,
+        "seconds": seconds % 60,
+    }
+    if named["days"]:
+        return _("%(days)s d %(hours)s h") % named
+    if named["hours"]:
+        return _("%(hours)s h %(minutes)s min") % named
+    if named["minutes"]:
+        return _("%(minutes)s min %(seconds)s s") % named
+    return _("%(seconds)s s") % named
+
+
+@register.filter
+def time_or_date(at: dt.datetime, now: dt.datetime) -> str:
+    """The time of a moment that is on the same day as `now`, else its date too."""
+    is_today = localtime(at).date() == localtime(now).date()
+    return str(date(at, "TIME_FORMAT" if is_today else "DATETIME_FORMAT"))

@@ -9,7 +9,7 @@ import pytest
 from newsletter import corresponding, due, subscribing
 from newsletter import mailing as mailings
 from newsletter.models import MailingStatus
-from newsletter.sending import ledger
+from newsletter.sending import ledger, rounds
 from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing
@@ -39,7 +39,7 @@ def test_a_lane_that_died_under_a_clock_a_day_ahead_is_noticed_once_it_is_right(
     lane = ledger.take_slot(mailing, 0, A_DAY_AHEAD)
     assert lane is not None
     first, *_others = ledger.claim(lane, A_DAY_AHEAD, 10)
-    assert ledger.mark_handed_over(first, lane, "relay", A_DAY_AHEAD)
+    assert rounds.commit(lane, [], [first.pk], "relay", A_DAY_AHEAD)
     assert ledger.sweep(NOW) == (2, 1)
 
 

@@ -25,7 +25,7 @@ def test_the_list_says_why_a_mailing_is_paused_and_its_ledger() -> None:
     mailing.pause("relay.example:25: 550 5.7.1")
     line = said("list")
     assert "Paused (relay.example:25: 550 5.7.1); audience 2, sent 0" in line
-    assert said("report", str(mailing.pk)) == line
+    assert said("report", str(mailing.pk)).startswith(line)
     assert "550" not in said("resume", str(mailing.pk))
 
 

@@ -14,7 +14,7 @@ from articles import publishing
 from articles.gathering import gather
 from newsletter import approving, rendering
 from newsletter.models import Variant, VariantKind
-from newsletter.rendering import LetterBroken, Personal, Rendered, Sender
+from newsletter.rendering import LetterBroken, Personal, Rendered, Sender, WireLetter
 from newsroom import links
 from newsroom.links import Kind
 from tests.factories import (
@@ -45,7 +45,7 @@ def frozen(code: str = "be-ru", kind: VariantKind = VariantKind.FULL) -> bytes:
 
 
 def arrived(content: bytes, *, eight_bit: bool = True) -> EmailMessage:
-    wire = rendering.personalise(rendering.for_wire(content, eight_bit=eight_bit), PERSONAL)
+    wire = WireLetter(content, eight_bit=eight_bit).to(PERSONAL)
     message = email.message_from_bytes(wire, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     assert not message.defects
@@ -119,7 +119,7 @@ def test_every_line_is_one_that_a_relay_takes(eight_bit: bool) -> None:
     publishing.publish(article, "be", MONDAY_MORNING)
     approving.approve(gather(WEEK), make_user(), MONDAY_MORNING)
     content = bytes(Variant.objects.get().content)
-    wire = rendering.for_wire(content, eight_bit=eight_bit)
+    wire = WireLetter(content, eight_bit=eight_bit).to(PERSONAL)
     lines = wire.split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line or b"\r" in line for line in lines)

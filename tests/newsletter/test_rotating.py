@@ -108,7 +108,7 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
         first = rows[0]
         first.put_address(first.address(sealing.worker_keys()), sealing.worker_keys())
         first.save()
-        claimed = sorted(claim(*about), key=lambda one: one.subscriber_id != first.pk)
+        claimed = sorted(claim(*about), key=lambda one: one.subscriber != first.pk)
         call_command("reseal_list")
         call_command("rotate_keys", "--finish")
         return claimed

@@ -25,7 +25,7 @@ from newsletter.models import (
     SubscriberStatus,
     Variant,
 )
-from newsletter.sending import lanes, ledger
+from newsletter.sending import lanes, ledger, rounds
 from newsletter.sending.lanes import run_lane
 from newsletter.sending.outcomes import Reply
 from newsletter.sending.smtp import RelayRefuses
@@ -113,9 +113,9 @@ def test_who_leaves_between_claim_and_sending_gets_nothing(relay: Catcher) -> No
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
     first, second = ledger.claim(lane, NOW, 10)
-    first.subscriber.end(SubscriberStatus.LEFT, NOW)
-    assert not ledger.mark_handed_over(first, lane, "relay", NOW)
-    assert ledger.mark_handed_over(second, lane, "relay", NOW)
+    Subscriber.objects.get(pk=first.subscriber).end(SubscriberStatus.LEFT, NOW)
+    assert not rounds.commit(lane, [], [first.pk], "relay", NOW)
+    assert rounds.commit(lane, [], [second.pk], "relay", NOW)
 
 
 def test_a_relay_that_asks_to_wait_is_asked_again_later(relay: Catcher) -> None:
@@ -200,8 +200,9 @@ def test_a_bare_550_fails_the_letter_and_keeps_the_reader(relay: Catcher) -> Non
     ],
 )
 def test_a_relay_that_refuses_us_pauses_the_mailing_and_marks_no_reader(
-    relay: Catcher, command: str, reply: str
+    relay: Catcher, settings: Settings, command: str, reply: str
 ) -> None:
+    settings.CONNECTIONS = 1
     mailing = launched(3)
     Moody.moods[command] = after(1, reply)
     send(mailing)
@@ -298,15 +299,17 @@ def test_a_round_carries_a_letter_on_each_connection(relay: Catcher, settings: S
     settings.CONNECTIONS = 3
     mailing = launched(7)
     marked: list[int] = []
-    real = ledger.mark_all_handed_over
+    real = rounds.commit
 
-    def noted(deliveries: list[Delivery], *more: Any) -> set[int]:
-        marked.append(len(deliveries))
-        return real(deliveries, *more)
+    def noted(lane: Lane, settled: list[Any], ids: list[int], *more: Any) -> dict[int, int]:
+        marked.append(len(ids))
+        return real(lane, settled, ids, *more)
 
-    with mock.patch.object(ledger, "mark_all_handed_over", noted):
+    patient = mock.patch.object(lanes, "GATHERING", 60)
+    with mock.patch.object(rounds, "commit", noted), patient:
         assert send(mailing).status == MailingStatus.SENT
-    assert marked == [3, 3, 1]
+    assert sum(marked) == 7
+    assert len(marked) < 7, "fewer commits than letters"
     assert len(relay.letters) == 7
 
 
@@ -333,7 +336,7 @@ def test_a_refusal_in_a_round_pauses_and_what_the_others_were_told_counts(
 ) -> None:
     settings.CONNECTIONS = 3
     mailing = launched(6)
-    Moody.moods["MAIL"] = after(1, "550 5.7.1 enough of you")
+    Moody.moods["KEPT"] = after(1, "554 5.7.1 enough of you")
     assert send(mailing).status == MailingStatus.PAUSED
     counts = mailings.ledger(mailing)
     assert (counts.sent, counts.failed, counts.uncertain) == (1, 0, 0)
@@ -346,9 +349,9 @@ def test_pausing_in_the_middle_stops_before_the_next_letter(relay: Catcher) -> N
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
     first, second, _third = ledger.claim(lane, NOW, 10)
-    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     mailing.pause("A person paused it.")
-    assert not ledger.mark_handed_over(second, lane, "relay", NOW)
+    assert not rounds.commit(lane, [], [second.pk], "relay", NOW)
     ledger.close_lane(lane, NOW)
     assert mailings.ledger(mailing).still_to_send == 3
 
@@ -363,9 +366,10 @@ def test_cancelling_excludes_what_has_not_gone_and_frees_the_edition(relay: Catc
 
 
 def test_the_rest_of_a_cancelled_mailing_gets_the_digest_anew_and_nobody_gets_two(
-    relay: Catcher,
+    relay: Catcher, settings: Settings
 ) -> None:
     """What an editor does after a withdrawal: the letters not handed over are made again."""
+    settings.CONNECTIONS = 1
     mailing = launched(3)
     Moody.moods["MAIL"] = after(1, "550 5.7.1 we do not know you")
     assert send(mailing).status == MailingStatus.PAUSED
@@ -393,7 +397,7 @@ def test_a_dead_lane_is_settled_by_the_sweep() -> None:
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
     first, *_rest = ledger.claim(lane, NOW, 10)
-    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     assert ledger.sweep(NOW + ledger.lease() / 2) == (0, 0)
     later = NOW + ledger.lease() * 2
     assert ledger.sweep(later) == (2, 1)
@@ -407,13 +411,13 @@ def test_a_lane_that_was_only_asleep_cannot_send_what_was_given_back() -> None:
     lane = ledger.take_slot(mailing, 0, NOW)
     assert lane is not None
     first, second = ledger.claim(lane, NOW, 10)
-    assert ledger.mark_handed_over(first, lane, "relay", NOW)
+    assert rounds.commit(lane, [], [first.pk], "relay", NOW)
     later = NOW + ledger.lease() * 2
     ledger.sweep(later)
-    assert not ledger.mark_handed_over(second, lane, "relay", later)
+    assert not rounds.commit(lane, [], [second.pk], "relay", later)
     # But the answer that it had waited for still settles the uncertain one.
     settled = ledger.Settled(first, DeliveryStatus.SENT, Reason.NONE)
-    assert ledger.record(settled, lane, later)
+    assert ledger.record(settled, lane, "relay", later)
     assert mailings.ledger(mailing).sent == 1
 
 

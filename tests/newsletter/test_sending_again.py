@@ -6,12 +6,11 @@ import datetime as dt
 import io
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import Client
 
 from articles import publishing
-from articles.gathering import gather
-from articles.models import Article, Digest
+from articles.models import Article
 from newsletter import mailing as mailings
 from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck, Subscriber
 from newsletter.sending.lanes import run_lane
@@ -19,9 +18,6 @@ from newsroom.mailcatcher.catcher import Catcher
 from staff.models import AuditAction, AuditEntry
 from tests.factories import (
     MONDAY_MORNING,
-    WEEK,
-    make_article,
-    make_edition,
     make_mailing,
     make_user,
 )
@@ -108,61 +104,3 @@ def test_the_command_does_the_same(sent: Mailing) -> None:
     out = io.StringIO()
     call_command("mailing", "send-again", str(sent.pk), stdout=out)
     assert "to send 1" in out.getvalue()
-
-
-# --- Watching --------------------------------------------------------------------------
-
-
-def test_a_mailing_is_watched_until_it_is_over(sent: Mailing) -> None:
-    out = io.StringIO()
-    call_command("watch_mailing", sent.pk, stdout=out)
-    said = out.getvalue()
-    assert "3/3" in said
-    assert "uncertain 1" in said
-    assert said.endswith("Sent\n")
-    with pytest.raises(CommandError, match="no mailing 0"):
-        call_command("watch_mailing", 0)
-
-
-def test_watching_ends_where_a_mailing_stands_still_and_says_why() -> None:
-    mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
-    mailings.pause(mailing, NOW, why="The relay: 550 5.7.1")
-    out = io.StringIO()
-    call_command("watch_mailing", mailing.pk, stdout=out)
-    assert "0/2" in out.getvalue()
-    assert "The relay: 550 5.7.1" in out.getvalue()
-
-
-# --- An hour late ----------------------------------------------------------------------
-
-
-def first_page(client: Client, monkeypatch: pytest.MonkeyPatch, now: dt.datetime) -> str:
-    monkeypatch.setattr("staff.views.timezone.now", lambda: now)
-    client.force_login(make_user())
-    return client.get("/admin/").content.decode()
-
-
-def test_a_letter_an_hour_late_alarms_the_staff(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mailing = make_mailing(readers=1, now=NOW - dt.timedelta(hours=2))
-    assert mailing.due_at == NOW
-    alarm = "should have gone more than an hour ago"
-    assert alarm not in first_page(client, monkeypatch, NOW + dt.timedelta(minutes=59))
-    assert alarm in first_page(client, monkeypatch, NOW + dt.timedelta(minutes=61))
-    Mailing.objects.update(status=MailingStatus.SENT, launched_at=NOW)
-    assert alarm not in first_page(client, monkeypatch, NOW + dt.timedelta(minutes=61))
-
-
-def test_a_digest_that_nobody_approved_in_time_alarms_the_staff(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_edition(name="EN")
-    make_article()
-    gather(WEEK)
-    late = NOW + dt.timedelta(minutes=61)
-    assert "nobody has approved the digest" in first_page(client, monkeypatch, late)
-    assert "nobody has approved" not in first_page(client, monkeypatch, NOW)
-    Digest.objects.all().delete()
-    assert "nobody has approved" not in first_page(client, monkeypatch, late)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from newsletter import mailing as mailings
+from newsletter import reporting, tallying
 from newsletter.models import Mailing, MailingStatus, MailingStuck
 from newsletter.tasks import enqueue_lanes
 
@@ -28,8 +30,13 @@ class Command(BaseCommand):
             choices=["list", "launch", "pause", "resume", "send-again", "cancel", "report"],
         )
         parser.add_argument("id", type=int, nargs="?")
+        parser.add_argument(
+            "--json", action="store_true", help="the report as JSON, as docs/sending.md says"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["json"] and options["verb"] != "report":
+            raise CommandError("Only a report comes as JSON: manage.py mailing report ID --json")
         if options["verb"] == "list":
             for mailing in Mailing.objects.select_related("digest", "edition")[:NEWEST]:
                 self.line(mailing)
@@ -40,6 +47,9 @@ class Command(BaseCommand):
         chosen = found.first()
         if chosen is None:
             raise CommandError(f"There is no mailing {options['id']}.")
+        if options["verb"] == "report":
+            self.report(chosen, as_json=options["json"])
+            return
         try:
             getattr(self, options["verb"].replace("-", "_"))(chosen)
         except MailingStuck as error:
@@ -65,8 +75,17 @@ class Command(BaseCommand):
     def cancel(self, mailing: Mailing) -> None:
         mailings.cancel(mailing, timezone.now())
 
-    def report(self, mailing: Mailing) -> None:
-        """Only the line that every verb ends with."""
+    def report(self, mailing: Mailing, *, as_json: bool) -> None:
+        """What became of it, in numbers alone."""
+        tally = tallying.count(mailing, timezone.now)
+        minutes = tallying.count_minutes(mailing, timezone.now)
+        report = reporting.report(mailing, tally, minutes)
+        if as_json:
+            self.stdout.write(json.dumps(reporting.as_data(report), indent=2))
+            return
+        self.line(mailing)
+        for line in reporting.as_lines(report):
+            self.stdout.write(line)
 
     def line(self, mailing: Mailing) -> None:
         counts = mailings.ledger(mailing)
