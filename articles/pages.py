@@ -106,7 +106,7 @@ def related(article: Article, language: str) -> list[Item]:
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(topic=topic)
-    return _page(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
@@ -118,10 +118,11 @@ def page_of_weeks(language: str, number: int) -> Page[Week]:
         .values_list("week", flat=True)
         .distinct()
     )
-    return _page(Paginator(weeks, ON_A_PAGE), number)
+    return page_of(Paginator(weeks, ON_A_PAGE), number)
 
 
-def _page(paginator: Paginator[Any], number: int) -> Page[Any]:
+def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
+    """Raises Http404 for a page that there is not."""
     try:
         return paginator.page(number)
     except EmptyPage:

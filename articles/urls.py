@@ -50,6 +50,8 @@ in_language = [
     path("weeks/", views.weeks, name="weeks"),
     path("weeks/<int:page>/", views.weeks, name="weeks"),
     path("weeks/<week:week>/", views.week, name="week"),
+    path("search/", views.search, name="search"),
+    path("search/<int:page>/", views.search, name="search"),
 ]
 urlpatterns = [
     path("", views.home, name="root"),

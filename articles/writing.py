@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from articles import signals
+from articles import indexing, signals
 from articles.models import Article, ArticleLanguage, ArticleText, Correction, Draft, Revision
 from articles.models.languages import UNPUBLISHED
 from newsroom import languages
@@ -60,6 +60,8 @@ def save_article(
     if before and before != _facts_of(article):
         corrected = [code for code, row in rows.items() if row.is_public]
     _forget_prefetched(article)
+    if corrected:
+        indexing.index(article.pk)
     _tell_of_corrections(article, corrected, notes or {}, by, now)
     return changed
 
