@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Topic
@@ -20,10 +21,13 @@ class SearchForm(forms.Form):
     q = forms.CharField(
         label=_("Words"),
         required=False,
-        max_length=LONGEST_QUERY,
-        error_messages={
-            "max_length": _("This is too long: %(show_value)d characters of %(limit_value)d.")
-        },
+        # A validator: with max_length a browser cuts off what is pasted, and says nothing.
+        validators=[
+            MaxLengthValidator(
+                LONGEST_QUERY,
+                _("This is too long: %(show_value)d characters of %(limit_value)d."),
+            )
+        ],
         # The browser is asked to neither remember the words nor send them to a spelling checker.
         widget=forms.TextInput(
             attrs={
@@ -32,34 +36,30 @@ class SearchForm(forms.Form):
                 "autocapitalize": "off",
                 "spellcheck": "false",
                 "enterkeyhint": "search",
-                # What is too long is answered for: a browser cuts off a paste and says nothing.
-                "maxlength": None,
             }
         ),
     )
-    topic: forms.ModelChoiceField[Topic] = forms.ModelChoiceField(
-        label=_("Topic"),
-        queryset=Topic.objects.none(),
-        to_field_name="code",
-        required=False,
-        empty_label=_("All topics"),
-    )
-    year = forms.TypedChoiceField(
-        label=_("Year"), required=False, coerce=int, empty_value=None, choices=[]
-    )
+    # By their codes: what a stranger made up is compared, and asks no database.
+    topic = forms.ChoiceField(label=_("Topic"), required=False)
+    year = forms.TypedChoiceField(label=_("Year"), required=False, coerce=int, empty_value=None)
 
-    def __init__(self, *args: Any, language: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, language: str) -> None:
+        super().__init__(data, label_suffix="")
         self.language = language
-        topic, year = self.fields["topic"], self.fields["year"]
-        assert isinstance(topic, forms.ModelChoiceField)
-        assert isinstance(year, forms.TypedChoiceField)
-        topic.queryset = Topic.objects.all()
-        year.choices = [("", _("All years")), *((each, each) for each in years(language))]
+        self.topics = {topic.code: topic for topic in Topic.objects.all()}
+        named = [(code, str(topic)) for code, topic in self.topics.items()]
+        of_years = [(str(year), str(year)) for year in years(language)]
+        self._offer("topic", [("", _("All topics")), *named])
+        self._offer("year", [("", _("All years")), *of_years])
+
+    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
 
     def query(self) -> Query | None:
         """What is asked for; none where the words were left out. Only of a valid form."""
         asked = self.cleaned_data
         if not asked["q"]:
             return None
-        return Query(asked["q"], self.language, asked["topic"], asked["year"])
+        return Query(asked["q"], self.language, self.topics.get(asked["topic"]), asked["year"])

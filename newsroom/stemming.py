@@ -55,9 +55,9 @@ STEMMERS: dict[str, Callable[[str], str]] = {
 
 def fold(word: str) -> str:
     """In lower case and without accents; apostrophes are all alike."""
-    plain = word[:LONGEST].casefold().translate(ONE_LETTER)
+    plain = word[: 2 * LONGEST].casefold().translate(ONE_LETTER)
     taken_apart = ACCENT.sub("", unicodedata.normalize("NFKD", plain))
-    return NO_LETTER.sub("", unicodedata.normalize("NFKC", taken_apart))
+    return NO_LETTER.sub("", unicodedata.normalize("NFKC", taken_apart))[:LONGEST]
 
 
 @lru_cache(KNOWN_WORDS)

@@ -49,7 +49,10 @@ from tests.newsletter.relays import Moody, once, to
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 ROOT = Path(__file__).resolve().parents[1]
-READERS_PAGES = ("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/")
+READERS_PAGES = (
+    *("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/"),
+    *("/be/search/", "/be/search/?q=бюджэт"),
+)
 
 
 def test_promise_1_the_ledger_balances(relay: Catcher) -> None:
@@ -237,6 +240,8 @@ def test_promise_8_what_is_withdrawn_is_gone_everywhere(
     make_article(topic=make_topic(code="west"), published_in=("en",), title="Another")
     title = article.text_in("en").title
     paths = ["/", "/en/", f"/en/weeks/{WEEK}/", "/en/weeks/", "/en/topics/elite/"]
+    paths += ["/en/search/?q=budget", "/en/search/?q=grows"]
+    assert title in client.get(paths[-1]).content.decode().partition("<main")[2]
     assert any(title in client.get(path).content.decode() for path in paths)
     mailings.launch(mailing, NOW)
     publishing.withdraw(article, timezone.now())
