@@ -68,8 +68,8 @@ def search(query: Query, number: int) -> Results:
     page = page_of(Paginator(_articles(query), ON_A_PAGE), number)
     ids = list(page)
     # Asked anew whether it is public: no entry that was left behind shows anything.
-    public = Article.objects.in_language(query.language).filter(pk__in=ids).with_everything()
-    found = public.in_bulk()
+    public = Article.objects.in_language(query.language).with_text_in(query.language)
+    found = public.in_bulk(ids)
     return Results(page, [_hit(found[pk], query) for pk in ids if pk in found])
 
 
@@ -114,7 +114,7 @@ def excerpt(text: ArticleText, wanted: frozenset[str]) -> list[Piece]:
     """
     best, most = "", -1
     for block in _blocks(text):
-        there = {stem for stem in stems(block, text.language) if stem in wanted}
+        there = wanted & {stem(word, text.language) for word in WORD.findall(block)}
         if len(there) > most:
             best, most = block, len(there)
         if len(there) == len(wanted):

@@ -23,7 +23,7 @@ from newsroom import belarusian
 APOSTROPHES = "'’ʼ‘`´′＇"
 # What stands in a word and is not seen: accents, the soft hyphen, and the widthless.
 UNSEEN = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
-WORD = re.compile(rf"[^\W_](?:[^\W_]|[{UNSEEN}]|[{APOSTROPHES}](?=[^\W_]))*")
+WORD = re.compile(rf"[^\W_]+(?:(?:[{UNSEEN}]|[{APOSTROPHES}](?=[^\W_]))[^\W_]*)*")
 # й is a letter of its own; what stands above any other letter is taken off.
 ACCENT = re.compile("[\u0300-\u0305\u0307-\u036f]|(?<!и)\u0306")
 NO_LETTER = re.compile(r"[^\w']|_")
