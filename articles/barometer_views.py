@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import conditional_page, require_safe
@@ -35,7 +36,7 @@ def year(
     if shown is None:
         context["alternates"] = pages.alternates("barometer", language)
     else:
-        topics = pages.page_of(barometer.topics_of(shown), page, TOPICS_ON_A_PAGE)
+        topics = pages.page_of(Paginator(barometer.topics_of(shown), TOPICS_ON_A_PAGE), page)
         # A withdrawal between two queries may leave a year empty.
         found = barometer.barometer(language, shown, list(topics))
         context |= {"barometer": found if found.rows else None, "topics_page": topics}

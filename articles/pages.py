@@ -106,7 +106,7 @@ def related(article: Article, language: str) -> list[Item]:
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(topic=topic)
-    return page_of(articles.newest_first().with_everything(), number)
+    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
@@ -118,13 +118,13 @@ def page_of_weeks(language: str, number: int) -> Page[Week]:
         .values_list("week", flat=True)
         .distinct()
     )
-    return page_of(weeks, number)
+    return page_of(Paginator(weeks, ON_A_PAGE), number)
 
 
-def page_of(rows: Any, number: int, size: int = ON_A_PAGE) -> Page[Any]:
-    """One page of a list, whose first page may be empty. Raises Http404."""
+def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
+    """Raises Http404 for a page that there is not."""
     try:
-        return Paginator(rows, size).page(number)
+        return paginator.page(number)
     except EmptyPage:
         raise Http404 from None
 

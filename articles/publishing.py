@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
-from articles import signals
+from articles import indexing, signals
 from articles.models import Article, ArticleLanguage, CannotPublish
 from newsroom import languages
 from staff.audit import record
@@ -30,6 +30,7 @@ class InThePast(Exception):
 
 def _row(article: Article, language: str) -> ArticleLanguage:
     """The language's state, locked. Raises CannotPublish where nothing is written in it."""
+    _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None:
         missing = ArticleLanguage(article=article, language=language)
@@ -38,11 +39,17 @@ def _row(article: Article, language: str) -> ArticleLanguage:
     return row
 
 
+def _lock(article_id: int) -> None:
+    """The article before its languages, as whoever saves it does: else two wait for each other."""
+    Article.objects.locked().order_by().filter(pk=article_id).values_list("pk").first()
+
+
 @transaction.atomic
 def publish(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
     """Publishes one language; False if it was public already. Raises CannotPublish."""
     changed = _row(article, language).publish(article.text_in(language), now)
     if changed:
+        indexing.index(article.pk)
         record(AuditAction.PUBLISHED, article, by=by, now=now, language=language)
     return changed
 
@@ -96,7 +103,10 @@ def publish_due(now: dt.datetime, one: Callable[[int, dt.datetime], bool] | None
 @transaction.atomic
 def publish_scheduled(pk: int, now: dt.datetime) -> bool:
     """One row of the schedule. What is not fit to be published waits for a person, and says why."""
-    row = ArticleLanguage.objects.due(now).select_for_update(of=("self",)).filter(pk=pk).first()
+    due = ArticleLanguage.objects.due(now).filter(pk=pk)
+    for article_id in due.values_list("article", flat=True):
+        _lock(article_id)
+    row = due.select_for_update(of=("self",)).first()
     if row is None:
         return False
     article, by = row.article, row.scheduled_by
@@ -106,6 +116,7 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
         row.miss_schedule()
         logger.warning("Article %s (%s) missed its hour: %s", article.pk, row.language, error)
         return False
+    indexing.index(article.pk)
     record(AuditAction.PUBLISHED, article, by=by, now=now, language=row.language, detail=SCHEDULE)
     return True
 
@@ -113,9 +124,11 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
 @transaction.atomic
 def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
     """Takes one language back; False if it was not public."""
+    _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None or not row.withdraw():
         return False
+    indexing.index(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now, language=language)
     signals.article_withdrawn.send(Article, article=article, languages=[language], now=now)
     return True
@@ -126,6 +139,7 @@ def withdraw(article: Article, now: dt.datetime, *, by: Any = None) -> bool:
     """Takes the whole article back, in every language; False if it was so already."""
     if not article.mark_withdrawn(now):
         return False
+    indexing.index(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now)
     signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True

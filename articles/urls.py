@@ -86,6 +86,8 @@ in_language = [
         for form in barometer_views.FORMATS
         for name in ("<year:year>", "all")
     ),
+    path("search/", views.search, name="search"),
+    path("search/<int:page>/", views.search, name="search"),
 ]
 urlpatterns = [
     path("", views.home, name="root"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from articles import signals
+from articles import indexing, signals
 from articles.models import (
     Article,
     ArticleLanguage,
@@ -72,6 +72,8 @@ def save_article(
         if any(row.was_public for row in rows.values()):
             VerdictChange.objects.bulk_create(changes_of_verdict(article, before, now))
     _forget_prefetched(article)
+    if corrected:
+        indexing.index(article.pk)
     _tell_of_corrections(article, corrected, notes or {}, by, now)
     return changed
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from articles.models import Article, Author
+from articles.pages import ON_A_PAGE
 from articles.writing import save_article
 from newsletter.models import Mailing, Subscriber
 from newsroom import links
@@ -19,6 +20,7 @@ from tests.articles.browser import ADD, page_of
 from tests.browsing import Visitor
 from tests.factories import (
     MONDAY_MORNING,
+    WEEK,
     make_article,
     make_mailing,
     make_page,
@@ -96,6 +98,7 @@ def test_no_readers_page_is_refused_anything(visitor: Visitor) -> None:
     token = links.make_token(Kind.LETTER, Subscriber.objects.first().pk, 1)
     opened = pages_of_each_kind(visitor, "/be/")
     kinds = ["/weeks/", "/topics/elite/", "/subscribe/", "/barometer/", "/about/", "/privacy/"]
+    kinds.append("/search/")
     assert all(any(path.endswith(kind) for path in opened) for kind in kinds), opened
     for path in ("/en/nowhere/", "/en/confirm/nonsense/", f"/ru/letter/{token}/"):
         visitor.go(path)
@@ -116,6 +119,31 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
     page.goto(f"{live_server.url}/en/letter/{links.make_token(Kind.LETTER, reader.pk, 1)}/")
     page.get_by_role("button", name="Leave the list").click()
     expect(page.get_by_role("heading", name="You have left the list")).to_be_visible()
+    assert context.cookies() == []
+    context.close()
+
+
+def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
+    chromium: Browser, live_server: LiveServer
+) -> None:
+    for number in range(ON_A_PAGE + 1):
+        make_article(week=WEEK.previous(number), title=f"N{number}")
+    context = chromium.new_context(java_script_enabled=False, locale="en")
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{live_server.url}/en/")
+    page.get_by_role("link", name="Search").click()
+    page.get_by_label("Words").fill("budgets")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    expect(page.locator("mark").first).to_have_text("budget")
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name="Беларуская").click()
+    expect(page.get_by_role("heading", name="Нічога не знойдзена")).to_be_visible()
+    assert any(url.endswith("/search/2/") for url in asked)
+    assert not any("budget" in url.lower() for url in [*asked, page.title()])
     assert context.cookies() == []
     context.close()
 

@@ -54,6 +54,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READERS_PAGES = (
     *("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/"),
     *("/be/barometer/", "/be/barometer/2026/", "/be/barometer/all.csv", "/be/about/"),
+    *("/be/search/", "/be/search/?q=бюджэт"),
 )
 
 
@@ -251,6 +252,8 @@ def test_promise_8_what_is_withdrawn_is_gone_everywhere(
     make_article(topic=make_topic(code="west"), published_in=("en",), title="Another")
     title = article.text_in("en").title
     paths = ["/", "/en/", f"/en/weeks/{WEEK}/", "/en/weeks/", "/en/topics/elite/"]
+    paths += ["/en/search/?q=budget", "/en/search/?q=grows"]
+    assert title in client.get(paths[-1]).content.decode().partition("<main")[2]
     assert any(title in client.get(path).content.decode() for path in paths)
     of_verdicts = ["/en/barometer/", "/en/barometer/all.csv", "/en/barometer/2026.json"]
     assert all(title in client.get(path).content.decode() for path in of_verdicts)

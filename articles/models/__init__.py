@@ -12,6 +12,7 @@ from articles.models.languages import (
 from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
+from articles.models.search import SearchEntry
 from articles.models.standing import Page
 from articles.models.verdicts import VerdictChange
 
@@ -31,6 +32,7 @@ __all__ = [
     "Picture",
     "PreviewLink",
     "Revision",
+    "SearchEntry",
     "Status",
     "Topic",
     "Verdict",

@@ -139,6 +139,58 @@ def test_what_was_there_before_has_revisions_and_its_covers_come_through_the_doo
     assert not good.exists(), "it said where it was taken"
 
 
+PUBLISHED = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+apps = MigrationExecutor(connection).loader.project_state(
+    [("articles", "0006_a_lead_has_an_end"), ("auth", "0001_initial")]).apps
+owner = apps.get_model("auth", "User").objects.create(username="zubr")
+for status, withdrawn in [("published", None), ("draft", None), ("published", "2026-11-17T08:00Z")]:
+    article = apps.get_model("articles", "Article").objects.create(
+        owner=owner, created_at="2026-11-16T08:00Z", withdrawn_at=withdrawn,
+        title_be="Бюджэт", body_be="<p>Расце ў Мінску.</p>")
+    apps.get_model("articles", "ArticleLanguage").objects.create(
+        article=article, language="be", revision=1, fingerprint="1:x", status=status,
+        published_at="2026-11-16T08:00Z")
+"""
+FOUND = """
+from articles.indexing import rebuild
+from articles.models import SearchEntry
+from articles.searching import Query, search
+def everything():
+    return list(SearchEntry.objects.values())
+print(list(search(Query("бюджэтам мінска", "be"), 1).page))
+before = everything()
+rebuild()
+print(before == everything())
+"""
+
+
+def test_what_was_public_before_can_be_found(address: str, tmp_path: Path) -> None:
+    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
+
+    def manage(*command: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    manage("migrate", "auth")
+    manage("migrate", "articles", "0006")
+    manage("shell", "--verbosity=0", "--command", PUBLISHED)
+    manage("migrate")
+    assert manage("shell", "--verbosity=0", "--command", FOUND) == ["[1]", "True"]
+    # There and back again, as whoever has to take an upgrade back does.
+    manage("migrate", "articles", "0006")
+    manage("migrate")
+    assert manage("shell", "--verbosity=0", "--command", FOUND) == ["[1]", "True"]
+
+
 HOLD = """
 import signal
 from django.db import connection

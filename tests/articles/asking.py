@@ -1,0 +1,37 @@
+"""A reader's search, as the tests of it ask and read it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html import unescape
+from typing import Any
+
+from django.test import Client
+from django.utils.html import strip_tags
+
+from articles.models import Article
+from articles.writing import save_article
+from tests.factories import MONDAY_MORNING, make_user
+
+LATER = MONDAY_MORNING + dt.timedelta(hours=1)
+
+
+def search(client: Client, words: str, language: str = "be", status: int = 200, **more: Any) -> str:
+    page = more.pop("page", None)
+    path = f"/{language}/search/{page}/" if page else f"/{language}/search/"
+    answer = client.post(path, {"q": words, **more})
+    assert answer.status_code == status, words
+    return str(answer.content.decode())
+
+
+def found(page: str) -> list[str]:
+    """The titles, in their order."""
+    return [unescape(strip_tags(title)) for title in re.findall(r"<h3>(.*?)</h3>", page, re.DOTALL)]
+
+
+def say(article: Article, language: str, **texts: str) -> None:
+    """The desk saves that."""
+    for field, text in texts.items():
+        setattr(article, f"{field}_{language}", text)
+    save_article(article, by=make_user(), now=LATER)
