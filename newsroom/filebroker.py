@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kombu.exceptions import ChannelError
+from kombu.exceptions import ConnectionError as ConnectionLost
 from kombu.transport import filesystem
 
 
@@ -67,7 +68,12 @@ class Transport(filesystem.Transport):
         loop.call_repeatedly(self.polling_interval, self.take_what_is_there, connection)
 
     def take_what_is_there(self, connection: Any) -> None:
-        """As many messages as the worker wants just now."""
-        with contextlib.suppress(TimeoutError):
+        """As many messages as the worker wants just now. Raises ConnectionLost."""
+        try:
             while True:
                 self.drain_events(connection, timeout=0)
+        except TimeoutError:
+            return
+        except OSError as error:
+            # Of what a loop's timer raises only this ends the loop, and the worker tries again.
+            raise ConnectionLost("The folder of messages cannot be read") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import ChannelError
+from kombu.exceptions import ConnectionError as ConnectionLost
 
 from newsroom import filebroker
 
@@ -68,3 +70,30 @@ def test_a_folder_that_is_gone_is_said_as_the_brokers_fault(channel: Any, tmp_pa
     channel.data_folder_out = str(tmp_path / "gone")
     with pytest.raises(ChannelError, match="Cannot write"):
         channel._put("newsroom", {"body": 1})
+
+
+def test_celerys_event_loop_gets_what_is_there_and_hears_of_a_folder_that_is_gone(
+    tmp_path: Path,
+) -> None:
+    folders = {name: str(tmp_path) for name in ("data_folder_in", "data_folder_out")}
+    options = {**folders, "control_folder": str(tmp_path / "control"), "polling_interval": 0.05}
+    got, repeated = [], []
+    with Connection("filesystem://localhost", transport_options=options) as connection:
+        transport: Any = connection.transport
+        assert transport.implements.asynchronous
+        loop = SimpleNamespace(call_repeatedly=lambda *about: repeated.append(about))
+        transport.register_with_event_loop(connection.connection, loop)
+        [(seconds, take, *about)] = repeated
+        assert seconds == 0.05
+        take(*about)
+        queue = Queue("newsroom", Exchange("newsroom"), "newsroom")
+        hear = [lambda body, message: (got.append(body), message.ack())]
+        with connection.Consumer(queue, callbacks=hear):
+            for body in ("one", "two"):
+                connection.Producer().publish(body, "newsroom", exchange="newsroom")
+            take(*about)
+            assert sorted(got) == ["one", "two"]
+            tmp_path.rename(tmp_path.with_name("away"))
+            with pytest.raises(ConnectionLost, match="cannot be read"):
+                take(*about)
+            tmp_path.with_name("away").rename(tmp_path)
