@@ -208,7 +208,7 @@ def run_step(name: str, size: int) -> None:
 
 def measure(size: int) -> Iterator[tuple[str, dict[str, float]]]:
     """One database for one size."""
-    with running_postgresql() as postgresql, tempfile.TemporaryDirectory() as var:
+    with running_postgresql(durable=True) as postgresql, tempfile.TemporaryDirectory() as var:
         environment = {**os.environ, "DATABASE_URL": postgresql.url(), "VAR_DIR": var}
         for name in (*STEPS, "sign_up"):
             done = subprocess.run(
