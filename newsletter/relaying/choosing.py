@@ -47,10 +47,12 @@ def is_another_better(relay: Relay, now: dt.datetime) -> bool:
     return found is not None and found.relay != relay and _down_until(found.relay, now) <= now
 
 
-def all_refuse() -> bool:
-    """None lets us in: a person has to mend it."""
-    refusing = RelayState.objects.filter(refuses=True).values_list("name", flat=True)
-    return {str(relay) for relay in settings.RELAYS} <= set(refusing)
+def all_refuse(now: dt.datetime) -> bool:
+    """None has let us in just now: a person has to mend it."""
+    refusing = {
+        state.name for state in RelayState.objects.filter(refuses=True) if state.is_down(now)
+    }
+    return {str(relay) for relay in settings.RELAYS} <= refusing
 
 
 def named(name: str) -> Relay | None:

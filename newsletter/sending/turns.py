@@ -134,6 +134,9 @@ class Turn:
         """Until limits may let more through; False if they do not within this turn."""
         if self.is_ending or self.ask_again_at is None or self.ask_again_at >= over_at:
             return False
+        if self.claimed or self.put_back:
+            # There is no connection any more that could take them.
+            return False
         # The clock may be set back meanwhile.
         if time.monotonic() > self.began + LONGEST.total_seconds():
             return False
@@ -215,7 +218,7 @@ class Turn:
     # --- Rounds ----------------------------------------------------------------------
 
     def _listen(self) -> None:
-        """Until half of the busy connections may go on, or some may and no more follow.
+        """Until all busy connections may go on, or some may and no more follow.
 
         What was answered meanwhile waits for the same commit: until its connection's next letter
         leaves, it is the one that would be uncertain.
@@ -342,7 +345,7 @@ class Turn:
     def _be_refused(self, refusal: str) -> bool:
         """It does not let us in. The mailing pauses if no other does."""
         choosing.state_of(self.relay).fail(refusal, self.clock(), refuses=True)
-        if choosing.all_refuse():
+        if choosing.all_refuse(self.clock()):
             self._pause(refusal)
             return False
         logger.error("The relay %s refuses us (%s). Letters go by another.", self.relay, refusal)

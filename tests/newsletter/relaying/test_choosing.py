@@ -127,6 +127,18 @@ def test_if_no_relay_lets_us_in_the_mailing_pauses_and_names_the_last(
     assert mailing.pause_reason == f"{refusing}: refuses the connection (554 5.7.1)"
 
 
+def test_a_refusal_of_long_ago_is_not_held_against_a_relay(
+    relay: Catcher, settings: Settings
+) -> None:
+    choosing.state_of(at(relay)).fail("554 5.7.1", NOW - dt.timedelta(days=7), refuses=True)
+    mailing = launched(1)
+    with closed_door(b"554 5.7.1 go away") as port:
+        settings.RELAYS = (Relay.parse(f"smtp://127.0.0.1:{port}"), at(relay))
+        assert send(mailing)
+        send(mailing)
+    assert mailing.status == MailingStatus.SENT
+
+
 def test_a_relay_that_takes_connections_and_no_letters_is_replaced(
     relay: Catcher, second: Catcher, settings: Settings
 ) -> None:
