@@ -25,7 +25,10 @@ from newsroom import health, heartbeats
 from tests.factories import make_mailing
 from tests.newsroom.production import environment, run
 
-WELL = {"database": "ok", "letters": "ok", "broker": "ok", "worker": "ok", "beat": "ok"}
+WELL = {
+    **{"database": "ok", "letters": "ok", "relays": "ok"},
+    **{"broker": "ok", "worker": "ok", "beat": "ok"},
+}
 
 
 @pytest.fixture
