@@ -51,7 +51,7 @@ class Relay:
         try:
             parts = urlsplit(address)
             port = parts.port or PORTS[parts.scheme]
-            host = parts.hostname or ""
+            host = (parts.hostname or "") if parts.path in {"", "/"} else ""
         except (ValueError, KeyError):
             host = ""
         if not host:

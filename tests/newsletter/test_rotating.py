@@ -66,7 +66,7 @@ def rotate(*, finish: bool = False) -> None:
         call_command("rotate_keys", "--finish")
 
 
-def run_with(mailing: Mailing, claim: Callable[..., list[Delivery]]) -> None:
+def run_with(mailing: Mailing, claim: Callable[..., ledger.Batch]) -> None:
     """One turn of a lane, whose first claim is this one."""
     with mock.patch.object(ledger, "claim", claim):
         run_lane(mailing.pk, 0, lambda: NOW)
@@ -82,7 +82,7 @@ def test_keys_that_change_during_a_turn_stop_no_mailing(
 ) -> None:
     claim, turned = ledger.claim, []
 
-    def rotates_first(*about: Any) -> list[Delivery]:
+    def rotates_first(*about: Any) -> ledger.Batch:
         if not turned:
             turned.append(1)
             rotate(finish=finish)
@@ -99,7 +99,7 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
     """Some rows of a claim are sealed anew already, the others just after it."""
     claim, turned = ledger.claim, []
 
-    def rotates_half_way(*about: Any) -> list[Delivery]:
+    def rotates_half_way(*about: Any) -> ledger.Batch:
         if turned:
             return claim(*about)
         turned.append(1)
@@ -108,10 +108,11 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
         first = rows[0]
         first.put_address(first.address(sealing.worker_keys()), sealing.worker_keys())
         first.save()
-        claimed = sorted(claim(*about), key=lambda one: one.subscriber != first.pk)
+        batch = claim(*about)
+        batch.letters.sort(key=lambda one: one.subscriber != first.pk)
         call_command("reseal_list")
         call_command("rotate_keys", "--finish")
-        return claimed
+        return batch
 
     run_with(mailing, rotates_half_way)
     assert len(relay.letters) == 3
@@ -123,15 +124,15 @@ def test_who_leaves_while_the_keys_change_is_excluded_and_not_failed(
 ) -> None:
     claim, turned = ledger.claim, []
 
-    def rotates_and_one_leaves(*about: Any) -> list[Delivery]:
+    def rotates_and_one_leaves(*about: Any) -> ledger.Batch:
         if turned:
             return claim(*about)
         turned.append(1)
         call_command("rotate_keys")
         call_command("reseal_list")
-        claimed = claim(*about)
+        batch = claim(*about)
         Subscriber.objects.order_by("pk")[1].end(SubscriberStatus.LEFT, NOW)
-        return claimed
+        return batch
 
     run_with(mailing, rotates_and_one_leaves)
     assert len(relay.letters) == 2
