@@ -114,7 +114,7 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
 def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
     """Takes one language back; False if it was not public."""
     row = article.article_languages.select_for_update().filter(language=language).first()
-    if row is None or not row.withdraw():
+    if row is None or not row.withdraw(now):
         return False
     record(AuditAction.WITHDREW, article, by=by, now=now, language=language)
     signals.article_withdrawn.send(Article, article=article, languages=[language], now=now)

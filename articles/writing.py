@@ -60,6 +60,8 @@ def save_article(
     if before and before != _facts_of(article):
         corrected = [code for code, row in rows.items() if row.is_public]
     _forget_prefetched(article)
+    for code in corrected:
+        rows[code].note_correction(now)
     _tell_of_corrections(article, corrected, notes or {}, by, now)
     return changed
 
