@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from articles import pages, sharing
+from articles import cards, pages, sharing
 from articles.models import Article, Topic
 from articles.models.articles import ArticleQuerySet
 from articles.sharing import PreviewClosed
@@ -57,7 +57,8 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     if language not in public:
         return render(request, "articles/missing.html", context)
     context["related"] = pages.related(found, language)
-    context["corrections"] = found.corrections.filter(language=language)
+    context["corrections"] = list(found.corrections.filter(language=language))
+    context["card"] = cards.card_of(found, language, context["corrections"])
     return render(request, "articles/article.html", context)
 
 

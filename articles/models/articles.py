@@ -195,7 +195,9 @@ class Article(models.Model):
 
     def path_in(self, language: str) -> str:
         """`/be/307/slug/`, the slug being that language's title's."""
-        slug = self.text_in(language).slug or self.any_text().slug
+        # Its title alone, so that a list of addresses need not fetch the texts.
+        named = ArticleText(language, getattr(self, f"title_{language}") or "", "", "")
+        slug = named.slug or self.any_text().slug
         return (
             reverse("article", args=[language, self.pk, slug])
             if slug
