@@ -72,8 +72,9 @@ class Feed:
         public = public.select_related("article__cover").prefetch_related(
             "article__article_languages", "article__authors", "article__corrections"
         )
+        newest = Paginator(public.order_by("-changed_at", "-article_id"), ON_A_PAGE)
         try:
-            return Paginator(public.order_by("-changed_at", "-article"), ON_A_PAGE).page(self.page)
+            return newest.page(self.page)
         except EmptyPage:
             raise Http404 from None
 
@@ -81,7 +82,7 @@ class Feed:
         """The articles that were in it and went last, and when they did."""
         gone = self.rows().filter(~Q(status__in=PUBLIC) | Q(article__withdrawn_at__isnull=False))
         when = Coalesce("article__withdrawn_at", "changed_at")
-        newest = gone.annotate(when=when).order_by("-when", "-article")
+        newest = gone.annotate(when=when).order_by("-when", "-article_id")
         return list(newest.values_list("article", "when")[:ON_A_PAGE])
 
 

@@ -108,7 +108,7 @@ def articles(language: str, number: int) -> list[Entry]:
     Raises Http404.
     """
     try:
-        rows = Paginator(_texts(language).order_by("article"), IN_A_FILE).page(number)
+        rows = Paginator(_texts(language).order_by("article_id"), IN_A_FILE).page(number)
     except EmptyPage:
         raise Http404 from None
     entries = []
@@ -128,7 +128,7 @@ def news(language: str, now: dt.datetime) -> list[News]:
             html.for_xml(getattr(row.article, f"title_{language}")),
             row.published_at,
         )
-        for row in rows.order_by("-published_at", "-article")[:MOST_NEWS]
+        for row in rows.order_by("-published_at", "-article_id")[:MOST_NEWS]
     ]
 
 

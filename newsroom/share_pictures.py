@@ -10,7 +10,7 @@ import hashlib
 import io
 from bisect import bisect
 from dataclasses import astuple, dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -115,7 +115,9 @@ def _wrapped(text: str, font: FreeTypeFont, width: float) -> list[str]:
         if line:
             lines.append(line)
         while font.getlength(word) > width:
-            fits = bisect(range(1, len(word)), width, key=lambda n: font.getlength(word[:n]))
+            seen = partial(_length_of_first, word, font)
+            # At least one letter, or this would never end.
+            fits = max(1, bisect(range(1, len(word)), width, key=seen))
             lines.append(word[:fits])
             word = word[fits:]
         line = word
@@ -125,17 +127,16 @@ def _wrapped(text: str, font: FreeTypeFont, width: float) -> list[str]:
 def _balanced(text: str, lines: list[str], font: FreeTypeFont) -> list[str]:
     """As many lines, but of much the same length: no word stands alone on the last."""
     narrow, wide = 0, WIDTH - 2 * MARGIN
+    widest = max((font.getlength(word) for word in text.split()), default=0)
     while wide - narrow > 8:
         middle = (narrow + wide) // 2
-        if len(_wrapped(text, font, middle)) > len(lines) or _widest_word(text, font) > middle:
-            narrow = middle
-        else:
-            wide = middle
+        fits = widest <= middle and len(_wrapped(text, font, middle)) == len(lines)
+        narrow, wide = (narrow, middle) if fits else (middle, wide)
     return _wrapped(text, font, wide)
 
 
-def _widest_word(text: str, font: FreeTypeFont) -> float:
-    return max((font.getlength(word) for word in text.split()), default=0)
+def _length_of_first(word: str, font: FreeTypeFont, letters: int) -> float:
+    return font.getlength(word[:letters])
 
 
 def _shortened(text: str, font: FreeTypeFont, width: float) -> str:
