@@ -28,12 +28,19 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="articlelanguage",
             name="changed_at",
-            field=models.DateTimeField(blank=True, db_index=True, editable=False, null=True),
+            field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
             model_name="masthead",
             name="identity",
             field=models.UUIDField(default=uuid.uuid4, editable=False),
+        ),
+        migrations.AddIndex(
+            model_name="articlelanguage",
+            index=models.Index(
+                fields=["language", "status", "-changed_at", "-article"],
+                name="articles_ar_languag_df2ec9_idx",
+            ),
         ),
         migrations.RunPython(date_what_is_there, migrations.RunPython.noop),
     ]

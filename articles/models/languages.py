@@ -91,7 +91,7 @@ class ArticleLanguage(models.Model):
     )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
     # When what readers find at the address last became another: published, corrected, withdrawn.
-    changed_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     missed_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -133,7 +133,11 @@ class ArticleLanguage(models.Model):
                 name="scheduled_has_a_time",
             ),
         ]
-        indexes = [models.Index(fields=["status", "scheduled_for"])]
+        indexes = [
+            models.Index(fields=["status", "scheduled_for"]),
+            # A feed's order.
+            models.Index(fields=["language", "status", "-changed_at", "-article"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
