@@ -33,7 +33,7 @@ TEXTS = ("title", "lead", "body")
 
 @lru_cache(maxsize=10_000)
 def slug_of(language: str, title: str) -> str:
-    """A title in Latin letters. Kept, since every page has dozens of them and each takes a while."""
+    """A title in Latin letters. Kept, since a page has dozens of them and each takes a while."""
     own_letters = TRANSLITERATION.get(language, ())
     return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
 
