@@ -126,7 +126,7 @@ def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: 
     """Takes one language back; False if it was not public."""
     _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
-    if row is None or not row.withdraw():
+    if row is None or not row.withdraw(now):
         return False
     indexing.index(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now, language=language)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, register_converter
 
-from articles import barometer_views, standing_views, views
+from articles import barometer_views, machines, standing_views, views
 from articles.models.standing import PageCode
 from newsroom import languages
 from newsroom.weeks import NotAWeek, Week
@@ -71,6 +71,14 @@ in_language = [
     path("<int:pk>/", views.article, name="article"),
     # Whatever a mail program made of the slug: the id is the key.
     path("<int:pk>/<str:slug>/", views.article, name="article"),
+    path("<int:pk>/card-<slug:version>.png", machines.share_picture, name="share_picture"),
+    path("feed.xml", machines.feed, name="feed"),
+    path("feed-<int:page>.xml", machines.feed, name="feed"),
+    path("topics/<slug:code>/feed.xml", machines.feed, name="topic_feed"),
+    path("topics/<slug:code>/feed-<int:page>.xml", machines.feed, name="topic_feed"),
+    path("sitemap.xml", machines.sitemap, name="sitemap"),
+    path("sitemap-<int:number>.xml", machines.sitemap, name="sitemap"),
+    path("news.xml", machines.news, name="news"),
     path("preview/<str:token>/", views.preview, name="preview"),
     path("topics/<slug:code>/", views.topic, name="topic"),
     path("topics/<slug:code>/<int:page>/", views.topic, name="topic"),
@@ -92,5 +100,6 @@ in_language = [
 urlpatterns = [
     path("", views.home, name="root"),
     path("<language:language>/", include(in_language)),
+    path("sitemap.xml", machines.sitemap_index, name="sitemap_index"),
     path("media/<path:path>", views.media, name="media"),
 ]

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.static import serve
 
-from articles import pages, searching, sharing
+from articles import cards, pages, searching, sharing
 from articles.forms import SearchForm
 from articles.models import Article, Topic
 from articles.models.articles import ArticleQuerySet
@@ -59,7 +59,8 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     if language not in public:
         return render(request, "articles/missing.html", context)
     context["related"] = pages.related(found, language)
-    context["corrections"] = found.corrections.filter(language=language)
+    context["corrections"] = list(found.corrections.filter(language=language))
+    context["card"] = cards.card_of(found, language, context["corrections"])
     return render(request, "articles/article.html", context)
 
 

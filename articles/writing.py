@@ -72,6 +72,8 @@ def save_article(
         if any(row.was_public for row in rows.values()):
             VerdictChange.objects.bulk_create(changes_of_verdict(article, before, now))
     _forget_prefetched(article)
+    for code in corrected:
+        rows[code].note_correction(now)
     if corrected:
         indexing.index(article.pk)
     _tell_of_corrections(article, corrected, notes or {}, by, now)

@@ -151,6 +151,7 @@ def fill(news: list[dict], wanted: int, topics: list, last: object, user: object
                     language=code,
                     status=Status.REVIEW if number % 50 == 7 else Status.PUBLISHED,
                     published_at=None if number % 50 == 7 else now,
+                    changed_at=None if number % 50 == 7 else now,
                     revision=1,
                     fingerprint=text.fingerprint,
                     source_language="" if code == "ru" else "ru",

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from babel import UnknownLocaleError
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 
 from newsroom import languages, sealing
 from newsroom.sealing import KeyMissing
@@ -73,6 +73,16 @@ def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:
             f"ALLOWED_HOSTS does not name {host}, so the site would refuse its own readers.",
             hint="Add the name, or leave ALLOWED_HOSTS unset: readers' pages trust no Host header.",
             id="newsroom.E003",
+        )
+
+
+def security_contact(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """SECURITY_CONTACT, which /.well-known/security.txt is made of."""
+    if settings.PRODUCTION and not settings.SECURITY_CONTACT:
+        yield Warning(
+            "Whoever finds a flaw in the site is not told whom to write to.",
+            hint="Set SECURITY_CONTACT and SECURITY_EXPIRES.",
+            id="newsroom.W001",
         )
 
 
@@ -248,4 +258,4 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-ALL = (site_address, admin_hosts, sender, keys, languages_of_the_house, services)
+ALL = (site_address, security_contact, admin_hosts, sender, keys, languages_of_the_house, services)

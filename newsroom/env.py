@@ -5,6 +5,7 @@ an administrator can mend the line without opening the code. A variable that is 
 empty counts as unset, because compose files cannot leave one out.
 """
 
+import datetime as dt
 import json
 import os
 import re
@@ -190,6 +191,29 @@ def service(name: str, default: str, *, path: str, examples: tuple[str, ...]) ->
             f"{' or '.join(examples)}."
         )
     return value
+
+
+def date_or_none(name: str) -> dt.date | None:
+    """A day, written as 2027-01-31."""
+    value = text(name)
+    try:
+        return dt.date.fromisoformat(value) if value else None
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}. Set it to a date such as 2027-01-31."
+        ) from None
+
+
+def contacts(name: str) -> list[str]:
+    """Ways to reach somebody, as addresses: a mailbox, a page or a telephone."""
+    found = text(name).split()
+    for contact in found:
+        if not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:\+?[0-9-]+)", contact):
+            raise ImproperlyConfigured(
+                f"{name} names {contact!r}. Write addresses with white space between, such as "
+                "mailto:security@example.org https://example.org/contact."
+            )
+    return found
 
 
 def time_zone(name: str, default: str) -> str:

@@ -98,7 +98,8 @@ class Headers(CSPMiddleware):
         )
         # A feed's reader shows our pictures on pages of its own.
         picture = request.path.startswith(settings.MEDIA_URL)
-        headers["Cross-Origin-Resource-Policy"] = "cross-origin" if picture else "same-origin"
+        policy = "cross-origin" if picture else "same-origin"
+        headers.setdefault("Cross-Origin-Resource-Policy", policy)
         # Else a browser may ask the network for each link's host before anybody follows it.
         headers["X-DNS-Prefetch-Control"] = "off"
         if staff:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
+from urllib.parse import urljoin
 
 import nh3
 
@@ -68,6 +69,10 @@ FIGURE = re.compile(r"<figure>.*?</figure>", re.DOTALL)
 EMPTY_FIGURE = re.compile(r"<figure>(?:(?!<img|</figure>).)*</figure>", re.DOTALL)
 EMPTY_PARAGRAPH = re.compile(r"<p>(?:\s|&nbsp;|<br>)*</p>\s*")
 BETWEEN_TAGS = re.compile(r">\s+<")
+# As the sanitiser writes them: every value in double quotes, with no such quote within.
+TAG = re.compile(r'<[a-z][a-z0-9]*(?: [a-z]+="[^"]*")+>')
+ADDRESS = re.compile(r' (href|src)="([^"]*)"')
+NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FINGERPRINT_SCHEME = 1
 LONGEST = 200_000
 """Characters of a body; the longest commentary has a tenth of that."""
@@ -114,6 +119,28 @@ def without_pictures(html: str) -> str:
 def _words_of(figure: str) -> str:
     [block] = blocks(figure) or [Block("figure", "")]
     return escape(block.text or "…")
+
+
+def absolute(html: str, page: str) -> str:
+    """Sanitised HTML whose links and pictures are found from anywhere; `page` is its address."""
+
+    def resolve(match: re.Match[str]) -> str:
+        return f' {match[1]}="{_joined(page, match[2])}"'
+
+    return TAG.sub(lambda tag: ADDRESS.sub(resolve, tag[0]), html)
+
+
+def _joined(page: str, address: str) -> str:
+    try:
+        return urljoin(page, address)
+    except ValueError:
+        # An address that is none, such as one with half a bracket: it leads nowhere either way.
+        return address
+
+
+def for_xml(text: str) -> str:
+    """Without the characters that no XML document can hold."""
+    return NOT_IN_XML.sub("", text)
 
 
 @dataclass(frozen=True)

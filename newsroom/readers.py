@@ -2,6 +2,8 @@
 
 from django.urls import include, path
 
+from newsroom import crawlers
+
 # First, because it registers the kinds of segment that the others use.
 readers = include("articles.urls")
 handler404 = "articles.views.page_not_found"
@@ -9,5 +11,7 @@ handler500 = "newsroom.failing.server_error"
 
 urlpatterns = [
     path("<language:language>/", include("newsletter.urls")),
+    path("robots.txt", crawlers.robots),
+    path(".well-known/security.txt", crawlers.security, name="security"),
     path("", readers),
 ]

@@ -36,6 +36,15 @@ if PRODUCTION:
     env.required("SITE_URL", "the site's address, such as https://example.org")
 # Links in letters and feeds come from here and never from a Host header.
 SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "http"), bare=True)
+# Who is told of a flaw, in /.well-known/security.txt (RFC 9116), and until when that is true.
+SECURITY_CONTACT = env.contacts("SECURITY_CONTACT")
+SECURITY_EXPIRES = env.date_or_none("SECURITY_EXPIRES")
+if bool(SECURITY_CONTACT) != bool(SECURITY_EXPIRES):
+    raise ImproperlyConfigured(
+        "SECURITY_CONTACT and SECURITY_EXPIRES go together: set both or neither."
+    )
+# Whether a shared link shows the newsroom's name: where its readers are, that can be a crime.
+NAME_ON_CARDS = env.flag("NAME_ON_CARDS", False)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])

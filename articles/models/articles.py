@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -28,6 +29,13 @@ TRANSLITERATION = {"be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"]]}
 
 TEXTS = ("title", "lead", "body")
 """The fields that each language has its own columns of."""
+
+
+@lru_cache(maxsize=10_000)
+def slug_of(language: str, title: str) -> str:
+    """A title in Latin letters. Kept, since a page has dozens of them and each takes a while."""
+    own_letters = TRANSLITERATION.get(language, ())
+    return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
 
 
 class Verdict(models.TextChoices):
@@ -76,8 +84,7 @@ class ArticleText:
     @property
     def slug(self) -> str:
         """For the address only; the id is the key."""
-        own_letters = TRANSLITERATION.get(self.language, ())
-        return slugify(self.title, max_length=80, word_boundary=True, replacements=own_letters)
+        return slug_of(self.language, self.title)
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
@@ -202,7 +209,9 @@ class Article(models.Model):
 
     def path_in(self, language: str) -> str:
         """`/be/307/slug/`, the slug being that language's title's."""
-        slug = self.text_in(language).slug or self.any_text().slug
+        # Its title alone, so that a list of addresses need not fetch the texts.
+        title = getattr(self, f"title_{language}") or ""
+        slug = slug_of(language, title) or self.any_text().slug
         return (
             reverse("article", args=[language, self.pk, slug])
             if slug

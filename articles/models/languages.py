@@ -50,6 +50,10 @@ class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
     def public(self) -> ArticleLanguageQuerySet:
         return self.filter(status__in=PUBLIC)
 
+    def once_public(self) -> ArticleLanguageQuerySet:
+        """Now or before: readers know the address."""
+        return self.filter(published_at__isnull=False)
+
     def of_living_articles(self) -> ArticleLanguageQuerySet:
         return self.filter(article__withdrawn_at__isnull=True)
 
@@ -86,6 +90,8 @@ class ArticleLanguage(models.Model):
         related_name="+",
     )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
+    # When what readers find at the address last became another: published, corrected, withdrawn.
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     missed_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -127,7 +133,11 @@ class ArticleLanguage(models.Model):
                 name="scheduled_has_a_time",
             ),
         ]
-        indexes = [models.Index(fields=["status", "scheduled_for"])]
+        indexes = [
+            models.Index(fields=["status", "scheduled_for"]),
+            # A feed's order.
+            models.Index(fields=["language", "status", "-changed_at", "-article"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
@@ -226,6 +236,7 @@ class ArticleLanguage(models.Model):
         self._move(
             Status.PUBLISHED,
             published_at=first,
+            changed_at=now,
             scheduled_for=None,
             scheduled_by=None,
             missed_at=None,
@@ -233,12 +244,17 @@ class ArticleLanguage(models.Model):
         )
         return True
 
-    def withdraw(self) -> bool:
+    def withdraw(self, now: dt.datetime) -> bool:
         """Takes one language back; False if it was not public."""
         if not self.is_public:
             return False
-        self._move(Status.WITHDRAWN)
+        self._move(Status.WITHDRAWN, changed_at=now)
         return True
+
+    def note_correction(self, now: dt.datetime) -> None:
+        """Readers find something else at the address from now on."""
+        self.changed_at = now
+        self.save(update_fields=["changed_at"])
 
     def _must_be_fit(self, text: ArticleText) -> None:
         reasons = self.obstacles(text)

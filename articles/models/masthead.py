@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +22,9 @@ class Masthead(models.Model):
         help_text=_("Stands before the week's range, as in “The situation: 13–19 January”."),
     )
 
+    # What the ids in feeds are made from: it moves with the database, whatever the host is called.
+    identity = models.UUIDField(default=uuid.uuid4, editable=False)
+
     class Meta:
         verbose_name = verbose_name_plural = _("masthead")
         constraints = [
@@ -28,6 +33,11 @@ class Masthead(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(_("masthead"))
+
+    @property
+    def namespace(self) -> uuid.UUID:
+        """Of ids; a fixed one while no masthead is saved, so that they stay the same till then."""
+        return uuid.NAMESPACE_URL if self._state.adding else self.identity
 
     @classmethod
     def current(cls) -> Masthead:

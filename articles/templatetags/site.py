@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from articles import pages, standing
+from articles import cards, feeds, pages, standing
 from articles.models import Article, Masthead, Picture, Topic
 from newsroom import languages, renditions
 from newsroom.weeks import Week, long_date
@@ -99,6 +99,12 @@ def day(moment: dt.datetime | None) -> str:
 
 
 @register.filter
+def locale(code: str) -> str:
+    """A language as OpenGraph writes it."""
+    return cards.locale(code)
+
+
+@register.filter
 def language_name(code: str) -> str:
     """A language's name in the page's."""
     return languages.name(code, here())
@@ -117,6 +123,12 @@ def picture(shown: Picture) -> SafeString:
 
 
 @register.filter
+def alt(shown: Picture) -> str:
+    """In the page's language only."""
+    return shown.alt_in(here())
+
+
+@register.filter
 def caption(shown: Picture) -> str:
     """In the page's language only."""
     return shown.caption_in(here())
@@ -126,6 +138,19 @@ def caption(shown: Picture) -> str:
 def verdict(article: Article) -> dict[str, Any]:
     """Shape and words, so that colour says nothing alone."""
     return {"verdict": article.verdict, "words": article.get_verdict_display}
+
+
+@register.simple_tag
+def digest_name(masthead: Masthead, week: Week) -> str:
+    """What the week's digest is called where no page says which newsroom's it is."""
+    title = masthead.digest_title
+    return f"{title}: {week.label(here())}" if title else week.label(here())
+
+
+@register.simple_tag
+def feed_title(masthead: Masthead, topic: Topic | None = None) -> str:
+    """What a reader's program calls the feed."""
+    return feeds.title_of(masthead, topic)
 
 
 @register.simple_tag

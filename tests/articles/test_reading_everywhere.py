@@ -16,6 +16,7 @@ from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, ma
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'<a[^>]* href="(/[^"]*)"')
+FEED = re.compile(r".*/feed\.xml")
 HEADING = re.compile(r"<h([1-6])[ >]")
 
 
@@ -32,7 +33,7 @@ def page(client: Client, path: str) -> str:
 
 
 def head_links(text: str, rel: str) -> list[str]:
-    found = re.findall(rf'<link rel="{rel}"[^>]* href="([^"]*)"', text)
+    found = re.findall(rf'<link rel="{rel}"(?! type)[^>]* href="([^"]*)"', text)
     return [address.removeprefix("http://127.0.0.1:8000") for address in found]
 
 
@@ -68,8 +69,9 @@ def test_every_link_leads_somewhere_and_no_heading_skips_a_level(client: Client)
     found = everything_linked_from(client, "/")
     assert {f"/be/weeks/{WEEK}/", "/ru/topics/west/", "/be/subscribe/"} <= found.keys()
     assert {"/be/barometer/", "/ru/barometer/2026.csv", "/ru/about/"} <= found.keys()
+    assert {"/be/feed.xml", "/be/topics/elite/feed.xml"} <= found.keys()
     for path, text in found.items():
-        if path.endswith((".csv", ".json")):
+        if path.endswith((".csv", ".json")) or FEED.fullmatch(path):
             continue
         main = text.partition("<main")[2].partition("</main>")[0]
         levels = [int(level) for level in HEADING.findall(main)]

@@ -143,7 +143,7 @@ def test_withdrawing_all_of_it_is_told_once() -> None:
         article_withdrawn.disconnect(dispatch_uid="test")
     assert heard == [["en", "be", "ru"]]
     assert not Article.objects.public().exists()
-    article.article_languages.get(language="be").withdraw()
+    article.article_languages.get(language="be").withdraw(MONDAY_MORNING)
     with pytest.raises(CannotPublish, match="withdrawn"):
         publishing.publish(article, "be", NOW)
 

@@ -23,6 +23,8 @@ def environment(folder: Path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
         "PRODUCTION": "1",
         "SITE_URL": "https://news.example.org",
+        "SECURITY_CONTACT": "mailto:security@example.org",
+        "SECURITY_EXPIRES": "2027-06-01",
         "SECRET_KEY": "a secret of fifty characters, or of some more than that",
         "DATABASE_URL": "postgres://newsroom:hunter2@127.0.0.1:1/newsroom",
         "BROKER_URL": "redis://127.0.0.1:1/0",

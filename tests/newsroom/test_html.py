@@ -134,3 +134,30 @@ def test_a_letter_has_a_pictures_words_in_its_place() -> None:
     assert html.without_pictures(f"<p>a</p>{FIGURE}<p>b</p>") == (
         "<p>a</p><p><em>[A gate The gate]</em></p><p>b</p>"
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("/be/7/", "https://a.example/be/7/"),
+        ("#note", "https://a.example/be/1/slug/#note"),
+        ("?a=1&amp;b=2", "https://a.example/be/1/slug/?a=1&amp;b=2"),
+        ("//b.example/c", "https://b.example/c"),
+        ("https://b.example/?c=1", "https://b.example/?c=1"),
+        ("mailto:desk@b.example", "mailto:desk@b.example"),
+        ("http://[half", "http://[half"),
+    ],
+)
+def test_an_address_is_found_from_anywhere(address: str, found: str) -> None:
+    page = "https://a.example/be/1/slug/"
+    markup = '<p><a href="{}" rel="noopener">x</a><img src="{}" alt=" href=&quot;/y&quot;"></p>'
+    assert html.absolute(markup.format(address, address), page) == markup.format(found, found)
+
+
+def test_words_that_look_like_an_address_stay_words() -> None:
+    markup = '<p>Write href="/x" or src="/y".</p>'
+    assert html.absolute(markup, "https://a.example/") == markup
+
+
+def test_xml_gets_no_character_that_it_cannot_hold() -> None:
+    assert html.for_xml("a\x00\x0b\x1f\ud800\ufffe\uffffb\t\n😀ў") == "ab\t\n😀ў"

@@ -86,7 +86,11 @@ for number, cover in enumerate(["covers/good.jpg", "covers/second.jpg", ""]):
         owner=owner, created_at="2026-11-16T08:00Z", cover=cover, cover_credit=f"credit {number}",
         title_be="Бюджэт", body_be="<p>Расце.</p>")
     apps.get_model("articles", "ArticleLanguage").objects.create(
-        article=article, language="be", revision=3, fingerprint="1:x")
+        article=article, language="be", revision=3, fingerprint="1:x", status="published",
+        published_at="2026-11-16T08:00Z")
+    if number == 1:
+        apps.get_model("articles", "Correction").objects.create(
+            article=article, language="be", note="n", corrected_at="2026-11-20T08:00Z")
 """
 AFTER = """
 from articles.models import Article
@@ -94,6 +98,7 @@ for article in Article.objects.order_by("pk"):
     cover, [revision] = article.cover, article.revisions.all()
     print(cover and (cover.credit, cover.width, cover.uploaded_by.username))
     print(revision.number, revision.title, revision.body, revision.saved_by)
+    print(f"{article.article_languages.get().changed_at:%m-%d}")
 """
 
 
@@ -135,7 +140,10 @@ def test_what_was_there_before_has_revisions_and_its_covers_come_through_the_doo
     assert done.returncode == 0, done.stderr
     kept = "3 Бюджэт <p>Расце.</p> zubr"
     covers = ["('credit 0', 800, 'zubr')", "('credit 1', 800, 'zubr')", "None"]
-    assert shell(AFTER) == [line for cover in covers for line in (cover, kept)]
+    changed = ["11-16", "11-20", "11-16"]
+    assert shell(AFTER) == [
+        line for cover, day in zip(covers, changed, strict=True) for line in (cover, kept, day)
+    ]
     assert not good.exists(), "it said where it was taken"
 
 
