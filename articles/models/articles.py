@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from newsroom.weeks import Week
 
 # Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
-TRANSLITERATION = {"be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"]]}
+TRANSLITERATION = {
+    "be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"], ["ё", "io"], ["Ё", "Io"]],
+}
 
 
 TEXTS = ("title", "lead", "body")

@@ -40,8 +40,8 @@ FOREIGN = {
     "ru": [LATIN, re.compile(r"\w*[ІіЎў]\w*")],
 }
 """What no word of a language has: letters of another alphabet, or of another language's."""
-ALLOWED = frozenset(["CSV", "JSON", "EN", "BE", "RU"])
-"""Named alike in every language: formats, and the names of the test's own editions."""
+ALLOWED = frozenset(["CSV", "JSON", "EN", "BE", "RU", "Tor", "cookie"])
+"""Named alike in every language: formats, networks, and the names of the test’s own editions."""
 NOT_PROSE = re.compile(r"\S+@\S+")
 STYLES = ("/static/site.css", "/static/barometer.css")
 
