@@ -162,7 +162,7 @@ def _old_path(data: dict[str, Any]) -> str:
     if path is None or path == "":
         return ""
     if not isinstance(path, str):
-        raise BadLine(f'The old path {path!r} is not a text. Write: "/2019/05/title.html".')
+        raise BadLine(f'The old path {path!r} is not a text. Write: "/2019/05/12/".')
     try:
         return old_paths.normal(path)
     except old_paths.BadPath as error:

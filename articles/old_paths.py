@@ -26,7 +26,7 @@ def normal(typed: str) -> str:
     """
     path = _kept(typed.strip())
     if not path.startswith("/"):
-        raise BadPath(_("An old path begins with a slash: /2019/05/title.html"))
+        raise BadPath(_("An old path begins with a slash: /2019/05/12/"))
     if not path.isprintable():
         raise BadPath(_("The old path has a character that no address has."))
     if len(path) > LONGEST:

@@ -193,7 +193,8 @@ def consequences(article: Article, codes: list[str]) -> list[str]:
     for digest in article.digests.all():
         said.append(
             __("It vanishes from the digest of %(week)s.")
-            % {"week": digest.week.label(languages.current())}
+            # A date may end in a full stop of its own: 2026 г.
+            % {"week": digest.week.label(languages.current()).rstrip(".")}
         )
     answers: list[tuple[Any, Any]] = signals.withdrawal_asked.send(
         Article, article=article, languages=public

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='article',
             name='old_path',
-            field=articles.fields.OldPathField(blank=True, help_text='Where it stood before it came here: /2019/05/title.html. It leads here.', max_length=300, verbose_name='old path'),
+            field=articles.fields.OldPathField(blank=True, help_text='Where it stood before it came here: /2019/05/12/. It leads here.', max_length=300, verbose_name='old path'),
         ),
         migrations.AddField(
             model_name='articlelanguage',

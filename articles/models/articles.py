@@ -169,7 +169,7 @@ class Article(models.Model):
         _("old path"),
         max_length=old_paths.LONGEST,
         blank=True,
-        help_text=_("Where it stood before it came here: /2019/05/title.html. It leads here."),
+        help_text=_("Where it stood before it came here: /2019/05/12/. It leads here."),
     )
     imported_as = models.CharField(max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)

@@ -40,9 +40,11 @@ FOREIGN = {
     "ru": [LATIN, re.compile(r"\w*[ІіЎў]\w*")],
 }
 """What no word of a language has: letters of another alphabet, or of another language's."""
-ALLOWED = frozenset(["CSV", "JSON", "EN", "BE", "RU", "Tor", "cookie"])
+ALLOWED = frozenset(["CSV", "JSON", "EN", "BE", "RU", "Tor", "IP", "cookie"])
 """Named alike in every language: formats, networks, and the names of the test’s own editions."""
 NOT_PROSE = re.compile(r"\S+@\S+")
+SOUGHT = {"en": "the", "be": "у", "ru": "в"}
+"""A word that is on every page, so that what was found has pages."""
 STYLES = ("/static/site.css", "/static/barometer.css")
 
 
@@ -192,7 +194,11 @@ def site(
         beside = {
             path: ask(client, path)
             for code in languages.codes()
-            for path in [f"/{code}/none/", *(f"/{code}/{pk}/" for pk in ids.values())]
+            for path in [
+                f"/{code}/none/",
+                f"/{code}/search/?q={SOUGHT[code]}",
+                *(f"/{code}/{pk}/" for pk in ids.values()),
+            ]
         }
         transaction.set_rollback(True)
     return Site(found, ids, beside)
@@ -219,13 +225,16 @@ def test_every_kind_of_page_is_reached_in_every_language(site: Site, code: str) 
 
 def test_every_place_in_a_page_that_a_link_names_is_there(site: Site) -> None:
     missing = []
-    for page in site.pages:
+    for page in [*site.pages, *site.beside.values()]:
         ids = [one.attributes["id"] for one in page.tree.walk() if "id" in one.attributes]
         assert len(ids) == len(set(ids)), (page.path, Counter(ids).most_common(1))
         for link in page.tree.all("a"):
             target = urlsplit(urljoin(page.path, link.attributes["href"]))
             if target.fragment and not target.netloc:
-                there = site.found[target.path].tree.all(id=target.fragment)
+                aimed_at = (
+                    page if target.path == urlsplit(page.path).path else site.found[target.path]
+                )
+                there = aimed_at.tree.all(id=target.fragment)
                 missing += [] if there else [(page.path, link.attributes["href"])]
     assert missing == []
 
