@@ -20,7 +20,7 @@ from django.contrib.staticfiles import finders
 from django.db import transaction
 from django.test import Client, override_settings
 
-from articles import pages, publishing
+from articles import pages, publishing, searching
 from articles.demo.loading import load_demo
 from articles.models import Article, Author
 from articles.models.languages import ArticleLanguage
@@ -188,7 +188,9 @@ def site(
         django_db_blocker.unblock(),
         transaction.atomic(),
     ):
-        patch.setattr(pages, "ON_A_PAGE", FEW)
+        # Imported above, before it is patched, since it keeps the number under its own name.
+        for module in (pages, searching):
+            patch.setattr(module, "ON_A_PAGE", FEW)
         ids = an_uneven_newsroom()
         found = crawl(client, "/")
         beside = {
