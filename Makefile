@@ -30,8 +30,9 @@ services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chr
 	@$(SUDO) env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends $(SERVICES) >/dev/null
 
-audit: .venv/.run $(CATALOGUES)  ## Grades the site with MDN's Observatory, which npm fetches
+audit: .venv/.dev $(CATALOGUES)  ## Grades the site with tools that npm fetches: Observatory, axe, W3C, Lighthouse
 	@python benchmarks/observatory.py
+	@python benchmarks/inspection.py
 
 screenshots: .venv/.dev $(CATALOGUES)  ## Photographs the demo in Chromium, into var/screenshots/ and docs/pictures/
 	@python docs/screenshots.py $(ONLY)

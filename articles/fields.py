@@ -1,4 +1,4 @@
-"""Kinds of column: a week, a lead, and a body of sanitised HTML."""
+"""Kinds of column: a week, a lead, a body of sanitised HTML, and an old path."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from django.db import models
 from django.db.models.fields import Field
 from django.utils.translation import gettext_lazy as _
 
+from articles import old_paths
 from newsroom import html
 from newsroom.weeks import NotAWeek, Week
 
 if TYPE_CHECKING:
     DateColumn = models.DateField[Any, Any]
     LeadColumn = models.TextField[Any, Any]
+    PathColumn = models.CharField[Any, Any]
 else:
     DateColumn = models.DateField
     LeadColumn = models.TextField
+    PathColumn = models.CharField
 
 
 class WeekFormField(forms.DateField):
@@ -104,6 +107,26 @@ class BodyField(RichTextField):
         cleaned = html.clean(super().pre_save(model_instance, add) or "")
         setattr(model_instance, self.attname, cleaned)
         return cleaned
+
+
+class OldPathFormField(forms.CharField):
+    """Takes a path or a whole address, and means what old_paths.normal keeps of it."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value) or ""
+        try:
+            return old_paths.normal(text) if text else ""
+        except old_paths.BadPath as error:
+            raise ValidationError(str(error)) from error
+
+
+class OldPathField(PathColumn):
+    """The address that something had elsewhere, as old_paths.normal keeps it."""
+
+    def formfield(self, **kwargs: Any) -> Any:
+        # A whole address is longer than what is kept of it.
+        own = {"form_class": OldPathFormField, "max_length": None}
+        return Field.formfield(self, **{**own, **kwargs})
 
 
 def body_widget(code: str) -> CKEditorWidget:

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from articles import old_paths
 from articles.models import Article, CannotPublish, Topic, Verdict
 from articles.publishing import publish
 from articles.writing import save_article
@@ -51,8 +52,8 @@ def import_articles(lines: Iterable[str], options: Options) -> ImportReport:
     """Imports each good line in a transaction of its own and keeps going after a bad one.
 
     A line is an object with an `id` and, for each language, a list of sentences: the first is
-    the title, the second the lead, the rest go into paragraphs by four. Topic, week and
-    verdict are optional; without topic and week it stays a draft. Nothing is imported twice.
+    the title, the second the lead, the rest go into paragraphs by four. Topic, week, verdict
+    and `old_path` are optional; without topic and week it stays a draft. Nothing is imported twice.
     """
     report = ImportReport()
     topics = {topic.code: topic for topic in Topic.objects.all()}
@@ -106,7 +107,12 @@ def _article(
         topic = in_order[place % len(in_order)]
         week = last.previous(place // len(in_order) % options.spread_weeks)
     article = Article(
-        topic=topic, week=week, verdict=_verdict(data), owner=options.owner, imported_as=data["id"]
+        topic=topic,
+        week=week,
+        verdict=_verdict(data),
+        owner=options.owner,
+        imported_as=data["id"],
+        old_path=_old_path(data),
     )
     written = [code for code in languages.codes() if code in data]
     if not written:
@@ -149,6 +155,18 @@ def _verdict(data: dict[str, Any]) -> str:
     if verdict not in Verdict.values:
         raise BadLine(f"The verdict is {verdict!r}. It has to be {', '.join(Verdict.values)}.")
     return str(verdict)
+
+
+def _old_path(data: dict[str, Any]) -> str:
+    path = data.get("old_path")
+    if path is None or path == "":
+        return ""
+    if not isinstance(path, str):
+        raise BadLine(f'The old path {path!r} is not a text. Write: "/2019/05/12/".')
+    try:
+        return old_paths.normal(path)
+    except old_paths.BadPath as error:
+        raise BadLine(str(error)) from None
 
 
 def _put_text(article: Article, code: str, sentences: Any) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
-from articles.models import Article, ArticleLanguage, ArticleText, Digest, Topic
+from articles.models import Article, ArticleLanguage, ArticleText, Author, Digest, Topic
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
 from newsroom.weeks import Week
@@ -109,6 +109,12 @@ def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
+def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
+    """What they signed in this language, newest first. Raises Http404."""
+    articles = Article.objects.in_language(language).filter(authors=author)
+    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+
+
 def page_of_weeks(language: str, number: int) -> Page[Week]:
     """All weeks with something to read in this language, newest first. Raises Http404."""
     weeks = (
@@ -130,12 +136,31 @@ def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What an editor wrote to readers, in the page's language or the nearest there is."""
+
+    text: str
+    language: str
+    is_in_another_language: bool
+
+
+def note_on_withdrawal(article: Article, language: str) -> Note | None:
+    """Why a text is gone, if an editor said so."""
+    rows = article.language_rows
+    for code in languages.nearest_first(language):
+        if code in article.gone_languages and rows[code].gone_note:
+            return Note(rows[code].gone_note, code, code != language)
+    return None
+
+
+@dataclass(frozen=True)
 class Alternate:
     """The same page in another language."""
 
     language: str
     name: str
     path: str
+    """Empty where it was withdrawn: no link is dead."""
     is_current: bool
     is_there: bool
 

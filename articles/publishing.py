@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from staff.models import AuditAction
 logger = logging.getLogger(__name__)
 
 IN_THE_PAST = _("This time is over. Choose one that is still to come.")
+NOTE_ON_WITHDRAWAL = "note on the withdrawal"
 SCHEDULE = "schedule"
 """The audit's note on what published itself; whoever scheduled it is the actor."""
 
@@ -122,12 +123,15 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
 
 
 @transaction.atomic
-def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
-    """Takes one language back; False if it was not public."""
+def withdraw_language(
+    article: Article, language: str, now: dt.datetime, *, by: Any = None, note: str = ""
+) -> bool:
+    """Takes one language back; False if it was not public. `note` is what readers are told."""
     _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None or not row.withdraw(now):
         return False
+    row.tell_why(note)
     indexing.index(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now, language=language)
     signals.article_withdrawn.send(Article, article=article, languages=[language], now=now)
@@ -135,14 +139,42 @@ def withdraw_language(article: Article, language: str, now: dt.datetime, *, by: 
 
 
 @transaction.atomic
-def withdraw(article: Article, now: dt.datetime, *, by: Any = None) -> bool:
-    """Takes the whole article back, in every language; False if it was so already."""
+def withdraw(
+    article: Article,
+    now: dt.datetime,
+    *,
+    by: Any = None,
+    notes: Mapping[str, str] | None = None,
+) -> bool:
+    """Takes the whole article back, in every language; False if it was so already.
+
+    `notes` are what readers are told, by language.
+    """
     if not article.mark_withdrawn(now):
         return False
+    _tell_why(article, notes or {})
     indexing.index(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now)
     signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True
+
+
+@transaction.atomic
+def tell_why(article: Article, notes: Mapping[str, str], now: dt.datetime, *, by: Any) -> bool:
+    """Changes what readers are told where a text was; False if it says so already."""
+    _lock(article.pk)
+    changed = _tell_why(article, notes)
+    for code in changed:
+        record(
+            AuditAction.CORRECTED, article, by=by, now=now, language=code, detail=NOTE_ON_WITHDRAWAL
+        )
+    return bool(changed)
+
+
+def _tell_why(article: Article, notes: Mapping[str, str]) -> list[str]:
+    """Only where a text was public: no other address is known. Returns the languages."""
+    rows = article.article_languages.select_for_update().filter(language__in=notes)
+    return [row.language for row in rows if row.was_public and row.tell_why(notes[row.language])]
 
 
 def consequences(article: Article, codes: list[str]) -> list[str]:
@@ -161,7 +193,8 @@ def consequences(article: Article, codes: list[str]) -> list[str]:
     for digest in article.digests.all():
         said.append(
             __("It vanishes from the digest of %(week)s.")
-            % {"week": digest.week.label(languages.current())}
+            # A date may end in a full stop of its own: 2026 г.
+            % {"week": digest.week.label(languages.current()).rstrip(".")}
         )
     answers: list[tuple[Any, Any]] = signals.withdrawal_asked.send(
         Article, article=article, languages=public

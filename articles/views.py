@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.views.static import serve
 
 from articles import cards, pages, searching, sharing
 from articles.forms import SearchForm
-from articles.models import Article, Topic
+from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
 from articles.sharing import PreviewClosed
 from newsroom import headers, languages
@@ -44,18 +45,16 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     """By its id, whatever the slug says; a language that is missing is said to be missing."""
     found = get_object_or_404(Article.objects.with_everything(), pk=pk)
     public = found.public_languages
-    if found.withdrawn_at is not None or not public:
-        if found.first_published_at() is None:
-            raise Http404
-        gone = {"alternates": pages.alternates("article", language, pk)}
-        return render(request, "articles/gone.html", gone, status=410)
-    text = found.text_in(language)
+    if not public and found.first_published_at() is None:
+        raise Http404
     context: dict[str, Any] = {
         "article": found,
-        "text": text,
+        "text": found.text_in(language),
         "alternates": _of_article(found, language, public),
-        "canonical": settings.SITE_URL + found.path_in(language),
     }
+    if not public or language in found.gone_languages:
+        context["note"] = pages.note_on_withdrawal(found, language)
+        return render(request, "articles/gone.html", context, status=410)
     if language not in public:
         return render(request, "articles/missing.html", context)
     context["related"] = pages.related(found, language)
@@ -78,14 +77,12 @@ def _alternates(
 
 
 def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
-    """As any page's, but each language with its own slug."""
+    """As any page's, but each language with its own slug, and no link to what was withdrawn."""
     plain = pages.alternates("article", language, article.pk, public=public)
-    return [
-        pages.Alternate(one.language, one.name, article.path_in(one.language), one.is_current, True)
-        if one.is_there
-        else one
-        for one in plain
-    ]
+    gone = article.gone_languages
+    paths = {one.language: one.path for one in plain}
+    paths |= {code: article.path_in(code) for code in public} | dict.fromkeys(gone, "")
+    return [replace(one, path=paths[one.language]) for one in plain]
 
 
 @require_safe
@@ -116,6 +113,23 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
         "alternates": _alternates("topic", language, shown, code, page=page),
     }
     return render(request, "articles/topic.html", context)
+
+
+@require_safe
+def author(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
+    """What somebody signed, in this language. Who has signed nothing public is nobody."""
+    found = get_object_or_404(Author, code=code)
+    shown = Article.objects.filter(authors=found)
+    if not shown.public().exists():
+        raise Http404
+    listed = pages.page_of_author(found, language, page)
+    context = {
+        "author": found,
+        "page": listed,
+        "items": pages.items(list(listed), language),
+        "alternates": _alternates("author", language, shown, code, page=page),
+    }
+    return render(request, "articles/author.html", context)
 
 
 @require_safe

@@ -118,8 +118,11 @@ def report(name: str, result: dict[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Starts it; yields host and port, where plain HTTP and TLS are both answered."""
+def serving(folder: Path, *commands: tuple[str, ...]) -> Iterator[str]:
+    """Starts it; yields host and port, where plain HTTP and TLS are both answered.
+
+    `commands` are run first, on the demo's articles.
+    """
     make_certificate(folder)
     plain, tls, front = free_ports(3)
     environment = {
@@ -131,7 +134,7 @@ def serving(folder: Path) -> Iterator[str]:
         "SITE_URL": f"https://localhost:{front}",
         "DJANGO_SUPERUSER_PASSWORD": secrets.token_urlsafe(9),
     }
-    prepare(environment)
+    prepare(environment, *commands)
     environment |= {
         "PRODUCTION": "1",
         "WORKER_KEY_FILE": "none",
@@ -153,7 +156,7 @@ def serving(folder: Path) -> Iterator[str]:
             yield f"localhost:{front}"
 
 
-def prepare(environment: dict[str, str]) -> None:
+def prepare(environment: dict[str, str], *commands: tuple[str, ...]) -> None:
     """Tables and the demo's articles. The worker's key is gone before the web process starts."""
     manage(environment, "make_keys")
     manage(environment, "migrate")
@@ -162,6 +165,8 @@ def prepare(environment: dict[str, str]) -> None:
         *("createsuperuser", "--noinput", "--username", "editor", "--email", "editor@example.org"),
     )
     manage(environment, "load_demo", "--owner", "editor")
+    for command in commands:
+        manage(environment, *command)
     (Path(environment["VAR_DIR"]) / "keys" / "worker.key").unlink()
 
 

@@ -24,6 +24,8 @@ READERS: Policy = {
     "default-src": [NONE],
     "style-src": [SELF],
     "img-src": [SELF],
+    # No script is there to use it; without it a browser's own tools may not read robots.txt.
+    "connect-src": [SELF],
     "form-action": [SELF],
     "base-uri": [NONE],
     "frame-ancestors": [NONE],

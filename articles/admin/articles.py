@@ -14,13 +14,12 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles import permissions, publishing, sharing
+from articles import permissions, sharing
 from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
 from articles.admin.drafts import draft_urls
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
@@ -30,43 +29,14 @@ from articles.admin.panels import panel_of, shown
 from articles.admin.previews import open_links, preview_urls
 from articles.admin.revisions import revision_urls
 from articles.admin.translating import translating_urls
-from articles.admin.verbs import Page, Verb, VerbsAdmin
+from articles.admin.verbs import VerbsAdmin
+from articles.admin.withdrawing import WITHDRAWING
 from articles.drafting import keep_draft
 from articles.fields import body_widget
 from articles.models import Article, Draft, Status
 from articles.models.articles import TEXTS
 from articles.writing import save_article
 from newsroom import headers, languages
-
-
-def _withdraw_language(code: str) -> Any:
-    def act(request: HttpRequest, article: Article) -> str:
-        publishing.withdraw_language(article, code, timezone.now(), by=request.user)
-        return __("Withdrawn in %(language)s.") % {"language": languages.own_name(code)}
-
-    return act
-
-
-def _withdraw(request: HttpRequest, article: Article) -> str:
-    publishing.withdraw(article, timezone.now(), by=request.user)
-    return __("The whole article is withdrawn.")
-
-
-def _shows_in(code: str) -> Any:
-    return lambda article: code in article.public_languages
-
-
-def _vanishing(*codes: str) -> Any:
-    """Where it would vanish, in these languages or wholly."""
-
-    def page(_request: HttpRequest, article: Article) -> Page:
-        told = publishing.consequences(article, list(codes) or languages.codes())
-        if not codes:
-            # The mark on the whole article stays; a language may be published again.
-            told.append(__("This cannot be undone."))
-        return Page("admin/articles/confirm.html", {"consequences": told})
-
-    return page
 
 
 @admin.register(Article)
@@ -93,31 +63,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     class Media:
         js = ("drafts.js", "typing.js")
 
-    verbs = (
-        *(
-            Verb(
-                f"withdraw-{code}",
-                format_lazy(_("Withdraw in {language}"), language=languages.own_name(code)),
-                _withdraw_language(code),
-                permissions.PUBLISH,
-                _shows_in(code),
-                variant="danger",
-                group=_("Withdraw"),
-                page=_vanishing(code),
-            )
-            for code in languages.codes()
-        ),
-        Verb(
-            "withdraw",
-            _("Withdraw the whole article"),
-            _withdraw,
-            permissions.PUBLISH,
-            lambda article: bool(article.public_languages),
-            variant="danger",
-            group=_("Withdraw"),
-            page=_vanishing(),
-        ),
-    )
+    verbs = WITHDRAWING
 
     # --- The list --------------------------------------------------------------------
 
@@ -201,7 +147,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         return response
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Fieldset]:
-        facts: list[Any] = [("topic", "week"), ("verdict", "authors"), "cover"]
+        facts: list[Any] = [("topic", "week"), ("verdict", "authors"), "cover", "old_path"]
         if permissions.may_write_facts(request.user, obj):
             facts.append("seen")
         tabs = []

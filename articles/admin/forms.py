@@ -26,7 +26,7 @@ PUBLISH = "_publish"
 """The name of the buttons that publish; each one's value is a language."""
 DO = "_do"
 """The name of the other buttons of a language; the value is a verb and the language."""
-FACTS = ("topic", "week", "verdict", "authors", "cover")
+FACTS = ("topic", "week", "verdict", "authors", "cover", "old_path")
 """What an article has once for all its languages, as far as two people may differ on it."""
 
 

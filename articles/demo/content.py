@@ -17,6 +17,7 @@ import yaml
 from articles.models import ArticleText, Verdict
 from articles.models.standing import PageCode
 from newsroom import languages
+from newsroom.typography import SLAVIC
 
 FOLDER = Path(__file__).parent
 LONGEST_TITLE = 200
@@ -165,7 +166,12 @@ def _block(block: str) -> str:
 
 
 def _inline(text: str) -> str:
-    return escape(text.strip(), quote=False)
+    return escape(_kept_together(text.strip()), quote=False)
+
+
+def _kept_together(text: str) -> str:
+    """No line begins with a dash; in the files a plain space is easier to see."""
+    return text.replace(" — ", SLAVIC.spaced_dash)
 
 
 def _read(path: Path, file: Place) -> Any:
@@ -241,7 +247,8 @@ def _texts(place: Place, found: dict[Any, Any]) -> tuple[ArticleText, ...]:
         if len(title) > LONGEST_TITLE:
             raise here.broken(f"title has {len(title)} characters; at most {LONGEST_TITLE}.")
         lead, body = here.text(text, "lead"), here.text(text, "body")
-        texts.append(ArticleText(code, title, lead, to_html(body)))
+        told = (_kept_together(title), _kept_together(lead), to_html(body))
+        texts.append(ArticleText(code, *told))
     if not texts:
         raise place.broken("it is written in no language.")
     return tuple(texts)

@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
-from articles.fields import BodyField, LeadField, WeekField
+from articles import old_paths
+from articles.fields import BodyField, LeadField, OldPathField, WeekField
 from articles.models.languages import ArticleLanguage
 from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from newsroom.weeks import Week
 
 # Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
-TRANSLITERATION = {"be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"]]}
+TRANSLITERATION = {
+    "be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"], ["ё", "io"], ["Ё", "Io"]],
+}
 
 
 TEXTS = ("title", "lead", "body")
@@ -169,6 +172,12 @@ class Article(models.Model):
         blank=True,
         related_name="articles",
     )
+    old_path = OldPathField(
+        _("old path"),
+        max_length=old_paths.LONGEST,
+        blank=True,
+        help_text=_("Where it stood before it came here: /2019/05/12/. It leads here."),
+    )
     imported_as = models.CharField(max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True, editable=False)
@@ -196,6 +205,12 @@ class Article(models.Model):
                 fields=["imported_as"],
                 condition=~models.Q(imported_as=""),
                 name="nothing_imported_twice",
+            ),
+            models.UniqueConstraint(
+                fields=["old_path"],
+                condition=~models.Q(old_path=""),
+                name="an_old_path_leads_to_one_article",
+                violation_error_message=_("Another article has this old path."),
             ),
         ]
         indexes = [models.Index(fields=["week"]), models.Index(fields=["topic", "-week"])]
@@ -266,6 +281,13 @@ class Article(models.Model):
         return [
             code for code in languages.codes() if code in rows and not rows[code].source_language
         ]
+
+    @property
+    def gone_languages(self) -> list[str]:
+        """Where it could be read once and no longer can, in the order of the languages."""
+        once = {code for code, row in self.language_rows.items() if row.was_public}
+        public = self.public_languages
+        return [code for code in languages.codes() if code in once and code not in public]
 
     def put_text(self, text: ArticleText) -> None:
         """Sets one language's columns; save them with articles.writing.save_article."""

@@ -30,6 +30,7 @@ PUBLIC = frozenset({Status.PUBLISHED})
 UNPUBLISHED = frozenset({Status.DRAFT, Status.REVIEW, Status.SCHEDULED})
 ANSWERED_FOR = PUBLIC | {Status.SCHEDULED}
 """Somebody who may publish has answered for the text: nobody else changes it past them."""
+LONGEST_NOTE = 500
 
 
 class CannotPublish(Exception):
@@ -99,6 +100,12 @@ class ArticleLanguage(models.Model):
     )
     remark = models.CharField(
         _("remark"), max_length=300, blank=True, help_text=_("Why it was sent back.")
+    )
+    gone_note = models.CharField(
+        _("note on the withdrawal"),
+        max_length=LONGEST_NOTE,
+        blank=True,
+        help_text=_("What readers are told at its address."),
     )
     revision = models.PositiveIntegerField(_("revision"), default=0)
     fingerprint = models.CharField(_("fingerprint"), max_length=80)
@@ -241,6 +248,7 @@ class ArticleLanguage(models.Model):
             scheduled_by=None,
             missed_at=None,
             remark="",
+            gone_note="",
         )
         return True
 
@@ -255,6 +263,15 @@ class ArticleLanguage(models.Model):
         """Readers find something else at the address from now on."""
         self.changed_at = now
         self.save(update_fields=["changed_at"])
+
+    def tell_why(self, note: str) -> bool:
+        """What readers are told where the text was; False if it says so already."""
+        note = note.strip()[:LONGEST_NOTE]
+        if note == self.gone_note:
+            return False
+        self.gone_note = note
+        self.save(update_fields=["gone_note"])
+        return True
 
     def _must_be_fit(self, text: ArticleText) -> None:
         reasons = self.obstacles(text)

@@ -69,6 +69,12 @@ def switcher(context: dict[str, Any]) -> list[pages.Alternate]:
 
 
 @register.simple_tag
+def is_listed(alternates: list[pages.Alternate]) -> bool:
+    """By search engines: a page that only says in which languages it is there is none to find."""
+    return any(one.is_current and one.is_there for one in alternates)
+
+
+@register.simple_tag
 def default_language() -> str:
     """For hreflang's x-default."""
     return languages.default()

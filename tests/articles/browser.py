@@ -36,7 +36,7 @@ def typed(**texts: Any) -> dict[str, Any]:
     empty = {
         f"{field}_{code}": "" for code in languages.codes() for field in ("title", "lead", "body")
     }
-    return {**empty, "topic": "", "week": "", "verdict": "", "cover": "", **texts}
+    return {**empty, "topic": "", "week": "", "verdict": "", "cover": "", "old_path": "", **texts}
 
 
 def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
@@ -57,6 +57,7 @@ def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
         "week": str(article.week or ""),
         "verdict": article.verdict,
         "cover": article.cover_id or "",
+        "old_path": article.old_path,
         "authors": list(article.authors.values_list("pk", flat=True)),
     }
     return typed(**{**texts, **shared, **changes})

@@ -95,7 +95,7 @@ def test_the_switcher_stays_on_the_page(client: Client) -> None:
         tail = path.removeprefix("/be/")
         own = path == article.path_in("be")
         wanted = article.path_in("ru") if own else f"/ru/{tail}"
-        assert f'href="{wanted}" lang="ru"' in text, path
+        assert f'href="{wanted}" hreflang="ru"><span lang="ru">' in text, path
 
 
 def test_a_list_names_the_language_of_what_is_in_another(client: Client) -> None:

@@ -166,7 +166,7 @@ def test_every_page_leads_to_the_search_of_its_language(client: Client) -> None:
         assert '<a href="/be/search/"' in client.get(path).content.decode(), path
     page = client.get("/be/search/").content.decode()
     for language in ("en", "ru"):
-        assert f'<a href="/{language}/search/" lang="{language}"' in page
+        assert f'<a href="/{language}/search/" hreflang="{language}"' in page
         assert f'hreflang="{language}" href="http://127.0.0.1:8000/{language}/search/"' in page
 
 

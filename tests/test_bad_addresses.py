@@ -1,0 +1,191 @@
+"""Whatever stands in an address, a form or a Host: a page or a clear 4xx, never a failure.
+
+The addresses come from the table that the site itself uses, so a new one is asked as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from newsletter.models import Subscriber
+from newsroom import languages, links
+from newsroom.links import Kind
+from newsroom.middleware import LARGEST_FORM, READERS_URLCONF
+from tests.factories import WEEK, make_article, make_edition, make_page, make_subscriber
+
+pytestmark = pytest.mark.django_db
+
+FORM = "application/x-www-form-urlencoded"
+PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
+HUGE = "1" + "0" * 30
+NUL = "%00"
+RUBBISH = [
+    *("x", "0", "-1", HUGE, "1e3", "٣", "2026-11-17", "9999-12-27", "0000"),
+    *(NUL, f"1{NUL}", "%FF%FE", "%ED%A0%80", "%0D%0ASet-Cookie:%20a=b", "%E2%80%AE"),
+    *("..%2F..%2Fetc%2Fpasswd", "%5C%5Cattacker.example", "%zz", "';--", "<script>", "a" * 3000),
+]
+"""As they stand in an address: each way in which a number, a date or a name can be none."""
+BEHIND = [HUGE, "x/", NUL, "%2F", "%FF"]
+"""What follows on a good address."""
+SEARCHED = {
+    "ten thousand letters": "a" * 10_000,
+    "five thousand words": "вол " * 5_000,
+    "quotation marks": "\"'«»“”‘’\"\"\"'''",
+    "operators": "AND OR NOT NEAR(a b, 2) a* -b +c ^d title_stems:x & | ! <-> (((",
+    "NUL": "бюджэт\0бюджэт",
+    "half a pair": "\ud800",
+    "wildcards": "%_%_\\%",
+    "nothing but spaces": " \t\r\n\N{NO-BREAK SPACE}",
+    "the other direction": "\N{RIGHT-TO-LEFT OVERRIDE}бюджэт",
+    "signs above signs": "и" + "\N{COMBINING BREVE}" * 500,
+    "a picture": "💩",
+}
+HOSTS = [
+    *("", " ", "a b", "[", "[::1", "]:80", "x:port", "x:999999999", "x:-1", ":80", "a" * 5000),
+    *("<script>", "x/y", "x?y", "x#y", "x@y", "..", "x..y", "x\\y", "é.example", "127.0.0.1:80:80"),
+    *("x\ty", "x,y", "x\N{FULLWIDTH FULL STOP}y", "\N{RIGHT-TO-LEFT OVERRIDE}x"),
+]
+ADMISSIBLE = {*range(200, 300), *range(300, 304), *range(400, 500)}
+
+
+@pytest.fixture
+def good() -> dict[str, str]:
+    """A value of each name in an address that leads somewhere."""
+    article = make_article(verdict="worsened")
+    make_page(code="about")
+    edition = make_edition()
+    make_edition(code="be-ru")
+    make_subscriber(edition=edition)
+    return {
+        "language": "be",
+        "pk": str(article.pk),
+        "slug": "slug",
+        "code": "elite",
+        "week": str(WEEK),
+        "year": str(WEEK.year),
+        "page": "1",
+        "number": "1",
+        "version": "0" * 16,
+        "path": "none.png",
+        "token": links.make_token(Kind.LETTER, Subscriber.objects.get().pk, 1),
+    }
+
+
+def routes(within: URLResolver, before: str = "") -> Iterator[str]:
+    """Every route of the readers' addresses, as `<language:language>/<int:pk>/`."""
+    for one in within.url_patterns:
+        route = before + str(one.pattern)
+        if isinstance(one, URLPattern):
+            yield route
+        else:
+            yield from routes(one, route)
+
+
+ROUTES = sorted(set(routes(get_resolver(READERS_URLCONF))))
+
+
+def filled(route: str, values: dict[str, str]) -> str:
+    return "/" + PARAMETER.sub(lambda found: values[found[2]], route)
+
+
+def bad_addresses(route: str, good: dict[str, str]) -> Iterator[str]:
+    """The route with one of its segments wrong, the language only where it stands alone."""
+    for _kind, name in PARAMETER.findall(route):
+        if name != "language" or route == "<language:language>/":
+            for wrong in RUBBISH:
+                yield filled(route, {**good, name: wrong})
+    for wrong in BEHIND:
+        yield filled(route, good) + wrong
+
+
+def test_the_table_of_addresses_is_whole() -> None:
+    assert {"<language:language>/<int:pk>/", "media/<path:path>"} <= set(ROUTES)
+    assert "<language:language>/letter/<str:token>/" in ROUTES
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_address_with_rubbish_in_it_is_no_failure(
+    client: Client, good: dict[str, str], route: str
+) -> None:
+    """The test's client raises whatever a view does."""
+    if "<language:language>/<" not in route:
+        assert client.get(filled(route, good)).status_code in ADMISSIBLE
+    for address in bad_addresses(route, good):
+        answer = client.get(address)
+        assert answer.status_code in ADMISSIBLE, address
+        assert not answer.cookies, address
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_address_takes_no_harm_from_other_methods(
+    client: Client, good: dict[str, str], route: str
+) -> None:
+    for method in ("post", "put", "delete", "options", "patch"):
+        send = getattr(client, method)
+        answer = send(filled(route, good), b"\0\xff{", content_type="application/json")
+        assert answer.status_code in ADMISSIBLE, method
+        assert not answer.cookies
+    assert client.trace(filled(route, good)).status_code in ADMISSIBLE
+
+
+@pytest.mark.parametrize(
+    ("pk", "page"), [("0", "1"), (HUGE, "1"), ("1", "0"), ("1", HUGE), ("-1", "1"), ("1", "x")]
+)
+def test_a_number_that_no_row_has_is_no_page(
+    client: Client, good: dict[str, str], pk: str, page: str
+) -> None:
+    if pk != "1":
+        assert client.get(f"/be/{pk}/").status_code == 404
+    if page != "1":
+        for listing in ("topics/elite", "weeks", f"barometer/{WEEK.year}", "search"):
+            assert client.get(f"/be/{listing}/{page}/?q=бюджэт").status_code == 404, listing
+
+
+def test_a_week_that_is_no_monday_is_no_page(client: Client, good: dict[str, str]) -> None:
+    assert client.get(f"/be/weeks/{WEEK.sunday}/").status_code == 404
+
+
+@pytest.mark.parametrize("field", ["q", "topic", "year"])
+@pytest.mark.parametrize("words", SEARCHED.values(), ids=SEARCHED)
+def test_whatever_is_searched_for_gets_an_answer(
+    client: Client, good: dict[str, str], words: str, field: str
+) -> None:
+    sent = quote(words, errors="surrogatepass")
+    body = f"{field}={sent}" if field == "q" else f"q=x&{field}={sent}"
+    answers = [client.get(f"/{language}/search/?{body}") for language in languages.codes()]
+    answers += [client.post("/be/search/", body, content_type=FORM)]
+    for answer in answers:
+        assert answer.status_code in {200, 400} or len(body) > LARGEST_FORM
+        assert 'name="q"' in answer.content.decode() or answer.status_code == 413
+    assert client.get(f"/be/search/2/?{body}").status_code in {200, 400, 404}
+
+
+@pytest.mark.parametrize("field", ["email", "edition", "variant", "website"])
+@pytest.mark.parametrize("words", SEARCHED.values(), ids=SEARCHED)
+def test_whatever_is_typed_into_the_sign_up_gets_an_answer(
+    client: Client, good: dict[str, str], words: str, field: str
+) -> None:
+    sent = quote(words, errors="surrogatepass")
+    body = f"email=reader%40example.org&edition=en&{field}={sent}"
+    answer = client.post("/be/subscribe/", body, content_type=FORM)
+    assert answer.status_code in {200, 302, 400, 413}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_of_rubbish_changes_nothing_in_a_page(
+    client: Client, good: dict[str, str], host: str
+) -> None:
+    usual = client.get("/be/").content
+    for path in ("/be/", "/be/none/", f"/be/{good['pk']}", "/admin/", "//attacker.example/"):
+        answer = client.get(path, headers={"host": host})
+        assert answer.status_code in ADMISSIBLE, path
+        if answer.status_code == 200 and path == "/be/":
+            assert answer.content == usual
+        # An address with a slash too few leads to the one with it, on the host that was asked.
+        assert answer.get("Location", "/").startswith("/"), path
