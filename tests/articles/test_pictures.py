@@ -236,7 +236,7 @@ def test_readers_get_every_format_and_width_and_words_in_their_language(client: 
     assert 'alt="Брама"' in page
     assert 'width="1000" height="600"' in page
     assert "focus-x4 focus-y0" in page
-    assert "Подпіс · © H. L." in page
+    assert 'Подпіс · <span lang="" translate="no">© H. L.</span>' in page
     assert "A gate" not in page
     for name in ("320.avif", "960.webp", "1000.jpg"):
         assert client.get(f"/media/pictures/{picture.key}/{name}").status_code == 200

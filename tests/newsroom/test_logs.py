@@ -191,7 +191,7 @@ NO_HTTP = [
 ]
 FAILING = [
     f"GET /en/letter/{TOKEN}/{QUERY} HTTP/1.1\r\n{HOST}",  # Django's 500
-    f"GET /none/{TOKEN}x/{ADDRESS}/{QUERY} HTTP/1.1\r\n{HOST}",  # its 404
+    f"POST /none/{TOKEN}x/{ADDRESS}/{QUERY} HTTP/1.1\r\n{HOST}",  # its 404, which asks no database
     f"GET /en/{TOKEN}/ HTTP/1.1\r\nHost: {ADDRESS}_{IPV4}\r\n{HEADERS}",  # DisallowedHost
     f"GET /warn/{QUERY} HTTP/1.1\r\n{HOST}",
     f"GET /outside/{TOKEN}/{QUERY} HTTP/1.1\r\n{HOST}",  # gunicorn's 500
