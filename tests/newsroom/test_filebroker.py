@@ -14,6 +14,7 @@ from kombu.exceptions import ChannelError
 from kombu.exceptions import ConnectionError as ConnectionLost
 
 from newsroom import filebroker
+from tests.services import wait_for
 
 
 @pytest.fixture
@@ -91,8 +92,13 @@ def test_celerys_event_loop_gets_what_is_there_and_hears_of_a_folder_that_is_gon
         with connection.Consumer(queue, callbacks=hear):
             for body in ("one", "two"):
                 connection.Producer().publish(body, "newsroom", exchange="newsroom")
-            take(*about)
-            assert sorted(got) == ["one", "two"]
+
+            def all_there() -> bool:
+                take(*about)
+                return sorted(got) == ["one", "two"]
+
+            # As the loop does: what one look finds locked, the next one finds.
+            wait_for(all_there, "both messages")
             tmp_path.rename(tmp_path.with_name("away"))
             with pytest.raises(ConnectionLost, match="cannot be read"):
                 take(*about)
