@@ -278,7 +278,7 @@ def measure_far_away(chosen: argparse.Namespace, folder: Path) -> dict[str, obje
         with far_away(sink, chosen.delay_ms) as port:
             os.environ["RELAY_URL"] = f"smtp://127.0.0.1:{port}"
             for connections in STEPS:
-                os.environ |= {"CONNECTIONS": str(connections), "LANES": "1"}
+                os.environ["CONNECTIONS"] = str(connections)
                 with workers(chosen.workers, folder):
                     one = send_round(sink, chosen.subscribers)
                 rate = chosen.subscribers / one.seconds
@@ -314,7 +314,7 @@ def main() -> None:
             os.environ |= {
                 **environment,
                 "VAR_DIR": name,
-                "LANES": str(chosen.lanes),
+                "LANES": str(1 if chosen.delay_ms else chosen.lanes),
                 "CONNECTIONS": str(chosen.connections),
             }
             import django
