@@ -1,4 +1,4 @@
-"""Celery's filesystem broker, but for two things.
+"""Celery's filesystem broker, but for three things.
 
 A file is there only once it is whole: kombu's own opens a message's file and then writes it. A
 worker that looks in between reads an empty message, and ends.
@@ -6,6 +6,10 @@ worker that looks in between reads an empty message, and ends.
 And it works with Celery's event loop, as Redis does. Without it all children of a worker share one
 pipe and one lock: whichever is killed while it waits takes the lock with it, and none of them gets
 a task again.
+
+And each connection binds its queues in its own folder. kombu's own remembers for the whole process
+what was bound, in whichever folder: a second folder, or the first one emptied, stays without a
+table of queues, and what is sent there is dropped without a word.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import Any
 from kombu.exceptions import ChannelError
 from kombu.exceptions import ConnectionError as ConnectionLost
 from kombu.transport import filesystem
+from kombu.transport.virtual import BrokerState
 
 
 class Channel(filesystem.Channel):
@@ -62,6 +67,10 @@ class Transport(filesystem.Transport):
 
     Channel = Channel
     implements = filesystem.Transport.implements.extend(asynchronous=True)
+
+    def __init__(self, client: Any, **options: Any) -> None:
+        super().__init__(client, **options)
+        self.state = BrokerState()
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Looks into the folder as often as without a loop."""
