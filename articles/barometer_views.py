@@ -8,10 +8,12 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import require_safe
 
-from articles import barometer, pages
+from articles import barometer, pages, tags
 from articles.barometer_data import as_csv, as_json
+from articles.keeping.whole import kept
+from newsroom.showing import shows
 
 TOPICS_ON_A_PAGE = 12
 FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
@@ -21,7 +23,7 @@ FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
 
 
 @require_safe
-@conditional_page
+@kept
 def year(
     request: HttpRequest, language: str, year: int | None = None, page: int = 1
 ) -> HttpResponse:
@@ -45,9 +47,10 @@ def year(
 
 
 @require_safe
-@conditional_page
+@kept
 def data(request: HttpRequest, language: str, form: str, year: int | None = None) -> HttpResponse:
     """The same as a file; of all years without one."""
+    shows(tags.LISTS)
     if year is not None:
         _must_be_there(year, barometer.years())
     content_type, written = FORMATS[form]

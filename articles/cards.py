@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from articles import furniture
 from articles.models import Article, ArticleText, Correction, Masthead
 from newsroom import languages
 from newsroom.share_pictures import HEIGHT, WIDTH, Words
@@ -34,7 +35,7 @@ def words_of(article: Article, language: str) -> Words:
         week=article.week.label(language) if article.week else "",
         verdict=article.verdict,
         verdict_words=str(article.get_verdict_display()),
-        name=Masthead.current().name if settings.NAME_ON_CARDS else "",
+        name=furniture.masthead().name if settings.NAME_ON_CARDS else "",
     )
 
 
@@ -74,7 +75,7 @@ def card_of(article: Article, language: str, corrections: Iterable[Correction]) 
     """For the head of a public text's page, in the language of the moment."""
     row, text = article.language_rows[language], article.text_in(language)
     address = settings.SITE_URL + article.path_in(language)
-    picture, masthead = picture_of(article, language), Masthead.current()
+    picture, masthead = picture_of(article, language), furniture.masthead()
     published_at, changed_at = row.published_at, row.changed_at or row.published_at
     assert published_at is not None
     assert changed_at is not None

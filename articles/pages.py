@@ -10,9 +10,11 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
+from articles import tags
 from articles.models import Article, ArticleLanguage, ArticleText, Author, Digest, Topic
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
+from newsroom.showing import shows
 from newsroom.weeks import Week
 
 ON_A_PAGE = 20
@@ -45,8 +47,10 @@ class Item:
 def items(articles: list[Article], language: str) -> list[Item]:
     """Every article that has any public language, each in the nearest to the page's."""
     preferences = languages.nearest_first(language)
-    found = ((article, article.public_text(preferences)) for article in articles)
-    return [Item(article, text, language) for article, text in found if text is not None]
+    texts = ((article, article.public_text(preferences)) for article in articles)
+    found = [Item(article, text, language) for article, text in texts if text is not None]
+    shows(*(tags.headline(item.article.pk, item.text.language) for item in found))
+    return found
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class WeekPage:
 
 def week_page(week: Week, language: str) -> WeekPage | None:
     """None for a week in which nothing is public."""
+    shows(tags.week(week))
     digest = Digest.objects.filter(week=week).first()
     published = list(Article.objects.public().of_week(week).in_topic_order().with_everything())
     introduction = ""
@@ -85,6 +90,7 @@ def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "art
 
 def newest_week(language: str) -> Week | None:
     """The newest in which there is something to read in this language."""
+    shows(tags.NEWEST_WEEK)
     weeks = Article.objects.in_language(language).filter(week__isnull=False)
     newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
     return newest
@@ -92,31 +98,35 @@ def newest_week(language: str) -> Week | None:
 
 def latest(language: str, *, before: Week) -> list[Item]:
     """What came before a week, newest first, in this language only."""
+    shows(tags.LISTS)
     older = Article.objects.in_language(language).filter(week__lt=before).newest_first()
     return items(list(older.with_everything()[:LATEST]), language)
 
 
-def related(article: Article, language: str) -> list[Item]:
-    """Others on the same topic, in the same language."""
-    others = Article.objects.in_language(language).filter(topic=article.topic)
-    newest = others.exclude(pk=article.pk).newest_first().with_everything()
-    return items(list(newest[:RELATED]), language)
+def newest_of_topic(topic: Topic, language: str) -> list[Item]:
+    """In this language: as many as an article shows below it, and one, which may be itself."""
+    shows(tags.topic(topic.pk))
+    newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
+    return items(list(newest.with_everything()[: RELATED + 1]), language)
 
 
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
+    shows(tags.topic(topic.pk))
     articles = Article.objects.in_language(language).filter(topic=topic)
     return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
     """What they signed in this language, newest first. Raises Http404."""
+    shows(tags.author(author.pk))
     articles = Article.objects.in_language(language).filter(authors=author)
     return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
     """All weeks with something to read in this language, newest first. Raises Http404."""
+    shows(tags.LISTS)
     weeks = (
         Article.objects.in_language(language)
         .filter(week__isnull=False)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import conditional_page, require_safe
+from django.views.decorators.http import require_safe
 
-from articles import pages
+from articles import pages, tags
+from articles.keeping.whole import kept
 from articles.models import Page
+from newsroom.showing import shows
 
 
 @require_safe
-@conditional_page
+@kept
 def page(request: HttpRequest, language: str, code: str) -> HttpResponse:
     """In a language that it is not written in, it says in which it is."""
     found = get_object_or_404(Page, code=code)
+    shows(tags.page(code))
     if not found.written_in:
         raise Http404
     context = {

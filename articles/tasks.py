@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from articles.models import PageChange
 from articles.publishing import publish_due
 
 TICK_SECONDS = 60
@@ -12,5 +13,6 @@ TICK_SECONDS = 60
 
 @shared_task(name="articles.tick", expires=TICK_SECONDS)
 def tick() -> None:
-    """Each minute: what is scheduled and due?"""
+    """Each minute: what is scheduled and due? And what no kept page needs any more goes."""
     publish_due(timezone.now())
+    PageChange.objects.trim()

@@ -14,13 +14,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.static import serve
 
-from articles import cards, pages, searching, sharing
+from articles import cards, pages, searching, sharing, tags
 from articles.forms import SearchForm
+from articles.keeping.whole import kept
 from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
 from articles.sharing import PreviewClosed
 from newsroom import headers, languages
 from newsroom.links import BadToken
+from newsroom.showing import shows
 from newsroom.weeks import Week
 
 MEDIA_AGE = 7 * 24 * 3600
@@ -28,10 +30,14 @@ MEDIA_AGE = 7 * 24 * 3600
 
 
 @require_safe
+@kept
 def home(request: HttpRequest, language: str = "") -> HttpResponse:
     """The newest week and what came before it."""
     language = language or languages.default()
+    shows(tags.LISTS)
     newest = pages.newest_week(language)
+    if newest:
+        shows(tags.introduction(newest, language))
     context = {
         "alternates": _alternates("home", language, Article.objects.all()),
         "week_page": pages.week_page(newest, language) if newest else None,
@@ -41,9 +47,11 @@ def home(request: HttpRequest, language: str = "") -> HttpResponse:
 
 
 @require_safe
+@kept
 def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> HttpResponse:
     """By its id, whatever the slug says; a language that is missing is said to be missing."""
     found = get_object_or_404(Article.objects.with_everything(), pk=pk)
+    shows(tags.article(pk, language))
     public = found.public_languages
     if not public and found.first_published_at() is None:
         raise Http404
@@ -57,7 +65,6 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
         return render(request, "articles/gone.html", context, status=410)
     if language not in public:
         return render(request, "articles/missing.html", context)
-    context["related"] = pages.related(found, language)
     context["corrections"] = list(found.corrections.filter(language=language))
     context["card"] = cards.card_of(found, language, context["corrections"])
     return render(request, "articles/article.html", context)
@@ -101,6 +108,7 @@ def preview(request: HttpRequest, language: str, token: str) -> HttpResponse:
 
 
 @require_safe
+@kept
 def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """A topic's articles in this language."""
     found = get_object_or_404(Topic, code=code)
@@ -116,6 +124,7 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
 
 
 @require_safe
+@kept
 def author(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """What somebody signed, in this language. Who has signed nothing public is nobody."""
     found = get_object_or_404(Author, code=code)
@@ -133,8 +142,10 @@ def author(request: HttpRequest, language: str, code: str, page: int = 1) -> Htt
 
 
 @require_safe
+@kept
 def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
     """The week's digest: its page here and the letter's web version are one and the same."""
+    shows(tags.introduction(week, language))
     found = pages.week_page(week, language)
     if found is None:
         raise Http404
@@ -144,6 +155,7 @@ def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
 
 
 @require_safe
+@kept
 def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     """All digests, newest first."""
     listed = pages.page_of_weeks(language, page)

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "newsletter",
 ]
 MIDDLEWARE = [
+    "articles.keeping.whole.KeptPages",
     "newsroom.headers.Headers",
     # Before all that looks at the host: whoever asks for our health may not know our name.
     "newsroom.health.Healthz",
@@ -161,6 +162,8 @@ else:
     # Seconds: a reader is told within them that the database is away.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PAGE_CACHE_MB = env.whole_number("PAGE_CACHE_MB", 32, least=0, most=4096)
+"""How much each web process may keep of readers' pages; 0 keeps none. See articles.keeping."""
 
 # --- Celery --------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from django.db import connection
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
+from articles.keeping.store import store
 from newsletter.pacing import Pace
 from newsroom import health, sealing
 from newsroom.mailcatcher.catcher import Catcher
@@ -70,6 +71,12 @@ def nobody_has_asked_how_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_store", "_engine"):
         monkeypatch.setattr(health, name, health.Probe(**getattr(health, name).checks))
     monkeypatch.setattr("newsroom.heartbeats._shown", {})
+
+
+@pytest.fixture(autouse=True)
+def no_page_is_kept_yet() -> None:
+    """What a test wrote is rolled back, which no database of a newsroom ever is."""
+    store.clear()
 
 
 @pytest.fixture(autouse=True)

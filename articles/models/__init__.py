@@ -1,6 +1,7 @@
 """What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
 
 from articles.models.articles import Article, ArticleText, Verdict
+from articles.models.changes import PageChange
 from articles.models.digests import Digest, DigestEntry, DigestGap
 from articles.models.languages import (
     ArticleLanguage,
@@ -29,6 +30,7 @@ __all__ = [
     "Draft",
     "Masthead",
     "Page",
+    "PageChange",
     "Picture",
     "PreviewLink",
     "Revision",

@@ -10,10 +10,15 @@ from django.db import models
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
+from articles import tags
+from articles.models.changes import Facts, Shown, ShownQuerySet, differ
 from newsroom import languages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from articles.models.articles import ArticleText
+    from newsroom.weeks import Week
 
 
 class Status(models.TextChoices):
@@ -45,7 +50,7 @@ class WrongState(Exception):
     """What was asked is not possible in the language's state; says what is."""
 
 
-class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
+class ArticleLanguageQuerySet(ShownQuerySet["ArticleLanguage"]):
     """Adjectives filter; "now" is an argument."""
 
     def public(self) -> ArticleLanguageQuerySet:
@@ -57,6 +62,12 @@ class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
 
     def of_living_articles(self) -> ArticleLanguageQuerySet:
         return self.filter(article__withdrawn_at__isnull=True)
+
+    def newest_weeks(self) -> dict[str, Week]:
+        """By language, the newest in which there is something to read."""
+        rows = self.public().of_living_articles().filter(article__week__isnull=False)
+        newest = rows.order_by().values_list("language").annotate(models.Max("article__week"))
+        return dict(newest)
 
     def in_review(self) -> ArticleLanguageQuerySet:
         return self.of_living_articles().filter(status=Status.REVIEW)
@@ -73,8 +84,10 @@ class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
         return self.exclude(source_language="").filter(models.Exists(moved_on))
 
 
-class ArticleLanguage(models.Model):
+class ArticleLanguage(Shown):
     """One article in one language, the first one written included."""
+
+    SHOWN = ("article_id", "language", "status", "published_at", "changed_at", "gone_note")
 
     article = models.ForeignKey(
         "articles.Article", models.CASCADE, related_name="article_languages"
@@ -148,6 +161,27 @@ class ArticleLanguage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
+
+    @classmethod
+    def facts(cls, pks: Sequence[Any]) -> dict[Any, Facts]:
+        found = super().facts(pks)
+        for row in found.values():
+            row["places"] = places_of(row["article_id"]) if row["published_at"] else set()
+        return found
+
+    @classmethod
+    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
+        """Of what was never public nobody sees anything."""
+        rows = [row for row in (before, after) if row and row["published_at"]]
+        if not rows:
+            return set()
+        found = {tags.TEXTS, tags.article(rows[0]["article_id"], rows[0]["language"])}
+        if differ(before, after, ("gone_note",)):
+            found |= tags.every_article(rows[0]["article_id"])
+        was_public, is_public = (bool(row and row["status"] in PUBLIC) for row in (before, after))
+        if was_public != is_public:
+            found |= rows[0]["places"] | rows[-1]["places"]
+        return found
 
     # --- What it is ------------------------------------------------------------------
 
@@ -300,13 +334,37 @@ class ArticleLanguage(models.Model):
         self.save(update_fields=["source_language", "source_fingerprint", "translator"])
 
 
-class Correction(models.Model):
+def places_of(article_id: int) -> set[str]:
+    """The tags of its pages and of whatever lists it, or would if it were public."""
+    rows = ArticleLanguage.objects.once_public().filter(article=article_id).order_by()
+    found = {tags.LISTS, tags.TEXTS, *tags.every_headline(article_id)}
+    found |= tags.every_article(article_id)
+    newest = ArticleLanguage.objects.newest_weeks()
+    columns = ("language", "topic", "week", "authors", "digests__week")
+    paths = [name if name == "language" else f"article__{name}" for name in columns]
+    for language, topic, week, author, digest_week in rows.values_list(*paths):
+        if topic is not None:
+            found |= {tags.topic(topic), tags.verdicts(topic)}
+        if author is not None:
+            found.add(tags.author(author))
+        found |= {tags.week(one) for one in (week, digest_week) if one is not None}
+        newest_week = newest.get(language)
+        if week is not None and (newest_week is None or week >= newest_week):
+            found.add(tags.NEWEST_WEEK)
+    return found
+
+
+class Correction(Shown):
     """A dated public note on what was corrected, in one language."""
+
+    SHOWN = ("article_id", "language", "corrected_at", "note")
 
     article = models.ForeignKey("articles.Article", models.CASCADE, related_name="corrections")
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     corrected_at = models.DateTimeField(_("corrected"))
     note = models.CharField(_("note"), max_length=500)
+
+    objects = ShownQuerySet["Correction"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("correction"), _("corrections")
@@ -314,3 +372,8 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return self.note
+
+    @classmethod
+    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
+        rows = [row for row in (before, after) if row is not None]
+        return {tags.TEXTS, *(tags.article(row["article_id"], row["language"]) for row in rows)}

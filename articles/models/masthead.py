@@ -7,11 +7,16 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from articles import tags
+from articles.models.changes import Facts, Shown, ShownQuerySet
+from newsroom import languages
 
-class Masthead(models.Model):
+
+class Masthead(Shown):
     """The newsroom's name and tagline: one row."""
 
     SINGLETON = 1
+    SHOWN = languages.columns("name", "tagline", "digest_title")
 
     name = models.CharField(_("name"), max_length=100, blank=True)
     tagline = models.CharField(_("tagline"), max_length=200, blank=True)
@@ -25,6 +30,8 @@ class Masthead(models.Model):
     # What the ids in feeds are made from: it moves with the database, whatever the host is called.
     identity = models.UUIDField(default=uuid.uuid4, editable=False)
 
+    objects = ShownQuerySet["Masthead"].as_manager()
+
     class Meta:
         verbose_name = verbose_name_plural = _("masthead")
         constraints = [
@@ -33,6 +40,10 @@ class Masthead(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(_("masthead"))
+
+    @classmethod
+    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
+        return {tags.FURNITURE}
 
     @property
     def namespace(self) -> uuid.UUID:
@@ -45,14 +56,18 @@ class Masthead(models.Model):
         return cls.objects.filter(pk=cls.SINGLETON).first() or cls(pk=cls.SINGLETON)
 
 
-class Topic(models.Model):
+class Topic(Shown):
     """One of the few standing subjects."""
+
+    SHOWN = ("code", "position", *languages.columns("name"))
 
     code = models.SlugField(
         _("code"), unique=True, help_text=_("Stands in the addresses of pages; never changes.")
     )
     name = models.CharField(_("name"), max_length=100, blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    objects = ShownQuerySet["Topic"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("topic"), _("topics")
@@ -61,12 +76,20 @@ class Topic(models.Model):
     def __str__(self) -> str:
         return self.name or self.code
 
+    @classmethod
+    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
+        return {tags.FURNITURE}
 
-class Author(models.Model):
+
+class Author(Shown):
     """A byline, possibly a pseudonym; never the log-in."""
+
+    SHOWN = ("code", *languages.columns("name"))
 
     code = models.SlugField(_("code"), unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
+
+    objects = ShownQuerySet["Author"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("author"), _("authors")
@@ -74,3 +97,8 @@ class Author(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.code
+
+    @classmethod
+    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
+        """A new one has signed nothing yet."""
+        return {tags.FURNITURE} if before else set()

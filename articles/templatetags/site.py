@@ -7,12 +7,15 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from articles import cards, feeds, pages, standing
+from articles import cards, feeds, furniture, pages, standing, tags
+from articles.keeping.parts import part
 from articles.models import Article, Masthead, Picture, Topic
 from newsroom import languages, renditions
+from newsroom.showing import shows
 from newsroom.weeks import Week, long_date
 
 register = template.Library()
@@ -26,30 +29,52 @@ def here() -> str:
 @register.simple_tag
 def masthead() -> Masthead:
     """The newsroom's name and tagline."""
-    return Masthead.current()
+    return furniture.masthead()
 
 
 @register.simple_tag
 def topics() -> list[Topic]:
     """The standing subjects, in their order."""
-    return list(Topic.objects.all())
+    return furniture.topics()
 
 
 @register.simple_tag
 def standing_pages() -> list[standing.PageLink]:
     """About, privacy."""
-    return standing.links(here())
+    return furniture.standing_pages(here())
 
 
-@register.inclusion_tag("articles/week_box.html")
-def week_box() -> dict[str, Any]:
+@register.simple_tag
+def week_box() -> SafeString:
     """The newest week at a glance."""
+    return part(("week box", here()), _week_box)
+
+
+def _week_box() -> SafeString:
     newest = pages.newest_week(here())
-    return {
-        "masthead": Masthead.current(),
+    context = {
+        "masthead": furniture.masthead(),
         "week_page": pages.week_page(newest, here()) if newest else None,
         "language": here(),
     }
+    return render_to_string("articles/week_box.html", context)
+
+
+@register.simple_tag
+def related(article: Article) -> list[SafeString]:
+    """Others on its topic. All of a topic's articles have the same few to choose from."""
+    topic = article.topic
+    if topic is None:
+        return []
+    newest = part(("related", here(), topic.pk), lambda: _newest_of(topic))
+    return [shown for pk, shown in newest if pk != article.pk][: pages.RELATED]
+
+
+def _newest_of(topic: Topic) -> list[tuple[int, SafeString]]:
+    found = pages.newest_of_topic(topic, here())
+    return [
+        (one.article.pk, render_to_string("articles/item.html", {"item": one})) for one in found
+    ]
 
 
 @register.simple_tag(takes_context=True)
@@ -125,6 +150,7 @@ def sanitised(body: str) -> SafeString:
 @register.simple_tag
 def picture(shown: Picture) -> SafeString:
     """A cover: the first picture of a page, so that it is not put off."""
+    shows(tags.picture(shown.pk, here()))
     return shown.shown_in(here(), lazy=False).markup()
 
 

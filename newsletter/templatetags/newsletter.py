@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django import template
 from django.template.defaultfilters import date
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from articles.keeping.parts import part
 from newsletter.forms import SignUpForm
 from newsletter.rendering import paragraphs, wrap
 from newsroom import languages
@@ -17,11 +19,16 @@ from newsroom import languages
 register = template.Library()
 
 
-@register.inclusion_tag("newsletter/sign_up_box.html")
-def sign_up_box() -> dict[str, Any]:
+@register.simple_tag
+def sign_up_box() -> SafeString:
     """An empty form in the language of the page."""
+    return part(("sign-up box", languages.current()), _sign_up_box)
+
+
+def _sign_up_box() -> SafeString:
     language = languages.current()
-    return {"form": SignUpForm(language=language), "language": language, "warning": ""}
+    context = {"form": SignUpForm(language=language), "language": language, "warning": ""}
+    return render_to_string("newsletter/sign_up_box.html", context)
 
 
 VERDICT_MARKS = {"improved": "▲", "unchanged": "■", "worsened": "▼"}

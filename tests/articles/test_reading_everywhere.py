@@ -156,6 +156,7 @@ def test_a_page_of_a_newsroom_without_a_digest_title_is_named_by_its_week(client
         "/be/none/",
     ],
 )
+@pytest.mark.usefixtures("nothing_is_kept")
 def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client, path: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

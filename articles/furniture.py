@@ -1,0 +1,22 @@
+"""What is around every page. Kept as it is read, since a page asks for it several times."""
+
+from __future__ import annotations
+
+from articles import standing
+from articles.keeping.parts import part
+from articles.models import Masthead, Topic
+
+
+def masthead() -> Masthead:
+    """The newsroom's name and tagline."""
+    return part(("masthead",), Masthead.current)
+
+
+def topics() -> list[Topic]:
+    """The standing subjects, in their order."""
+    return part(("topics",), lambda: list(Topic.objects.all()))
+
+
+def standing_pages(language: str) -> list[standing.PageLink]:
+    """About, privacy."""
+    return part(("standing pages", language), lambda: standing.links(language))

@@ -1,0 +1,111 @@
+"""Promise 8 with real processes: what one process withdraws is gone from every other at once."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from newsroom.supervising import Process
+from tests.houses import Embedded, House, Servers, Stores, house
+from tests.newsletter.relays import Moody
+from tests.services import (
+    Missing,
+    free_port,
+    listens,
+    running_postgresql,
+    running_redis,
+    skip_or_fail,
+    wait_for,
+)
+
+NEWSROOM = """
+from tests.articles.newsrooms import make_newsroom
+made = make_newsroom()
+answer = {"paths": made.paths(), "new": made.new.pk, "other": made.other.pk}
+"""
+CHANGE = """
+from django.utils import timezone
+from articles import publishing
+from articles.models import Article
+article = Article.objects.get(pk=int(sys.argv[2]))
+if sys.argv[1] == "language":
+    answer = publishing.withdraw_language(article, "be", timezone.now(), note="Памылка ў лічбах.")
+else:
+    answer = publishing.withdraw(article, timezone.now())
+"""
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def newsroom(
+    request: pytest.FixtureRequest, tmp_path: Path, relay: Moody, keys_dir: Path
+) -> Iterator[House]:
+    with ExitStack() as stack:
+        stores: Stores = Embedded(tmp_path / "var")
+        if request.param == "PostgreSQL":
+            try:
+                postgresql = stack.enter_context(running_postgresql())
+                redis = stack.enter_context(running_redis())
+            except Missing as missing:
+                skip_or_fail(missing)
+            stores = Servers(postgresql, redis)
+        yield stack.enter_context(house(tmp_path, stores, relay, keys_dir))
+
+
+def two_web_processes(newsroom: House) -> list[str]:
+    """Each with one worker, so that it is known who answers."""
+    addresses = []
+    for name in ("first", "second"):
+        port = free_port()
+        command = [sys.executable, "-m", "gunicorn", "newsroom.wsgi", "--bind", f"127.0.0.1:{port}"]
+        environment = newsroom.environment | {"WORKER_KEY_FILE": "none"}
+        newsroom.running[name] = Process(name, command, environment, newsroom.log_dir)
+        wait_for(lambda port=port: listens(port), f"the {name} web process")
+        addresses.append(f"http://127.0.0.1:{port}")
+    return addresses
+
+
+def fetch(address: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.read().decode()
+
+
+def test_8_what_is_withdrawn_is_gone_from_what_every_web_process_keeps(newsroom: House) -> None:
+    newsroom.manage("migrate", "--verbosity", "0")
+    made = newsroom.python(NEWSROOM)
+    sites, paths = two_web_processes(newsroom), made["paths"]
+
+    def everywhere() -> dict[str, tuple[int, str]]:
+        return {site + path: fetch(site + path) for site in sites for path in paths}
+
+    before = everywhere()
+    telling = {path for path in paths if "New be" in before[sites[0] + path][1]}
+    assert len(telling) > 10
+    # Nobody was told of this, so it shows that they are kept.
+    newsroom.stores.query("UPDATE articles_masthead SET name_be = 'Unseen'")
+    assert [site for site, (status, _page) in before.items() if status != 404] == [
+        site for site, page in everywhere().items() if page == before[site]
+    ]
+
+    assert newsroom.python(CHANGE, "language", made["new"])
+    after = everywhere()
+    for site in sites:
+        assert after[f"{site}/be/{made['new']}/"][0] == 410
+        assert "Памылка ў лічбах." in after[f"{site}/be/{made['new']}/"][1]
+        assert after[f"{site}/en/{made['new']}/"][0] == 200
+    assert not [address for address, (_status, page) in after.items() if "New be" in page]
+
+    assert any("Other en" in page for _status, page in after.values())
+    assert newsroom.python(CHANGE, "article", made["other"])
+    after = everywhere()
+    for title in ("Other be", "Other en", "Other ru"):
+        assert not [address for address, (_status, page) in after.items() if title in page]
+    assert {after[f"{site}/be/{made['other']}/"][0] for site in sites} == {410}
