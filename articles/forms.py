@@ -9,6 +9,7 @@ from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Topic
+from articles.search_tokens import Asked
 from articles.searching import Query, years
 
 LONGEST_QUERY = 200
@@ -56,6 +57,10 @@ class SearchForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
+
+    def asked(self) -> Asked:
+        """What was typed and chosen, to be asked again. Only of a valid form."""
+        return Asked(self.cleaned_data["q"], self.data.get("topic", ""), self.data.get("year", ""))
 
     def query(self) -> Query | None:
         """What is asked for; none where the words were left out. Only of a valid form."""

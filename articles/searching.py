@@ -1,7 +1,7 @@
 """A reader's search: what was asked, what was found, and the words in it.
 
 What somebody searches for is kept nowhere and written to no log. It is asked with a POST, so that
-it stands in no address, and in no browser's history.
+it stands in no address and in no browser's history that anybody can read; see search_tokens.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, Min
+from django.http import Http404
 
 from articles.models import Article, ArticleText, SearchEntry, Topic
-from articles.pages import ON_A_PAGE, Item, page_of
+from articles.models.search import SearchEntryQuerySet
+from articles.pages import ON_A_PAGE, Item
 from newsroom import html
 from newsroom.stemming import WORD, stem, stems
 from newsroom.weeks import Week
@@ -22,6 +25,8 @@ from newsroom.weeks import Week
 EXCERPT, BEFORE = 280, 80
 """Characters of an excerpt, and of those in front of the first word that was found."""
 LEFT_OUT = "…"
+LAST_PAGE = 10**6
+"""Beyond it no database is asked."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +70,36 @@ class Results:
 
 def search(query: Query, number: int) -> Results:
     """One page of the articles with all the words. Raises Http404 for a page there is not."""
-    page = page_of(Paginator(_articles(query), ON_A_PAGE), number)
+    page = _page(_articles(query), number)
     ids = list(page)
     # Asked anew whether it is public: no entry that was left behind shows anything.
     public = Article.objects.in_language(query.language).with_text_in(query.language)
-    found = public.in_bulk(ids)
+    found = public.order_by().in_bulk(ids)
     return Results(page, [_hit(found[pk], query) for pk in ids if pk in found])
 
 
-def _articles(query: Query) -> QuerySet[SearchEntry, int]:
-    """Their ids, best first."""
+def _page(entries: SearchEntryQuerySet, number: int) -> Page[int]:
+    """The ids of one page. Raises Http404 for one there is not."""
+    if not 1 <= number <= LAST_PAGE:
+        raise Http404
+    ids, total = entries.part((number - 1) * ON_A_PAGE, number * ON_A_PAGE)
+    if number > 1 and not ids:
+        raise Http404
+    paginator = Paginator(ids, ON_A_PAGE)
+    # All that there are, not only those that were fetched.
+    paginator.count = total
+    return Page(ids, number, paginator)
+
+
+def _articles(query: Query) -> SearchEntryQuerySet:
+    """Their entries, best first."""
     wanted = query.stems
     entries = SearchEntry.objects.in_language(query.language).having(wanted)
     if query.topic is not None:
         entries = entries.filter(topic=query.topic)
     if query.year is not None:
         entries = entries.filter(week__range=_weeks_of(query.year))
-    return entries.best_first(wanted).values_list("article_id", flat=True)
+    return entries.best_first(wanted)
 
 
 def _weeks_of(year: int) -> tuple[Week, Week]:
@@ -114,18 +132,24 @@ def excerpt(text: ArticleText, wanted: frozenset[str]) -> list[Piece]:
     """
     best, most = "", -1
     for block in _blocks(text):
-        there = wanted & {stem(word, text.language) for word in WORD.findall(block)}
-        if len(there) > most:
-            best, most = block, len(there)
-        if len(there) == len(wanted):
+        there = len(_found_in(block, wanted, text.language))
+        if there > most:
+            best, most = block, there
+        if there == len(wanted):
             break
     return pieces(_window(best, wanted, text.language), wanted, text.language)
+
+
+def _found_in(block: str, wanted: frozenset[str], language: str) -> frozenset[str]:
+    """Those of the stems that are there."""
+    # No line of Python is run for each word: a page has thousands.
+    return wanted.intersection(map(stem, WORD.findall(block), repeat(language)))
 
 
 def _blocks(text: ArticleText) -> Iterable[str]:
     if text.lead:
         yield text.lead
-    for block in html.blocks(text.body):
+    for block in html.each_block(text.body):
         if block.text:
             yield block.text
 

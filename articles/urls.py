@@ -2,7 +2,7 @@
 
 from django.urls import include, path, register_converter
 
-from articles import barometer_views, machines, standing_views, views
+from articles import barometer_views, machines, search_views, standing_views, views
 from articles.models.standing import PageCode
 from newsroom import languages
 from newsroom.weeks import NotAWeek, Week
@@ -96,8 +96,9 @@ in_language = [
         for form in barometer_views.FORMATS
         for name in ("<year:year>", "all")
     ),
-    path("search/", views.search, name="search"),
-    path("search/<int:page>/", views.search, name="search"),
+    path("search/", search_views.search, name="search"),
+    path("search/<str:sealed>/", search_views.found, name="found"),
+    path("search/<str:sealed>/<int:page>/", search_views.found, name="found"),
 ]
 urlpatterns = [
     path("", views.home, name="root"),

@@ -10,12 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from articles import cards, pages, searching, sharing, tags
-from articles.forms import SearchForm
+from articles import cards, pages, sharing, tags
 from articles.keeping.whole import kept
 from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
@@ -163,25 +161,6 @@ def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     alternates = _alternates("weeks", language, shown, page=page, listed="article__week")
     context = {"page": listed, "alternates": alternates}
     return render(request, "articles/weeks.html", context)
-
-
-@csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
-def search(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
-    """The form, and below it what was found.
-
-    Exempt from CSRF tokens, which would need a cookie: a search changes nothing. The form posts,
-    so that no address says what somebody looks for; a link with words in it works all the same.
-    """
-    asked = request.POST if request.method == "POST" else request.GET
-    form = SearchForm(asked if "q" in asked else None, language=language)
-    context: dict[str, Any] = {"form": form, "alternates": pages.alternates("search", language)}
-    query = form.query() if form.is_valid() else None
-    if query is not None:
-        context |= {"query": query, "results": searching.search(query, page)}
-    status = 400 if form.is_bound and form.errors else 200
-    response = render(request, "articles/search.html", context, status=status)
-    return headers.unlisted(response) if form.is_bound else response
 
 
 @require_safe

@@ -4,7 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from newsroom import starting
+# `ephemeral` is there before gunicorn forks, so that its workers share the memory of the keys.
+from newsroom import ephemeral, starting  # noqa: F401
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 

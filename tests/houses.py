@@ -37,6 +37,8 @@ class Answer(NamedTuple):
 
     status: int
     page: str
+    location: str = ""
+    """Where it leads to."""
 
 
 class Stores(Protocol):
@@ -243,7 +245,8 @@ class House:
                 {**sent, **(headers or {})},
             )
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read().decode())
+            location = answer.getheader("Location") or ""
+            return Answer(answer.status, answer.read().decode(), location)
 
     def seize(self) -> Iterator[Straw]:
         """All of it but the keys. Letters are at the relay, which is somebody else's."""

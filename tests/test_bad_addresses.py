@@ -12,7 +12,10 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from articles import search_tokens
+from articles.search_tokens import Asked
 from newsletter.models import Subscriber
 from newsroom import languages, links
 from newsroom.links import Kind
@@ -73,6 +76,7 @@ def good() -> dict[str, str]:
         "number": "1",
         "version": "0" * 16,
         "path": "none.png",
+        "sealed": search_tokens.make_token(Asked("бюджэт", "", ""), timezone.now()),
         "token": links.make_token(Kind.LETTER, Subscriber.objects.get().pk, 1),
     }
 
@@ -158,12 +162,32 @@ def test_whatever_is_searched_for_gets_an_answer(
 ) -> None:
     sent = quote(words, errors="surrogatepass")
     body = f"{field}={sent}" if field == "q" else f"q=x&{field}={sent}"
-    answers = [client.get(f"/{language}/search/?{body}") for language in languages.codes()]
-    answers += [client.post("/be/search/", body, content_type=FORM)]
+    answers = [
+        client.get(f"/{language}/search/?{body}", follow=True) for language in languages.codes()
+    ]
+    answers += [client.post("/be/search/", body, content_type=FORM, follow=True)]
     for answer in answers:
         assert answer.status_code in {200, 400} or len(body) > LARGEST_FORM
         assert 'name="q"' in answer.content.decode() or answer.status_code == 413
-    assert client.get(f"/be/search/2/?{body}").status_code in {200, 400, 404}
+        for address, _status in answer.redirect_chain:
+            assert client.get(f"{address}2/").status_code in {200, 404}
+
+
+def test_what_is_nearly_the_address_of_a_search_is_no_page(
+    client: Client, good: dict[str, str]
+) -> None:
+    sealed = good["sealed"]
+    changed = [
+        *(sealed[:-1], f"{sealed}a", sealed[:-9], sealed * 2, sealed * 12, sealed[:64]),
+        *(f"{sealed[:-2]}{'a' if sealed[-2] != 'a' else 'b'}{sealed[-1]}", f"0{sealed[1:]}"),
+        *(f"{sealed[:20]}%20{sealed[20:]}", f"{sealed[:-1]}=", f"ж{sealed[1:]}"),
+    ]
+    assert client.get(f"/be/search/{sealed}/").status_code == 200
+    for wrong in changed:
+        for address in (f"/be/search/{wrong}/", f"/be/search/{wrong}/2/"):
+            assert client.get(address).status_code == 404, address
+    for page in ("0", "2", HUGE, "9" * 19):
+        assert client.get(f"/be/search/{sealed}/{page}/").status_code == 404, page
 
 
 @pytest.mark.parametrize("field", ["email", "edition", "variant", "website"])

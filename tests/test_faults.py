@@ -197,7 +197,7 @@ def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_i
     built.start("web")
     built.start("worker")
     built.start("beat")
-    status, page = built.ask("POST", "/en/subscribe/", SIGN_UP)
+    status, page, _ = built.ask("POST", "/en/subscribe/", SIGN_UP)
     assert status == 302
     assert "maryia" not in page
     assert not caught.letters
@@ -217,11 +217,11 @@ def test_with_postgresql_down_readers_are_told_kindly_and_all_goes_on_once_it_is
     built.start("worker")
     built.start("beat")
     for _again in range(2):
-        status, page = built.ask("POST", "/be/subscribe/", SIGN_UP)
+        status, page, _ = built.ask("POST", "/be/subscribe/", SIGN_UP)
         assert status == 503
         assert "паспрабуйце" in page
     postgresql.start()
-    status, _page = built.ask("POST", "/be/subscribe/", SIGN_UP)
+    status, _page, _ = built.ask("POST", "/be/subscribe/", SIGN_UP)
     assert status == 302
     wait_for(lambda: bool(caught.letters), "the confirmation", 60)
     for name in ("web", "worker", "beat"):
@@ -237,13 +237,13 @@ def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
     small_house.start("worker")
     wait_for(lambda: "ready." in small_house.log("worker"), "the worker")
     ballast = fill(small_disk)
-    status, page = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
+    status, page, _ = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
     assert status == 503
     assert "паспрабуйце" in page
     # A process that has the database open goes on reading; one that opens it now cannot.
     assert small_house.ask("GET", "/be/").status in {200, 503}
     ballast.unlink()
-    status, _page = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
+    status, _page, _ = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
     assert status == 302
     small_house.manage("tick")
     wait_for(lambda: bool(caught.letters), "the confirmation", 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,7 +18,7 @@ from newsletter.models import Mailing, Subscriber
 from newsroom import links
 from newsroom.links import Kind
 from tests.articles.browser import ADD, page_of
-from tests.browsing import Visitor
+from tests.browsing import CHROMIUM, Visitor, wait_until_answered
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -27,6 +28,8 @@ from tests.factories import (
     make_topic,
     make_user,
 )
+from tests.needles import files_below, of_text, search
+from tests.services import program
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESSES = """all => all.map((one) =>
@@ -132,20 +135,78 @@ def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{live_server.url}/en/")
-    page.get_by_role("link", name="Search").click()
-    page.get_by_label("Words").fill("budgets")
-    page.get_by_role("button", name="Find").click()
+    look_for(page, live_server, "budgets")
     expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
     expect(page.locator("mark").first).to_have_text("budget")
-    page.get_by_role("button", name="Next page").click()
+    page.get_by_role("link", name="Next page").click()
     expect(page.get_by_role("link", name="N20 en")).to_be_visible()
-    page.get_by_role("main").get_by_role("button", name="Беларуская").click()
+    assert re.search(r"/en/search/[a-z2-7]+/2/$", page.url)
+    page.get_by_role("main").get_by_role("link", name="Беларуская").click()
     expect(page.get_by_role("heading", name="Нічога не знойдзена")).to_be_visible()
-    assert any(url.endswith("/search/2/") for url in asked)
     assert not any("budget" in url.lower() for url in [*asked, page.title()])
     assert context.cookies() == []
     context.close()
+
+
+def test_who_goes_back_from_an_article_has_the_results_again(
+    chromium: Browser, live_server: LiveServer
+) -> None:
+    for number in range(ON_A_PAGE + 1):
+        make_article(week=WEEK.previous(number), title=f"N{number}")
+    context = chromium.new_context(java_script_enabled=False, locale="en")
+    page = context.new_page()
+    look_for(page, live_server, "budgets")
+    page.get_by_role("link", name="Next page").click()
+    page.get_by_role("link", name="N20 en").click()
+    expect(page.get_by_role("heading", level=1, name="N20 en")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    expect(page.get_by_label("Words")).to_have_value("budgets")
+    page.reload()
+    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", level=1, name="Search")).to_be_visible()
+    expect(page.get_by_label("Words")).to_have_value("")
+    page.go_forward()
+    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    context.close()
+
+
+def test_a_browser_keeps_nothing_of_what_was_searched_for(
+    chromium: Browser, live_server: LiveServer, tmp_path: Path
+) -> None:
+    """Its history has the address, which nobody can read once the search is over."""
+    article = make_article()
+    # Not the form of the word that is in the article, which is kept as any page is.
+    sought = "budgeted"
+    kind = chromium.browser_type
+    context = kind.launch_persistent_context(
+        tmp_path, executable_path=program("chromium"), args=CHROMIUM, locale="en"
+    )
+    page = context.pages[0]
+    look_for(page, live_server, sought)
+    address = page.url.removeprefix(live_server.url)
+    page.get_by_role("main").get_by_role("link", name="The budget en").click()
+    expect(page.get_by_role("heading", level=1, name="The budget en")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Words")).to_have_value(sought)
+    context.close()
+    wait_until_answered()
+    kept = list(files_below(tmp_path))
+    assert search(kept, of_text(sought)) == []
+    for known in (address, article.path_in("en")):
+        assert search(kept, of_text(known)) != [], "the history is not where it is looked for"
+
+
+def look_for(page: Page, live_server: LiveServer, words: str) -> None:
+    """As readers do, from the first page on."""
+    page.goto(f"{live_server.url}/en/")
+    page.get_by_role("link", name="Search").click()
+    page.get_by_label("Words").fill(words)
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", name="found")).to_be_visible()
 
 
 def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:

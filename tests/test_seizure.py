@@ -23,7 +23,7 @@ import pytest
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.mailcatcher.letters import Letter
 from newsroom.weeks import Week
-from tests.houses import ROOT, Embedded, House, Servers, house
+from tests.houses import ROOT, Answer, Embedded, House, Servers, house
 from tests.needles import of_address, of_ip, of_text, of_token, search
 from tests.newsletter.bounces.mails import dsn, written
 from tests.newsletter.relays import Moody, hang_up, once
@@ -45,6 +45,7 @@ SIGNED_UP = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN, NO_SUCH)
 CONFIRMING = (LEAVES, GONE, LATER, UNCERTAIN, FORGOTTEN)
 EVERYBODY = (*SIGNED_UP, ASKED_ABOUT, IMPORTED, WRITES, UNLUCKY)
 
+SOUGHT = "plantedsought7x4q"
 IPV4, IPV6, BROWSER = "198.51.100.73", "2001:db8:5eed::7", "PlantedBrowser/9.83"
 SOURCES = {address: f"127.83.0.{number}" for number, address in enumerate(EVERYBODY, start=7)}
 LOGIN = "/admin/account/login/"
@@ -133,8 +134,9 @@ def test_a_seized_machine_shows_no_reader(
     needles = [needle for address in EVERYBODY for needle in of_address(address)]
     for ip in (IPV4, IPV6, *SOURCES.values()):
         needles += of_ip(ip)
-    needles += of_text(BROWSER)
+    needles += of_text(BROWSER) + of_text(SOUGHT)
 
+    needles += of_token(look_for_something(built))
     sign_up(built)
     check_messages_carry_ids_only(built)
     erased = seals_of(built, "newsletter_signup")
@@ -173,7 +175,12 @@ def open_the_newsroom(built: House) -> None:
 
 
 def reader(built: House, address: str, method: str, path: str, **more: Any) -> int:
-    """One request of one planted reader, through a proxy that says for whom."""
+    """One request of one planted reader, and its status."""
+    return answer(built, address, method, path, **more).status
+
+
+def answer(built: House, address: str, method: str, path: str, **more: Any) -> Answer:
+    """Through a proxy that says for whom."""
     headers = {
         "X-Forwarded-For": f"{IPV4}, {IPV6}",
         "X-Real-IP": IPV4,
@@ -183,7 +190,23 @@ def reader(built: House, address: str, method: str, path: str, **more: Any) -> i
         "Cookie": f"address={address}".encode().decode("latin-1"),
         **more.pop("headers", {}),
     }
-    return built.ask(method, path, source=SOURCES[address], headers=headers, **more).status
+    return built.ask(method, path, source=SOURCES[address], headers=headers, **more)
+
+
+def look_for_something(built: House) -> str:
+    """A reader's search, with its ways back. Returns the token in its address."""
+    path = answer(built, LEAVES, "POST", "/en/search/", form={"q": SOUGHT}).location
+    # Whichever of the web's processes is asked.
+    for _ in range(16):
+        found = answer(built, LEAVES, "GET", path)
+        assert (found.status, SOUGHT in found.page) == (200, True)
+    token = path.split("/")[-2]
+    other = token.translate(str.maketrans("ab", "ba"))
+    for broken in (f"{path}9/", f"{path}x/", f"/en/search/{other}/", path.upper()):
+        assert reader(built, LEAVES, "GET", f"{broken}?q={SOUGHT}") in {404, 410}
+    assert reader(built, LEAVES, "GET", f"/en/search/?q={SOUGHT}") == 303
+    assert reader(built, LEAVES, "POST", "/en/search/", form={"q": SOUGHT * 20}) == 400
+    return token
 
 
 def sign_up(built: House) -> None:

@@ -135,11 +135,9 @@ class ArticleQuerySet(ShownQuerySet["Article"]):
         )
 
     def with_text_in(self, code: str) -> ArticleQuerySet:
-        """For a list that shows one language, and of it more than titles: without the others."""
-        others = [one for one in languages.codes() if one != code]
-        # Not the columns without a language: modeltranslation takes them for the page's own.
-        unread = [f"{field}_{one}" for field in TEXTS for one in others]
-        return self.select_related("topic").defer(*unread)
+        """For a list that shows one language, and of it more than titles: nothing else is read."""
+        texts = [f"{field}_{code}" for field in TEXTS]
+        return self.select_related("topic").only("topic", "week", "verdict", *texts)
 
     def locked(self) -> ArticleQuerySet:
         """For whoever compares before writing: the others wait. Only in a transaction."""

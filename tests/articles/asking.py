@@ -17,10 +17,19 @@ from tests.factories import MONDAY_MORNING, make_user
 LATER = MONDAY_MORNING + dt.timedelta(hours=1)
 
 
+def ask(client: Client, words: str, language: str = "be", **more: Any) -> str:
+    """What the form asks. Returns the address that it leads to."""
+    answer = client.post(f"/{language}/search/", {"q": words, **more})
+    assert answer.status_code == 303, words
+    return answer.headers["Location"]
+
+
 def search(client: Client, words: str, language: str = "be", status: int = 200, **more: Any) -> str:
     page = more.pop("page", None)
-    path = f"/{language}/search/{page}/" if page else f"/{language}/search/"
-    answer = client.post(path, {"q": words, **more})
+    answer = client.post(f"/{language}/search/", {"q": words, **more})
+    if answer.status_code == 303:
+        path = answer.headers["Location"]
+        answer = client.get(f"{path}{page}/" if page else path)
     assert answer.status_code == status, words
     return str(answer.content.decode())
 

@@ -25,6 +25,7 @@ from articles.demo.loading import load_demo
 from articles.models import Article, Author
 from articles.models.languages import ArticleLanguage
 from newsroom import languages
+from tests.articles.asking import ask as asked
 from tests.factories import make_edition, make_user
 from tests.reading import Element, read
 
@@ -203,7 +204,7 @@ def site(
             for code in languages.codes()
             for path in [
                 f"/{code}/none/",
-                f"/{code}/search/?q={SOUGHT[code]}",
+                asked(client, SOUGHT[code], code),
                 *(f"/{code}/{pk}/" for pk in ids.values()),
             ]
         }

@@ -161,3 +161,23 @@ def test_words_that_look_like_an_address_stay_words() -> None:
 
 def test_xml_gets_no_character_that_it_cannot_hold() -> None:
     assert html.for_xml("a\x00\x0b\x1f\ud800\ufffe\uffffb\t\n😀ў") == "ab\t\n😀ў"
+
+
+def test_a_plain_paragraph_is_read_as_any_other() -> None:
+    """It takes a shorter way, which an attribute or a tag inside leads away from."""
+    inside = "Цана &amp; кошт\u00a0— &lt;5&#37;,\n не  больш"
+    for text in (
+        f"<p>{inside}</p>",
+        f"<ul><li><p>{inside}</p></li></ul>\n<p>{inside}</p>",
+        f"<blockquote><p>{inside}</p>\n<p>{inside}</p></blockquote>",
+        f"<table><tr><td><p>{inside}</p>\n<p>{inside}</p></td><td><p></p></td></tr></table>",
+        f"{inside}<p>{inside}",
+    ):
+        longer = text.replace("<p>", "<p><strong></strong>")
+        assert html.blocks(text) == html.blocks(longer), text
+
+
+def test_no_more_is_read_than_is_asked_for() -> None:
+    first = next(html.each_block("<p>One</p>" + "<p>Two</p>" * 3))
+    assert first.text == "One"
+    assert [one.text for one in html.each_block("<h2>A</h2><p>B</p>C")] == ["A", "B", "C"]
