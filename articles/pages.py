@@ -19,7 +19,8 @@ from newsroom.weeks import Week
 
 ON_A_PAGE = 20
 RELATED = 4
-LATEST = 12
+EARLIER = 3
+"""Weeks, below the newest on the first page."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,11 @@ def newest_week(language: str) -> Week | None:
 
 
 def latest(language: str, *, before: Week) -> list[Item]:
-    """What came before a week, newest first, in this language only."""
+    """The weeks that came before one, newest first, in this language only."""
     shows(tags.LISTS)
-    older = Article.objects.in_language(language).filter(week__lt=before).newest_first()
-    return items(list(older.with_everything()[:LATEST]), language)
+    older = Article.objects.in_language(language).filter(week__lt=before)
+    weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
+    return items(list(older.filter(week__in=weeks).newest_first().with_everything()), language)
 
 
 def newest_of_topic(topic: Topic, language: str) -> list[Item]:

@@ -26,6 +26,12 @@ IN_A_FILE = 1000
 NEWS_AGE = dt.timedelta(days=2)
 MOST_NEWS = 1000
 """As Google's extension for news wants."""
+LISTED_BY = {
+    "week": "article__week",
+    "topic": "article__topic__code",
+    "author": "article__authors__code",
+}
+"""What each kind of list is a list of, by its view."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def lists(language: str) -> list[Entry]:
     public = ArticleLanguage.objects.public().of_living_articles().order_by()
     everything = dict(public.values_list("language").annotate(newest=Max("changed_at")))
     entries = [_entry(view, language, everything) for view in ("home", "weeks")]
-    for view, column in (("week", "article__week"), ("topic", "article__topic__code")):
+    for view, column in LISTED_BY.items():
         rows = public.filter(**{f"{column}__isnull": False}).order_by(column)
         grouped = rows.values_list(column, "language").annotate(newest=Max("changed_at"))
         found: dict[object, dict[str, dt.datetime]] = {}

@@ -80,16 +80,19 @@ def main() -> None:
     ):
         site, folder = f"https://{host}", Path(name) / "pages"
         paths = addresses(browser, site)
-        results = {
-            "axe-core": with_axe(browser, site, paths),
-            "HTML checker": with_checker(browser, site, paths, folder),
-            "Lighthouse": with_lighthouse(site, paths),
-        }
-    for tool, found in results.items():
-        print(f"{tool}: {found.looked_at} looked at, {len(found.wrong)} wrong")
-        for line, times in Counter(found.wrong).most_common():
-            print(f"  {line}" + (f" ({times} times)" if times > 1 else ""))
-    sys.exit(1 if any(found.wrong for found in results.values()) else 0)
+        wrong = tell("axe-core", with_axe(browser, site, paths))
+        wrong += tell("HTML checker", with_checker(browser, site, paths, folder))
+        wrong += tell("Lighthouse", with_lighthouse(site, paths))
+    sys.exit(1 if wrong else 0)
+
+
+def tell(tool: str, found: Found) -> int:
+    """Prints what a tool found, at once, since the next one may fail; returns how much is wrong."""
+    print(f"{tool}: {found.looked_at} looked at, {len(found.wrong)} wrong")
+    for line, times in Counter(found.wrong).most_common():
+        print(f"  {line}" + (f" ({times} times)" if times > 1 else ""))
+    sys.stdout.flush()
+    return len(found.wrong)
 
 
 def install() -> None:
@@ -154,9 +157,12 @@ def with_checker(browser: Browser, site: str, paths: dict[str, str], folder: Pat
     """Each page as the server sends it; the browser has mended what it shows."""
     folder.mkdir()
     with browser.new_context(ignore_https_errors=True) as context:
-        for number, path in enumerate(paths.values()):
-            body = context.request.get(site + path).body()
-            (folder / f"{number}.html").write_bytes(body)
+        asked = {name: context.request.get(site + path) for name, path in paths.items()}
+        for language in LANGUAGES:
+            path = f"/{language}/weeks/"
+            asked[f"{path} refusing"] = context.request.post(site + path)
+        for number, answer in enumerate(asked.values()):
+            (folder / f"{number}.html").write_bytes(answer.body())
     jar = INSTALLED / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
     styles = [ROOT / "static" / name for name in ("site.css", "barometer.css")]
     wrong, checked = [], [*folder.glob("*.html"), *styles]
@@ -170,7 +176,7 @@ def with_checker(browser: Browser, site: str, paths: dict[str, str], folder: Pat
             if (one["type"] == "error" or one.get("subType") == "warning")
             and not any(words in one["message"] for words in UNKNOWN_TO_CHECKER)
         ]
-    names = list(paths)
+    names = list(asked)
     return Found(len(checked), [checker_says(one, names) for one in wrong])
 
 
@@ -185,17 +191,36 @@ def with_lighthouse(site: str, paths: dict[str, str]) -> Found:
     """The four grades of the first page and an article, as a phone of the middle class has them."""
     found = Found()
     for name in ("/en/", "/en/ article", "/be/", "/be/ article"):
-        for _attempt in range(ATTEMPTS):
-            result = graded(site + paths[name])
-            grades = {one: round(100 * result["categories"][one]["score"]) for one in CATEGORIES}
-            print(f"Lighthouse, {name}: {grades}", flush=True)
-            if min(grades.values()) == 100:
-                break
         found.looked_at += 1
-        for category, grade in grades.items():
+        result = attempted(site + paths[name], name)
+        if result is None:
+            found.wrong.append(f"no grades on {name}")
+            continue
+        for category, grade in grades_in(result).items():
             if grade < 100:
                 found.wrong.append(f"{category} {grade} on {name}: {costs(result, category)}")
     return found
+
+
+def attempted(address: str, name: str) -> dict[str, Any] | None:
+    """The last answer, or the first with full grades; None where there was none at all."""
+    result = None
+    for _attempt in range(ATTEMPTS):
+        try:
+            result = graded(address)
+        except subprocess.CalledProcessError as error:
+            # It waits so long for a page, and no longer.
+            print(f"Lighthouse, {name}: {error.stderr.strip().splitlines()[-1:]}", flush=True)
+            continue
+        print(f"Lighthouse, {name}: {grades_in(result)}", flush=True)
+        if min(grades_in(result).values()) == 100:
+            break
+    return result
+
+
+def grades_in(result: dict[str, Any]) -> dict[str, int]:
+    """By category, up to 100."""
+    return {one: round(100 * result["categories"][one]["score"]) for one in CATEGORIES}
 
 
 def graded(address: str) -> dict[str, Any]:

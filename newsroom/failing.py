@@ -1,14 +1,23 @@
-"""What is answered when something broke: plain pages that ask nothing of the database."""
+"""What is answered when something broke, here or in what was sent.
+
+Plain pages that ask nothing of the database.
+"""
 
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template import loader
+from django.views.csrf import csrf_failure
 from redis.exceptions import ConnectionError as ConnectionFailed
 from redis.exceptions import TimeoutError as TimeoutFailed
+
+from newsroom import languages, refusing
+from newsroom.middleware import is_staff_page, of_path
 
 AWAY = (OperationalError, InterfaceError, ConnectionFailed, TimeoutFailed)
 RETRY_AFTER = 60
@@ -30,6 +39,22 @@ def unavailable() -> HttpResponse:
     answer = _page("503.html", 503)
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: a Host that is none, a form with too many fields, and whatever else Django suspects."""
+    language = languages.current() if is_staff_page(request) else of_path(request)
+    return refusing.refusal(language, HTTPStatus.BAD_REQUEST)
+
+
+def not_our_form(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """403: what is posted to a readers' page that only shows something.
+
+    The staff learn from Django's own page what their browser withheld.
+    """
+    if is_staff_page(request):
+        return csrf_failure(request, reason)
+    return refusing.refusal(of_path(request), HTTPStatus.FORBIDDEN)
 
 
 def _page(template: str, status: int) -> HttpResponse:

@@ -1,15 +1,16 @@
 """Which language a page speaks, decided by its path alone, and where the staff's pages are."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 from django.utils import translation
 
-from newsroom import languages
+from newsroom import languages, refusing
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 STAFF_PATH = "/admin/"
@@ -57,7 +58,7 @@ class SmallForms:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         length = request.headers.get("Content-Length") or "0"
         if not is_staff_page(request) and length.isdigit() and int(length) > LARGEST_FORM:
-            return HttpResponse(status=413)
+            return refusing.refusal(of_path(request), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return self.get_response(request)
 
 

@@ -6,6 +6,7 @@ from newsroom import crawlers
 
 # First, because it registers the kinds of segment that the others use.
 readers = include("articles.urls")
+handler400 = "newsroom.failing.bad_request"
 handler404 = "articles.views.page_not_found"
 handler500 = "newsroom.failing.server_error"
 

@@ -47,6 +47,7 @@ if bool(SECURITY_CONTACT) != bool(SECURITY_EXPIRES):
 NAME_ON_CARDS = env.flag("NAME_ON_CARDS", False)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
+CSRF_FAILURE_VIEW = "newsroom.failing.not_our_form"
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
 # The admin answers under these only; under any other name there is no such page.
 ADMIN_HOSTS = env.hosts("ADMIN_HOSTS", [str(urlsplit(SITE_URL).hostname)] if PRODUCTION else ["*"])

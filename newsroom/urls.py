@@ -6,6 +6,7 @@ from django.views.i18n import set_language
 
 from newsroom import readers
 
+handler400 = readers.handler400
 handler404 = readers.handler404
 handler500 = readers.handler500
 

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from articles import search_tokens
 from articles.search_tokens import Asked
@@ -21,6 +24,7 @@ from newsroom import languages, links
 from newsroom.links import Kind
 from newsroom.middleware import LARGEST_FORM, READERS_URLCONF
 from tests.factories import WEEK, make_article, make_edition, make_page, make_subscriber
+from tests.reading import read
 
 pytestmark = pytest.mark.django_db
 
@@ -211,5 +215,79 @@ def test_a_host_of_rubbish_changes_nothing_in_a_page(
         assert answer.status_code in ADMISSIBLE, path
         if answer.status_code == 200 and path == "/be/":
             assert answer.content == usual
+        if answer.status_code == 400:
+            assert '<html lang="' in answer.content.decode(), path
         # An address with a slash too few leads to the one with it, on the host that was asked.
         assert answer.get("Location", "/").startswith("/"), path
+
+
+# --- What cannot be taken ---------------------------------------------------------------------
+
+GARBLED = {"en": "This request is garbled", "be": "Запыт скажоны", "ru": "Запрос искажён"}
+TOO_MUCH = {"en": "too much at once", "be": "зашмат за адзін раз", "ru": "много за один раз"}
+NO_FORM = {"en": "takes nothing", "be": "нічога не прымае", "ru": "ничего не принимает"}
+BAD_HOST = "[::1"
+
+
+def is_a_refusal(answer: HttpResponse, status: int, code: str, words: dict[str, str]) -> None:
+    """A page in the language of the path that leads to the first one, and nobody keeps."""
+    text = answer.content.decode()
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Language"] == code
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert not answer.cookies
+    [html] = read(text).all("html")
+    assert html.attributes["lang"] == code
+    assert words[code] in text
+    assert [link.attributes["href"] for link in html.all("a")] == [f"/{code}/"]
+
+
+@pytest.mark.parametrize("code", languages.codes())
+def test_a_request_that_cannot_be_read_is_told_so_in_the_language_of_its_path(
+    code: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        is_a_refusal(Client().get(f"/{code}/", headers={"host": BAD_HOST}), 400, code, GARBLED)
+
+
+@pytest.mark.parametrize("path", ["/", "/xx/", "/admin/"])
+def test_a_path_without_a_language_is_refused_in_the_default_one(path: str) -> None:
+    answer = Client().get(path, headers={"host": BAD_HOST})
+    is_a_refusal(answer, 400, languages.default(), GARBLED)
+
+
+def test_a_host_that_is_not_ours_is_refused_before_anything_is_asked(
+    settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Also where the first to look at the host stands before whoever knows the language."""
+    settings.ALLOWED_HOSTS = ["news.example.org"]
+    settings.SECURE_SSL_REDIRECT = True
+    with django_assert_num_queries(0):
+        answer = Client().get("/ru/", headers={"host": "attacker.example"})
+    is_a_refusal(answer, 400, "ru", GARBLED)
+    assert "attacker" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("code", languages.codes())
+@pytest.mark.parametrize("host", ["testserver", BAD_HOST])
+def test_a_form_that_is_too_large_is_told_so(
+    code: str, host: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    body = "q=" + "a" * LARGEST_FORM
+    with django_assert_num_queries(0):
+        answer = Client().post(f"/{code}/search/", body, content_type=FORM, headers={"host": host})
+    is_a_refusal(answer, 413, code, TOO_MUCH)
+
+
+@pytest.mark.parametrize("code", languages.codes())
+def test_what_is_posted_to_a_page_without_a_form_is_told_so(code: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    is_a_refusal(client.post(f"/{code}/weeks/", {"a": "b"}), 403, code, NO_FORM)
+
+
+def test_the_staff_are_told_by_django_what_their_browser_withheld() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"a": "b"})
+    assert answer.status_code == 403
+    assert "CSRF" in answer.content.decode()

@@ -6,6 +6,7 @@ The demo is loaded and read once. Lists have few entries a page here, so that th
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.django_db
 
 NOW = dt.datetime(2026, 11, 25, 12, 0, tzinfo=dt.UTC)
 FEW = 3
+SMALL = 30 * 1024
+"""Bytes of a first visit, pictures apart. The barometer’s page has a year of verdicts."""
 CYRILLIC = re.compile("[А-Яа-яЁёІіЎў]+")
 LATIN = re.compile(r"[A-Za-z]{2,}")
 FOREIGN = {
@@ -72,6 +75,10 @@ class Read:
 
     def links(self, rel: str) -> list[Element]:
         return [one for one in self.tree.all("link") if one.attributes.get("rel") == rel]
+
+    def files(self) -> list[str]:
+        """What a browser loads with it, beside pictures."""
+        return [one.attributes["href"] for one in self.tree.all("link") if not is_about(one)]
 
     def alternates(self) -> dict[str, str]:
         """The path of each language that the head names."""
@@ -114,6 +121,13 @@ def linked_from(read: Read) -> Iterator[str]:
 def is_about(link: Element) -> bool:
     """Whether it says where the page is, rather than loading something."""
     return link.attributes.get("rel") in {"canonical", "alternate"}
+
+
+def source(file: str) -> bytes:
+    """What stands in a file of ours that a page loads."""
+    path = finders.find(file.removeprefix(settings.STATIC_URL))
+    assert path, file
+    return Path(path).read_bytes()
 
 
 def is_data(script: Element) -> bool:
@@ -270,19 +284,26 @@ def test_nothing_is_loaded_from_elsewhere_and_no_link_names_our_host(site: Site)
 
 
 def test_every_file_that_a_page_loads_is_there_and_loads_no_other(site: Site) -> None:
-    files = {link.attributes["href"] for page in site.pages for link in page.tree.all("link")} - {
-        link.attributes["href"]
-        for page in site.pages
-        for link in page.tree.all("link")
-        if is_about(link)
-    }
+    files = {file for page in site.pages for file in page.files()}
     assert set(STYLES) <= files
     for file in files:
-        path = finders.find(file.removeprefix(settings.STATIC_URL))
-        assert path, file
-        text = Path(path).read_text("utf-8")
+        text = source(file).decode()
         assert "@import" not in text
         assert re.findall(r"url\((?!\s*[\"']?#)", text) == [], file
+
+
+@pytest.mark.parametrize("code", languages.codes())
+def test_a_first_visit_without_pictures_is_small(site: Site, code: str) -> None:
+    """The first page and what it leads to, as they are sent without any proxy: pages as they
+    are, files compressed, and all headers."""
+    first = site.found[f"/{code}/"]
+    led_to = [site.found.get(link.attributes["href"]) for link in first.tree.all("a")]
+    for page in [first, *filter(None, led_to)]:
+        if not page.is_page or "barometer" in page.path:
+            continue
+        files = [gzip.compress(source(file)) for file in page.files()]
+        heads = len("".join(map("".join, page.headers.items()))) * (1 + len(files))
+        assert len(page.text.encode()) + sum(map(len, files)) + heads <= SMALL, page.path
 
 
 def test_a_page_is_in_the_language_of_its_address(site: Site) -> None:

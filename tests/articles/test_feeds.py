@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 import uuid
 
@@ -14,7 +15,7 @@ from pytest_django.fixtures import Settings
 from articles import feeds, publishing
 from articles.models import Article, Author, Masthead
 from articles.writing import save_article
-from tests.articles.atom import Feed
+from tests.articles.atom import Feed, is_atom
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -42,6 +43,10 @@ def feed(client: Client, path: str = "/be/feed.xml") -> Feed:
     assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
     assert not answer.cookies
     return Feed(answer.content)
+
+
+def words(markup: str) -> list[str]:
+    return html.unescape(re.sub("<[^>]+>", " ", markup)).split()
 
 
 def correct(article: Article, note: str = "", now: dt.datetime = LATER, **fields: str) -> None:
@@ -245,6 +250,58 @@ def test_an_empty_feed_is_a_feed_and_stays_the_same(client: Client) -> None:
         first, second = client.get(path), client.get(path)
         assert first.content == second.content
         assert Feed(first.content).entries == []
+
+
+def test_a_readers_program_finds_in_every_kind_of_feed_what_stands_in_it(client: Client) -> None:
+    """Each is held against the RFC's grammar too, as all feeds of these tests are."""
+    gone, week = make_article(title="Gone"), WEEK
+    for number in range(feeds.ON_A_PAGE + 1):
+        week = week.previous()
+        cover = make_picture(credit="Photo: A & B")
+        kept = make_article(week=week, title=f"N{number} & <b>", verdict="improved", cover=cover)
+    kept.authors.add(Author.objects.create(code="a", name_be="Марта Зубр"))
+    correct(kept, "Лічба & <b>.", body_be="<p>Іншае &amp; <em>новае</em>.</p>")
+    publishing.withdraw(gone, LATER)
+    for path in ("feed", "feed-2", "topics/elite/feed", "topics/elite/feed-2"):
+        found = feed(client, f"/be/{path}.xml")
+        read = found.read
+        assert (read.feed.id, read.feed.title, read.feed.language) == (found.id, found.title, "be")
+        assert {one.rel: one.href for one in read.feed.links} == found.links
+        assert len(read.entries) == len(found.entries) > 0
+        for shown, entry in zip(read.entries, found.entries, strict=True):
+            assert (shown.id, shown.link) == (entry.id, entry.address)
+            assert shown.title == entry.title
+            assert [one.name for one in shown.get("authors", [])] == entry.authors
+            assert {one.term: one.label for one in shown.tags} == entry.labels
+            assert dt.datetime(*shown.updated_parsed[:6], tzinfo=dt.UTC) == entry.updated
+            assert dt.datetime(*shown.published_parsed[:6], tzinfo=dt.UTC) == entry.published
+            [content] = shown.content
+            assert (content.type, content.language) == ("text/html", "be")
+            # It mends markup in its own way.
+            assert words(content.value) == words(entry.content)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b"</id>", b"</id><id>twice</id>"),
+        (b"</title>", b"</title><surprise/>"),
+        (b"<title>", b'<title surprise="">'),
+        (b'xml:lang="be"', b'xml:lang="be_BY"'),
+        (b"T07:00:00+00:00</updated>", b"</updated>"),
+        (b' rel="alternate" type="text/html"', b' rel="alternate" type="html"'),
+        (b"<author>", b"<author><age>7</age>"),
+    ],
+)
+def test_a_feed_that_breaks_the_grammar_is_seen_to(
+    client: Client, right: bytes, wrong: bytes
+) -> None:
+    make_article()
+    good = client.get("/be/feed.xml").content
+    assert is_atom(good)
+    assert right in good
+    with pytest.raises(AssertionError):
+        is_atom(good.replace(right, wrong, 1))
 
 
 def test_older_texts_are_on_further_pages(

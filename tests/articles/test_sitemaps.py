@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from articles import publishing, sitemaps
-from articles.models import Masthead
+from articles.models import Author, Masthead
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_page, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,8 @@ def everything(client: Client) -> dict[str, dict[str, str]]:
 
 
 def a_small_newsroom() -> None:
-    make_article(title="All")
+    author = Author.objects.create(code="zubr", name_en="Zubr", name_be="Зубр", name_ru="Зубр")
+    make_article(title="All").authors.add(author)
     make_article(title="Two", topic=make_topic(code="west"), published_in=("be", "ru"))
     make_article(title="One", week=WEEK.previous(), published_in=("en",))
     make_article(title="None", topic=make_topic(code="east"), published_in=())
@@ -74,6 +75,7 @@ def test_every_page_that_is_listed_is_there_and_no_other(client: Client) -> None
     assert f"{SITE}/be/weeks/{WEEK}/" in pages
     assert f"{SITE}/be/topics/west/" in pages
     assert f"{SITE}/en/topics/west/" not in pages
+    assert f"{SITE}/be/authors/zubr/" in pages
     assert f"{SITE}/be/weeks/{WEEK.previous()}/" not in pages
     assert not [address for address in pages if "none" in address or "gone" in address]
     for address in pages:
@@ -93,6 +95,27 @@ def test_alternates_hold_both_ways_and_are_those_of_the_page(client: Client) -> 
         text = client.get(address.removeprefix(SITE)).content.decode()
         in_head = re.findall(r'<link rel="alternate" hreflang="(\w+)" href="([^"]*)"', text)
         assert dict(in_head) == alternates, address
+
+
+def test_an_authors_page_is_listed_where_something_signed_can_be_read(client: Client) -> None:
+    zubr, lis, secret, gone = (
+        Author.objects.create(code=code, name_en=code, name_be=code, name_ru=code)
+        for code in ("zubr", "lis", "secret", "gone")
+    )
+    make_article(published_in=("be", "ru")).authors.add(zubr)
+    make_article(topic=make_topic(code="west"), published_in=("be",)).authors.add(zubr, lis)
+    make_article(topic=make_topic(code="east"), published_in=()).authors.add(secret)
+    withdrawn = make_article(topic=make_topic(code="gone"))
+    withdrawn.authors.add(gone)
+    publishing.withdraw(withdrawn, MONDAY_MORNING)
+    pages = {path: links for path, links in everything(client).items() if "/authors/" in path}
+    assert pages == {
+        f"{SITE}/{code}/authors/{author}/": {
+            other: f"{SITE}/{other}/authors/{author}/" for other in codes
+        }
+        for author, codes in (("zubr", ("be", "ru")), ("lis", ("be",)))
+        for code in codes
+    }
 
 
 def test_a_page_is_dated_by_its_last_change(client: Client) -> None:
