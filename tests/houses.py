@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,8 +23,9 @@ import redis
 
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.supervising import Process
+from tests import prepared
 from tests.needles import Straw, files_below
-from tests.services import PostgreSQL, Redis, free_port, listens, program, wait_for
+from tests.services import MIGRATED, PostgreSQL, Redis, free_port, listens, program, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,7 +64,7 @@ class Stores(Protocol):
 
 
 class Embedded:
-    """SQLite and Celery's filesystem broker, below VAR_DIR."""
+    """SQLite, migrated, and Celery's filesystem broker, below VAR_DIR."""
 
     queue_files = "/broker/"
 
@@ -70,6 +72,8 @@ class Embedded:
         self.environment: dict[str, str] = {}
         self.database = var_dir / "newsroom.sqlite3"
         self.broker, self.away = var_dir / "broker", var_dir / "broker-away"
+        var_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(prepared.migrated_sqlite(), self.database)
 
     def query(self, sql: str) -> list[Any]:
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection:
@@ -94,13 +98,13 @@ class Embedded:
 
 
 class Servers:
-    """PostgreSQL and Redis."""
+    """PostgreSQL with a migrated database, and Redis."""
 
     queue_files = "/appendonlydir/"
 
     def __init__(self, postgresql: PostgreSQL, server: Redis, name: str = "newsroom") -> None:
         self.postgresql, self.redis = postgresql, server
-        self.database_url = postgresql.create(name)
+        self.database_url = postgresql.create(name, template=MIGRATED)
         self.environment = {"DATABASE_URL": self.database_url, "BROKER_URL": server.url}
 
     def query(self, sql: str) -> list[Any]:

@@ -53,11 +53,9 @@ LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect 
 OPENING = """
 import datetime as dt, django
 django.setup()
-from django.core.management import call_command
 from articles.gathering import gather
 from newsroom.weeks import Week
 from tests.factories import make_article, make_edition
-call_command("migrate", verbosity=0)
 week = Week.last_full(dt.datetime.now(dt.UTC).date())
 make_edition()
 make_article(week=week)

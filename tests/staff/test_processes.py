@@ -53,7 +53,6 @@ def ports(
     """Two web processes of one house."""
     with house(tmp_path, stores, relay, keys_dir) as built:
         built.environment |= {"ADMIN_HOSTS": HOST}
-        built.manage("migrate", "--verbosity", "0")
         built.manage(
             *("createsuperuser", "--noinput", "--username", "editor", "--email", "e@example.org"),
             DJANGO_SUPERUSER_PASSWORD=PASSWORD,
