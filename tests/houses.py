@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +25,14 @@ import redis
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.supervising import Process
 from tests import prepared
+from tests.loaded import Loaded
 from tests.needles import Straw, files_below
 from tests.services import MIGRATED, PostgreSQL, Redis, free_port, listens, program, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-BEFORE = "import json, sys, django; django.setup()\nanswer = None\n"
+BEFORE = "import json, sys\nanswer = None\n"
 BEHIND = "print(json.dumps(answer, default=str))"
 
 
@@ -149,6 +151,8 @@ class House:
     keys_dir: Path
     port: int = field(default_factory=free_port)
     running: dict[str, Process] = field(default_factory=dict)
+    _loaded: Loaded | None = None
+    _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.var_dir, self.temporary = self.folder / "var", self.folder / "tmp"
@@ -171,30 +175,31 @@ class House:
             **self.stores.environment,
         }
 
-    def manage(self, *arguments: str, **more: str) -> str:
+    def manage(self, *arguments: str) -> str:
         """Runs `manage.py` and returns what it says."""
-        ended = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-        )
+        ended = self.loaded().manage(*arguments)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
     def python(self, script: str, *arguments: object) -> Any:
         """Runs it in a process of the house, and returns what it calls `answer`."""
         whole = f"{BEFORE}{script}\n{BEHIND}"
-        ended = subprocess.run(
-            [sys.executable, "-c", whole, *map(str, arguments)],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
+        ended = self.loaded().script(whole, *map(str, arguments))
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout.splitlines()[-1])
+
+    def loaded(self) -> Loaded:
+        """A process with the house's environment; a relay's thread may ask for it too."""
+        with self._loading:
+            if self._loaded is None or self._loaded.environment != self.environment:
+                self._unload()
+                self._loaded = Loaded(self.environment)
+            return self._loaded
+
+    def _unload(self) -> None:
+        if self._loaded is not None:
+            self._loaded.end()
+            self._loaded = None
 
     def start(self, name: str, *options: str) -> None:
         """Starts what the Procfile has under this name, with options of the test's."""
@@ -213,6 +218,8 @@ class House:
             process.ask_to_stop()
         for process in stopping:
             process.wait_or_kill()
+        if not names:
+            self._unload()
 
     def kill(self, *names: str) -> None:
         """With SIGKILL, and with all that they have started; all of them if none is named."""

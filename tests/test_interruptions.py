@@ -84,6 +84,8 @@ def moved_in(tmp_path: Path, keys_dir: Path) -> Iterator[Callable[..., House]]:
         stores = Embedded(tmp_path / "house" / "var")
         made = House(tmp_path / "house", stores, relay, keys_dir)
         made.environment |= {"LANES": "1", "CONNECTIONS": str(connections)}
+        # A relay answers when the test has struck, however long that takes.
+        made.environment |= {"RELAY_TIMEOUT": "60"}
         built.append(made)
         return made
 
