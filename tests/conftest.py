@@ -1,6 +1,7 @@
 """What every test stands on: keys of its own, and nothing outside the temporary folder."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,10 @@ from newsletter.pacing import Pace
 from newsroom import health, sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
+from tests import prepared
 from tests.browsing import running_chromium
 from tests.newsletter.relays import Moody
+from tests.on_postgresql import TEMPLATE
 from tests.services import Missing, skip_or_fail
 
 
@@ -27,6 +30,34 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     sealing.make_keys(folder / "worker.key", folder / "intake.pub", folder / "links.key")
     return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """SQLite's file is a copy, which is to be found and not made."""
+    return connection.vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> Iterator[None]:
+    """Each process begins with a copy of a migrated database, on which `migrate` finds no work."""
+    testing = connection.settings_dict["TEST"]
+    if connection.vendor != "sqlite":
+        testing["TEMPLATE"] = os.environ.get(TEMPLATE)
+        yield
+        return
+    file = Path(testing["NAME"])
+    remove_sqlite(file)
+    shutil.copy(prepared.migrated_sqlite(), file)
+    yield
+    remove_sqlite(file)
+
+
+def remove_sqlite(file: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(f"{file.name}{ending}").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

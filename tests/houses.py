@@ -7,10 +7,12 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +24,15 @@ import redis
 
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.supervising import Process
+from tests import prepared
+from tests.loaded import Loaded
 from tests.needles import Straw, files_below
-from tests.services import PostgreSQL, Redis, free_port, listens, program, wait_for
+from tests.services import MIGRATED, PostgreSQL, Redis, free_port, listens, program, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-BEFORE = "import json, sys, django; django.setup()\nanswer = None\n"
+BEFORE = "import json, sys\nanswer = None\n"
 BEHIND = "print(json.dumps(answer, default=str))"
 
 
@@ -64,7 +68,7 @@ class Stores(Protocol):
 
 
 class Embedded:
-    """SQLite and Celery's filesystem broker, below VAR_DIR."""
+    """SQLite, migrated, and Celery's filesystem broker, below VAR_DIR."""
 
     queue_files = "/broker/"
 
@@ -72,6 +76,8 @@ class Embedded:
         self.environment: dict[str, str] = {}
         self.database = var_dir / "newsroom.sqlite3"
         self.broker, self.away = var_dir / "broker", var_dir / "broker-away"
+        var_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(prepared.migrated_sqlite(), self.database)
 
     def query(self, sql: str) -> list[Any]:
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection:
@@ -96,13 +102,13 @@ class Embedded:
 
 
 class Servers:
-    """PostgreSQL and Redis."""
+    """PostgreSQL with a migrated database, and Redis."""
 
     queue_files = "/appendonlydir/"
 
     def __init__(self, postgresql: PostgreSQL, server: Redis, name: str = "newsroom") -> None:
         self.postgresql, self.redis = postgresql, server
-        self.database_url = postgresql.create(name)
+        self.database_url = postgresql.create(name, template=MIGRATED)
         self.environment = {"DATABASE_URL": self.database_url, "BROKER_URL": server.url}
 
     def query(self, sql: str) -> list[Any]:
@@ -147,6 +153,8 @@ class House:
     keys_dir: Path
     port: int = field(default_factory=free_port)
     running: dict[str, Process] = field(default_factory=dict)
+    _loaded: Loaded | None = None
+    _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.var_dir, self.temporary = self.folder / "var", self.folder / "tmp"
@@ -169,30 +177,31 @@ class House:
             **self.stores.environment,
         }
 
-    def manage(self, *arguments: str, **more: str) -> str:
+    def manage(self, *arguments: str) -> str:
         """Runs `manage.py` and returns what it says."""
-        ended = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-        )
+        ended = self.loaded().manage(*arguments)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
     def python(self, script: str, *arguments: object) -> Any:
         """Runs it in a process of the house, and returns what it calls `answer`."""
         whole = f"{BEFORE}{script}\n{BEHIND}"
-        ended = subprocess.run(
-            [sys.executable, "-c", whole, *map(str, arguments)],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
+        ended = self.loaded().script(whole, *map(str, arguments))
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout.splitlines()[-1])
+
+    def loaded(self) -> Loaded:
+        """A process with the house's environment; a relay's thread may ask for it too."""
+        with self._loading:
+            if self._loaded is None or self._loaded.environment != self.environment:
+                self._unload()
+                self._loaded = Loaded(self.environment)
+            return self._loaded
+
+    def _unload(self) -> None:
+        if self._loaded is not None:
+            self._loaded.end()
+            self._loaded = None
 
     def start(self, name: str, *options: str) -> None:
         """Starts what the Procfile has under this name, with options of the test's."""
@@ -211,6 +220,8 @@ class House:
             process.ask_to_stop()
         for process in stopping:
             process.wait_or_kill()
+        if not names:
+            self._unload()
 
     def kill(self, *names: str) -> None:
         """With SIGKILL, and with all that they have started; all of them if none is named."""

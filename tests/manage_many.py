@@ -5,6 +5,7 @@ python -m tests.manage_many < jobs.json > answers.json
 A job is a folder that stands as prepared, a folder to work in, and steps: either the words
 behind `manage.py`, or a line for sh. The work folder is made anew for each job. Django is
 loaded once; every step is a fork of it, so that nothing is remembered from one to the next.
+The demo gets one cover for all its articles.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import Any
 
 import django
 from django.core.management import ManagementUtility
+
+from tests.covers import one_cover
 
 Answer = tuple[int, str]
 """The exit code, and what was printed."""
@@ -79,4 +82,5 @@ def run_job(job: dict[str, Any]) -> list[Answer]:
 
 if __name__ == "__main__":
     django.setup()
-    json.dump([run_job(job) for job in json.load(sys.stdin)], sys.stdout)
+    with one_cover():
+        json.dump([run_job(job) for job in json.load(sys.stdin)], sys.stdout)

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 
-from tests.services import Missing, running_postgresql
+from tests.services import MIGRATED, Missing, running_postgresql
 
+TEMPLATE = "TEST_DATABASE_TEMPLATE"
+"""The variable that tells tests/conftest.py which database to copy."""
 NOTHING_TO_RUN = 5
 """What pytest answers when none of the tests it was given uses a database."""
 
@@ -18,7 +20,7 @@ def main() -> int:
         with running_postgresql() as postgresql:
             print("On PostgreSQL:", flush=True)
             command = [sys.executable, "-m", "pytest", "-m", "django_db", *sys.argv[1:]]
-            environment = {**os.environ, "DATABASE_URL": postgresql.url()}
+            environment = {**os.environ, "DATABASE_URL": postgresql.url(), TEMPLATE: MIGRATED}
             code = subprocess.run(command, env=environment).returncode
             return 0 if code == NOTHING_TO_RUN and len(sys.argv) > 1 else code
     except Missing as missing:

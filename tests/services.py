@@ -22,7 +22,11 @@ from pathlib import Path
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from tests import prepared
+
 ROOT = Path(__file__).resolve().parents[1]
+MIGRATED = "migrated"
+"""A database of every PostgreSQL that tests start, to be copied."""
 DEBIAN_PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
 
 
@@ -208,11 +212,23 @@ class PostgreSQL(Server):
         return "postgres" if "postgres" in names else "nobody"
 
     def initialise(self) -> None:
+        """By a copy of one that has the database MIGRATED; whoever runs it owns it."""
+        version = subprocess.run([program("postgres"), "-V"], capture_output=True, text=True).stdout
+        made = prepared.kept("postgresql", f"{version} {self.user()}", make_cluster)
+        self._open_the_folder()
+        subprocess.run(["cp", "-a", str(made), str(self.folder / "data")], check=True)
+
+    def _open_the_folder(self) -> None:
+        if self.user() is not None:
+            self.folder.chmod(0o755)
+
+    def initialise_anew(self) -> None:
+        """With nothing in it."""
+        self._open_the_folder()
         data = self.folder / "data"
         data.mkdir(mode=0o700)
         user = self.user()
         if user is not None:
-            self.folder.chmod(0o755)
             shutil.chown(data, user)
         options = "-U newsroom -A trust -E UTF8 --locale C.UTF-8 --no-sync"
         subprocess.run(
@@ -243,22 +259,24 @@ class PostgreSQL(Server):
     def url(self, database: str = "postgres") -> str:
         return f"postgres://newsroom@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        """A new database and its address."""
-        subprocess.run(
-            [
-                program("createdb"),
-                "-h",
-                "127.0.0.1",
-                "-p",
-                str(self.port),
-                "-U",
-                "newsroom",
-                database,
-            ],
-            check=True,
-        )
+    def create(self, database: str, *, template: str = "template0") -> str:
+        """A new database and its address: an empty one, or a copy."""
+        where = f"-h 127.0.0.1 -p {self.port} -U newsroom -T {template}"
+        subprocess.run([program("createdb"), *where.split(), database], check=True)
         return self.url(database)
+
+
+def make_cluster(folder: Path) -> None:
+    """For `prepared`, which keeps its one folder."""
+    with folder_for("cluster") as work:
+        cluster = PostgreSQL(work)
+        cluster.initialise_anew()
+        cluster.start()
+        try:
+            prepared.migrate(cluster.create(MIGRATED))
+        finally:
+            cluster.end(signal.SIGINT)
+        subprocess.run(["cp", "-a", str(work / "data"), str(folder / "data")], check=True)
 
 
 def _is_running(pid: int) -> bool:

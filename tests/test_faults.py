@@ -97,7 +97,6 @@ def built(
 ) -> Iterator[House]:
     name = re.sub(r"\W", "_", request.node.name)[:60]
     with house(tmp_path / "house", Servers(*services, name), caught, keys_dir) as built:
-        built.manage("migrate", "--verbosity", "0")
         yield built
 
 
@@ -105,7 +104,6 @@ def built(
 def small_house(small_disk: Path, caught: Catcher, keys_dir: Path) -> Iterator[House]:
     folder = small_disk / "house"
     with house(folder, Embedded(folder / "var"), caught, keys_dir) as built:
-        built.manage("migrate", "--verbosity", "0")
         yield built
 
 

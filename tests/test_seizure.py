@@ -52,13 +52,10 @@ LOGIN = "/admin/account/login/"
 TOKEN = re.compile(r"[a-z2-7]{45}")
 LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect to")
 OPENING = """
-import datetime as dt, django
-django.setup()
-from django.core.management import call_command
+import datetime as dt
 from articles.gathering import gather
 from newsroom.weeks import Week
 from tests.factories import make_article, make_edition
-call_command("migrate", verbosity=0)
 week = Week.last_full(dt.datetime.now(dt.UTC).date())
 make_edition()
 make_article(week=week)
@@ -66,15 +63,12 @@ gather(week)
 """
 
 ASKING = """
-import sys, datetime as dt, django
-django.setup()
+import datetime as dt
 from newsletter import inquiring
 from tests.factories import make_user
 inquiring.ask(sys.argv[1], make_user(), dt.datetime.now(dt.UTC))
 """
 UPLOADING = """
-import sys, django
-django.setup()
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from newsletter.models import Edition
@@ -86,15 +80,13 @@ form = {"file": list_, "edition": Edition.objects.get().pk}
 assert client.post("/admin/newsletter/import/add/", form).status_code == 302
 """
 APPLYING = """
-import datetime as dt, django
-django.setup()
+import datetime as dt
 from newsletter.importing import applying
 from newsletter.models import Import
 applying.ask_to_apply(Import.objects.get(), None, dt.datetime.now(dt.UTC))
 """
 OBEYING = """
-import datetime as dt, django
-django.setup()
+import datetime as dt
 from newsletter import retention
 retention.obey(dt.datetime.now(dt.UTC) + dt.timedelta(days=40))
 """

@@ -51,7 +51,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator
             Catcher(folder / "caught") as relay,
             house(folder, Servers(postgresql, server), relay, keys_dir) as built,
         ):
-            built.manage("migrate")
             built.start("web")
             yield built
     except Missing as missing:

@@ -27,6 +27,7 @@ from articles.models import Article, Author
 from articles.models.languages import ArticleLanguage
 from newsroom import languages
 from tests.articles.asking import ask as asked
+from tests.covers import one_cover
 from tests.factories import make_edition, make_user
 from tests.reading import Element, read
 
@@ -162,7 +163,8 @@ def crawl(client: Client, start: str) -> dict[str, Read]:
 
 def an_uneven_newsroom() -> dict[str, int]:
     """The demo, with articles that are missing, withdrawn or signed in some languages only."""
-    load_demo(make_user(), NOW)
+    with one_cover():
+        load_demo(make_user(), NOW)
     make_edition(code="en")
     make_edition(code="be-ru")
     newest = list(Article.objects.newest_first())

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import io
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from articles.demo.covers import LOOKS, draw_cover
 from articles.demo.loading import load_demo
 from articles.models import Article, Author, Digest, Masthead, Page, Topic, VerdictChange
 from newsroom.weeks import Week
+from tests.covers import one_cover
 from tests.factories import make_article, make_page, make_user
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +80,14 @@ privacy:
   title: {en: Privacy}
   body: {en: Nothing.}
 """
+
+
+@pytest.fixture(autouse=True)
+def quickly() -> Iterator[ExitStack]:
+    """Covers are drawn only for the test that closes this."""
+    with ExitStack() as stack:
+        stack.enter_context(one_cover())
+        yield stack
 
 
 @pytest.fixture
@@ -302,7 +313,8 @@ def test_a_cover_is_a_light_jpeg_and_always_the_same(topic: str) -> None:
         assert (picture.format, picture.size) == ("JPEG", (1200, 675))
 
 
-def test_a_loaded_article_has_its_cover(folder: Path) -> None:
+def test_a_loaded_article_has_its_cover(folder: Path, quickly: ExitStack) -> None:
+    quickly.close()
     load_demo(make_user(), NOW, folder)
     article = Article.objects.get(imported_as="demo-2026-11-09-elite")
     assert article.cover is not None

@@ -129,22 +129,22 @@ def test_either_database_searches_by_an_index_that_keeps_in_step(client: Client)
 # --- Bad input ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        "%", "_", "b%", "budge_", "budg*", "^zzz", "title_stems:x", '"', "'", "\\", "((((", "$$",
-        "budget OR zzz", "budget NOT zzz", "budget NEAR/3 zzz", '"budget zzz"', "{budget zzz}",
-        "budget & !zzz", "budget | zzz", "budget <-> zzz:*",
-        "budget'); DROP TABLE articles_searchentry; --",
-        "😀", "\u200b", "ь", "ся цца", "½ ² ﷺ", "\ud7ff",
-    ],
-)  # fmt: skip
+NO_OPERATORS = [
+    *("%", "_", "b%", "budge_", "budg*", "^zzz", "title_stems:x", '"', "'", "\\", "((((", "$$"),
+    *("budget OR zzz", "budget NOT zzz", "budget NEAR/3 zzz", '"budget zzz"', "{budget zzz}"),
+    *("budget & !zzz", "budget | zzz", "budget <-> zzz:*"),
+    "budget'); DROP TABLE articles_searchentry; --",
+    *("😀", "\u200b", "ь", "ся цца", "½ ² ﷺ", "\ud7ff"),
+]
+
+
 @pytest.mark.parametrize("language", ["be", "en", "ru"])
-def test_no_operator_is_one_and_nothing_breaks(client: Client, language: str, words: str) -> None:
+def test_no_operator_is_one_and_nothing_breaks(client: Client, language: str) -> None:
     make_article()
-    page = search(client, words, language)
-    assert found(page) == []
-    assert "<mark>" not in page
+    for words in NO_OPERATORS:
+        page = search(client, words, language)
+        assert found(page) == [], words
+        assert "<mark>" not in page, words
     assert found(search(client, "budget", "en")) == ["The budget en"]
 
 

@@ -15,6 +15,7 @@ from django.db import connection
 
 from newsroom.locking import only_one
 from tests.factories import a_jpeg
+from tests.loaded import Ended, Loaded
 from tests.newsroom.production import ROOT
 from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
 
@@ -32,6 +33,15 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield postgresql.create("newsroom")
     except Missing as missing:
         skip_or_fail(missing)
+
+
+@pytest.fixture
+def loaded(address: str, tmp_path: Path) -> Iterator[Loaded]:
+    """What runs commands on the database."""
+    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
+    loaded = Loaded(env)
+    yield loaded
+    loaded.end()
 
 
 def applied(address: str) -> tuple[int, int]:
@@ -103,29 +113,20 @@ for article in Article.objects.order_by("pk"):
 
 
 def test_what_was_there_before_has_revisions_and_its_covers_come_through_the_door(
-    address: str, tmp_path: Path
+    loaded: Loaded, tmp_path: Path
 ) -> None:
     media = tmp_path / "var" / "media"
     good, second = media / "covers" / "good.jpg", media / "covers" / "second.jpg"
     good.parent.mkdir(parents=True)
     good.write_bytes(a_jpeg())
     second.write_bytes(a_jpeg()[:600])
-    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
-
-    def manage(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-        )
 
     def shell(script: str) -> list[str]:
-        done = manage("shell", "--verbosity=0", "--command", script)
+        done = loaded.script(script)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
+    manage = loaded.manage
     assert manage("migrate", "auth").returncode == 0
     assert manage("migrate", "articles", "0001").returncode == 0
     shell(BEFORE)
@@ -174,29 +175,23 @@ print(before == everything())
 """
 
 
-def test_what_was_public_before_can_be_found(address: str, tmp_path: Path) -> None:
-    env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
-
-    def manage(*command: str) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-        )
+def test_what_was_public_before_can_be_found(loaded: Loaded) -> None:
+    def said(done: Ended) -> list[str]:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
+    def manage(*words: str) -> list[str]:
+        return said(loaded.manage(*words))
+
     manage("migrate", "auth")
     manage("migrate", "articles", "0006")
-    manage("shell", "--verbosity=0", "--command", PUBLISHED)
+    said(loaded.script(PUBLISHED))
     manage("migrate")
-    assert manage("shell", "--verbosity=0", "--command", FOUND) == ["[1]", "True"]
+    assert said(loaded.script(FOUND)) == ["[1]", "True"]
     # There and back again, as whoever has to take an upgrade back does.
     manage("migrate", "articles", "0006")
     manage("migrate")
-    assert manage("shell", "--verbosity=0", "--command", FOUND) == ["[1]", "True"]
+    assert said(loaded.script(FOUND)) == ["[1]", "True"]
 
 
 HOLD = """

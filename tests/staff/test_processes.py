@@ -52,11 +52,9 @@ def ports(
 ) -> Iterator[tuple[int, int]]:
     """Two web processes of one house."""
     with house(tmp_path, stores, relay, keys_dir) as built:
-        built.environment |= {"ADMIN_HOSTS": HOST}
-        built.manage("migrate", "--verbosity", "0")
+        built.environment |= {"ADMIN_HOSTS": HOST, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         built.manage(
-            *("createsuperuser", "--noinput", "--username", "editor", "--email", "e@example.org"),
-            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+            *("createsuperuser", "--noinput", "--username", "editor", "--email", "e@example.org")
         )
         found = free_port(), free_port()
         for port in found:

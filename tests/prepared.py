@@ -1,0 +1,67 @@
+"""Databases on which every migration has run, to be copied: to run them takes seconds each time.
+
+They are made by `migrate` when they are first asked for, and kept below VAR_DIR until a migration
+or a dependency changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def migrated_sqlite() -> Path:
+    """A file that nobody has open; whoever needs one copies it."""
+    return kept("sqlite3", "", migrate_sqlite)
+
+
+def migrate_sqlite(folder: Path) -> None:
+    made = folder / "made.sqlite3"
+    migrate(f"sqlite:///{made}")
+    # The last connection that closes has left no other file beside it.
+    assert [path for path in folder.iterdir() if path.is_file()] == [made]
+
+
+def migrate(address: str) -> None:
+    """In a process of its own, as whoever installs the newsroom does."""
+    with tempfile.TemporaryDirectory() as var:
+        environment = {"PATH": os.defpath, "VAR_DIR": var, "DATABASE_URL": address}
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def kept(kind: str, version: str, make: Callable[[Path], None]) -> Path:
+    """What is in the folder of that kind, which is filled first if that was never done."""
+    folder = Path(os.environ.get("VAR_DIR") or ROOT / "var") / "prepared"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{kind}-{fingerprint(version)}"
+    with (folder / f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name).exists():
+            for outdated in folder.glob(f"{kind}-*"):
+                shutil.rmtree(outdated)
+            with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+                made = Path(unfinished) / "made"
+                made.mkdir()
+                make(made)
+                made.rename(folder / name)
+    [found] = (folder / name).iterdir()
+    return found
+
+
+def fingerprint(version: str) -> str:
+    """Of all that says how a database looks after `migrate`."""
+    said = hashlib.sha256(version.encode())
+    for path in (*sorted(ROOT.glob("*/migrations/*.py")), ROOT / "requirements.txt"):
+        said.update(path.read_bytes())
+    return said.hexdigest()[:16]
