@@ -62,6 +62,8 @@ SITE = (
     Shot("week", "{week}"),
     Shot("topic", "/ru/topics/elite/"),
     Shot("weeks", "/en/weeks/"),
+    Shot("author", "/be/authors/marta-zubr/"),
+    Shot("search", "/ru/search/?q=министерство"),
     Shot("barometer", "/en/barometer/"),
     Shot("barometer-be", "/be/barometer/"),
     Shot("about", "/ru/about/"),
