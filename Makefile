@@ -9,6 +9,8 @@ PROCESSES := -n auto --maxprocesses 4 --dist loadfile
 SERVICES := postgresql redis-server chromium fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Every process would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test services audit screenshots lint format messages lock clean

@@ -139,9 +139,16 @@ def files_below(*roots: Path) -> Iterator[Straw]:
                     yield Straw(str(path), path.read_bytes())
 
 
+Wanted = dict[tuple[bytes, bool], Needle]
+_free_of: dict[bytes, list[frozenset[tuple[bytes, bool]]]] = {}
+"""By the hash of a content what was looked for in it and not found: of a disk that is seized
+again, most is as it was."""
+
+
 def search(haystack: Iterable[Straw], needles: Iterable[Needle]) -> list[tuple[str, str]]:
     """Where something was found, and what; empty for a disk that tells nothing."""
-    wanted = list({(needle.content, needle.folded): needle for needle in needles}.values())
+    wanted = {(needle.content, needle.folded): needle for needle in needles}
+    everything = frozenset(wanted)
     # A new database server is mostly copies of the same files.
     places: dict[bytes, list[str]] = {}
     for straw in haystack:
@@ -149,8 +156,19 @@ def search(haystack: Iterable[Straw], needles: Iterable[Needle]) -> list[tuple[s
         places.setdefault(EMPTINESS.sub(b"\0" * 64, straw.content), []).append(straw.where)
     found = []
     for content, where in places.items():
-        folded = _fold(content)
-        for needle in wanted:
-            if needle.content in (folded if needle.folded else content):
-                found += [(place, needle.what) for place in where]
+        known = _free_of.setdefault(hashlib.sha256(content).digest(), [])
+        left = everything.difference(*known)
+        there = _found_in(content, {key: wanted[key] for key in left}) if left else []
+        if left and not there:
+            known.append(everything)
+        found += [(place, what) for place in where for what in there]
     return found
+
+
+def _found_in(content: bytes, wanted: Wanted) -> list[str]:
+    folded = _fold(content)
+    return [
+        needle.what
+        for needle in wanted.values()
+        if needle.content in (folded if needle.folded else content)
+    ]
