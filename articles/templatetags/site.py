@@ -38,6 +38,20 @@ def topics() -> list[Topic]:
     return furniture.topics()
 
 
+@register.simple_tag(takes_context=True)
+def topics_nav(context: dict[str, Any]) -> SafeString:
+    """Links to topics, barometer and digests, of which the page may be one."""
+    topic, path = context.get("topic"), context["request"].path
+    pages_of = (name for name in ("/barometer/", "/weeks/") if path.startswith(f"/{here()}{name}"))
+    current = topic.code if topic else next(pages_of, "")
+    return part(("topics nav", here(), current), lambda: _topics_nav(current))
+
+
+def _topics_nav(current: str) -> SafeString:
+    context = {"current": current, "language": here()}
+    return render_to_string("articles/topics_nav.html", context)
+
+
 @register.simple_tag
 def standing_pages() -> list[standing.PageLink]:
     """About, privacy."""
