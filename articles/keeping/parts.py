@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from articles import tags
 from articles.keeping.store import Kept, store
@@ -13,6 +14,7 @@ from articles.models import PageChange
 from articles.models.changes import Generation
 from newsroom.showing import noting, shows
 
+P = ParamSpec("P")
 T = TypeVar("T")
 OVERHEAD = 2000
 """Bytes that a kept thing takes besides its text, roughly."""
@@ -28,6 +30,19 @@ def moment() -> Iterator[Generation]:
         yield now
     finally:
         _moment.reset(token)
+
+
+def with_parts(view: Callable[P, T]) -> Callable[P, T]:
+    """For a view whose answer is made for one reader, around what all of them get."""
+
+    @wraps(view)
+    def shared(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not store.is_used:
+            return view(*args, **kwargs)
+        with moment():
+            return view(*args, **kwargs)
+
+    return shared
 
 
 def part(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:

@@ -204,6 +204,19 @@ def test_parts_that_pages_share_are_made_once(
     assert all("Other be" in text and "Бюджэт be" in text for text in texts)
 
 
+def test_what_was_searched_for_stands_among_parts_that_are_kept_and_is_not(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_article()
+    client.get("/be/weeks/")
+    week_page = Mock(side_effect=pages.week_page)
+    monkeypatch.setattr(pages, "week_page", week_page)
+    [(path, _status)] = client.get("/be/search/?q=бюджэт", follow=True).redirect_chain
+    assert "Бюджэт be" in client.get(path).content.decode()
+    assert not week_page.called
+    assert store.get(("http", path)) is None
+
+
 def test_whoever_has_a_page_is_told_that_nothing_has_changed(client: Client) -> None:
     article = make_article()
     path = f"/be/{article.pk}/"
