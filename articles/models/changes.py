@@ -87,7 +87,7 @@ class PageChange(models.Model):
 def noting_changes(model: type[Shown], pks: Iterable[Any]) -> Iterator[list[Any]]:
     """Compares rows before and after, in one transaction; new ones are added to what it gives."""
     rows = [pk for pk in pks if pk is not None]
-    with transaction.atomic(savepoint=False):
+    with transaction.atomic():
         before = model.facts(rows)
         yield rows
         after = model.facts(rows)
