@@ -4,8 +4,10 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
-# A module's tests stay in one process: they share servers and a browser.
-PROCESSES := -n auto --maxprocesses 4 --dist loadfile
+# A module's tests stay in one process: they share servers and a browser. One process more than
+# there are processors, since some wait for what they have started.
+PROCESSES := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
+	--dist loadfile --no-loadscope-reorder
 SERVICES := postgresql redis-server chromium fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)

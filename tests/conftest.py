@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,36 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def pytest_configure(config: pytest.Config) -> None:
     """A fresh clone has no folder yet for the tests' SQLite file."""
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+LONGEST_FIRST = (
+    "test_seizure.py",
+    "test_faults.py",
+    "newsroom/test_migrating.py",
+    "test_demo_run.py",
+    "test_documents.py",
+    "articles/test_crawling.py",
+    "stack/test_whole_digest.py",
+    "staff/test_processes.py",
+    "test_interruptions.py",
+    "articles/test_editor.py",
+    "articles/test_barometer_in_a_browser.py",
+    "test_in_a_browser.py",
+    "test_watching_over.py",
+    "test_bad_addresses.py",
+    "newsroom/test_starting.py",
+    "newsroom/test_checks.py",
+)
+"""Modules that take longest, so that at the end no process works on one alone."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those first, and then whatever has most tests; within a module nothing changes."""
+    tests = Path(__file__).parent
+    modules = Counter(item.path for item in items)
+    first = {tests / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: (first.get(item.path, len(first)), -modules[item.path]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -141,34 +141,25 @@ def test_a_page_of_a_newsroom_without_a_digest_title_is_named_by_its_week(client
     assert f"<title>{WEEK.short_label('be')}</title>" in page(client, "/be/")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/be/",
-        "/be/topics/elite/",
-        "/be/weeks/",
-        f"/be/weeks/{WEEK}/",
-        "/be/barometer/",
-        "/be/barometer/2026.csv",
-        "/be/{first}/",
-        "/ru/{only_be}/",
-        "/be/none/",
-    ],
-)
 @pytest.mark.usefixtures("nothing_is_kept")
-def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client, path: str) -> None:
-    def queries() -> int:
+def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client) -> None:
+    first, only_be = make_article(), make_article(published_in=("be",))
+    paths = [
+        *("/", "/be/", "/be/topics/elite/", "/be/weeks/", f"/be/weeks/{WEEK}/"),
+        *("/be/barometer/", "/be/barometer/2026.csv", "/be/none/"),
+        *(f"/be/{first.pk}/", f"/ru/{only_be.pk}/"),
+    ]
+
+    def queries(path: str) -> int:
         with CaptureQueriesContext(connection) as captured:
-            client.get(path.format(first=first.pk, only_be=only_be.pk))
+            client.get(path)
         return len(captured)
 
-    first, only_be = make_article(), make_article(published_in=("be",))
     for weeks in (1, 2):
         make_article(week=WEEK.previous(weeks))
-    few = queries()
+    few = {path: queries(path) for path in paths}
     for number in range(5):
         make_article()
         make_article(topic=make_topic(code=f"t{number}"))
         make_article(week=WEEK.previous(number + 1))
-    assert queries() == few
+    assert {path: queries(path) for path in paths} == few
