@@ -49,6 +49,7 @@ AIMS = {("article", "first visit", 32): 250, ("article", "kept", 32): 2500}
 """Requests a second."""
 BEHIND_TLS = ("X-Forwarded-Proto", "https")
 """What the proxy says that production stands behind."""
+AS_BROWSERS = ("Accept-Encoding", "gzip")
 ASSET = re.compile(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"')
 
 
@@ -151,7 +152,7 @@ def wait_for(address: str) -> None:
 
 def fetch(address: str) -> bytes:
     """Raises for anything but a success."""
-    request = urllib.request.Request(address, headers=dict([BEHIND_TLS]))
+    request = urllib.request.Request(address, headers=dict([BEHIND_TLS, AS_BROWSERS]))
     with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.read()
 
@@ -219,7 +220,7 @@ def values(row: Measured) -> tuple[float, ...]:
 
 
 def first_visit(address: str) -> dict[str, int]:
-    """Bytes of the page and of what it loads besides pictures, as they come uncompressed."""
+    """Bytes of the page, which leaves as it is, and of what it loads, which is compressed."""
     page = fetch(address)
     site = address.split("/be/")[0]
     assets = ASSET.findall(page.decode())
