@@ -23,7 +23,7 @@ from newsroom.showing import noting
 
 KEPT_STATUS = frozenset({200, 410})
 Key = tuple[str, str]
-"""Scheme and path. The host is in no page."""
+"""Scheme and path. The host is in no page, and no kept view reads what follows a question mark."""
 View = Callable[..., HttpResponseBase]
 
 
@@ -92,7 +92,7 @@ class KeptPages:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method not in {"GET", "HEAD"} or request.META.get("QUERY_STRING"):
+        if request.method not in {"GET", "HEAD"} or not store.is_used:
             return self._ask(request, None)
         key = (request.scheme or "", request.path)
         page = store.get(key)

@@ -39,6 +39,25 @@ def topics() -> list[Topic]:
 
 
 @register.simple_tag(takes_context=True)
+def page_name(context: dict[str, Any]) -> SafeString:
+    """Whose page it is, and the way to the search, which the page may be."""
+    is_search = context["request"].path.startswith(reverse("search", args=[here()]))
+    about = {"masthead": context["masthead"], "is_search": is_search, "language": here()}
+    return part(
+        ("name", here(), is_search), lambda: render_to_string("articles/page_name.html", about)
+    )
+
+
+@register.simple_tag(takes_context=True)
+def page_foot(context: dict[str, Any]) -> SafeString:
+    """The way to the letter, to what the newsroom says of itself, and to the page's feed."""
+    topic = context.get("topic")
+    about = {"masthead": context["masthead"], "topic": topic, "language": here()}
+    key = ("foot", here(), topic.code if topic else "")
+    return part(key, lambda: render_to_string("articles/page_foot.html", about))
+
+
+@register.simple_tag(takes_context=True)
 def topics_nav(context: dict[str, Any]) -> SafeString:
     """Links to topics, barometer and digests, of which the page may be one."""
     topic, path = context.get("topic"), context["request"].path
