@@ -14,5 +14,5 @@ forwarder_headers = ""
 control_socket_disable = True
 # A list that is brought in comes as slowly as it is uploaded. A thread of its own may wait for it:
 # the others go on serving, and nobody takes the process for dead.
-worker_class = "gthread"
+worker_class = "newsroom.serving.Worker"
 threads = 4

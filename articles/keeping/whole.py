@@ -22,6 +22,9 @@ from articles.models.changes import Generation
 from newsroom.showing import noting
 
 KEPT_STATUS = frozenset({200, 410})
+CONDITIONS = frozenset(
+    f"HTTP_IF_{name}" for name in ("MATCH", "NONE_MATCH", "MODIFIED_SINCE", "UNMODIFIED_SINCE")
+)
 Key = tuple[str, str]
 """Scheme and path. The host is in no page, and no kept view reads what follows a question mark."""
 View = Callable[..., HttpResponseBase]
@@ -79,6 +82,8 @@ def tag(response: HttpResponseBase) -> None:
 
 def conditional(request: HttpRequest, response: HttpResponse) -> HttpResponseBase:
     """Only that nothing has changed, where the browser has the same already (RFC 9110, 13)."""
+    if CONDITIONS.isdisjoint(request.META):
+        return response
     date = response.headers.get("Last-Modified")
     changed_at = parse_http_date_safe(date) if date else None
     etag = response.headers.get("ETag")
