@@ -1,64 +1,35 @@
-"""How gunicorn's processes share what comes, on real sockets."""
+"""Which of the web's processes takes a connection."""
 
-import socket
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import os
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
 
-from newsroom import supervising
-from tests.services import free_port
+from newsroom.serving import Worker
 
-ROOT = Path(__file__).resolve().parents[2]
-PROCESSES, THREADS = 2, 4
-SOON = 10
-"""Seconds, of which an answer that needs no other's end takes a few thousandths."""
+THREADS = 4
 
 
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Reads all that it is sent, as slowly as that comes."""
-    environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Length", "2")])
-    return [b"OK"]
-
-
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", __name__, "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", str(PROCESSES), "--threads", str(THREADS), "--chdir", str(ROOT)]
-    with supervising.running({"web": command}, {"PYTHONPATH": str(ROOT)}, tmp_path):
-        supervising.wait_for_answer(f"http://127.0.0.1:{port}", [])
-        yield port
-
-
-def test_nobody_waits_behind_a_slow_upload_while_another_process_has_a_free_thread(
-    port: int,
+@pytest.mark.parametrize(
+    ("connections", "left_open", "done"),
+    [
+        (THREADS - 1, 0, ["take"]),
+        (THREADS, 0, ["give way", "take"]),
+        (THREADS + 20, 20, ["give way", "take"]),
+        (THREADS + 20, 21, ["take"]),
+    ],
+)
+def test_a_process_without_a_free_thread_gives_way_before_it_takes_one_more(
+    monkeypatch: pytest.MonkeyPatch, connections: int, left_open: int, done: list[str]
 ) -> None:
-    slow = [
-        socket.create_connection(("127.0.0.1", port)) for _thread in range(PROCESSES * THREADS - 1)
-    ]
-    try:
-        for upload in slow:
-            upload.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
-        for _reader in range(20):
-            assert answer(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 200")
-        for upload in slow:
-            upload.sendall(b"xx")
-            assert heard(upload).startswith(b"HTTP/1.1 200")
-    finally:
-        for upload in slow:
-            upload.close()
-
-
-def answer(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port)) as reader:
-        reader.sendall(request)
-        return heard(reader)
-
-
-def heard(connection: socket.socket) -> bytes:
-    connection.settimeout(SOON)
-    return connection.recv(1000)
+    steps = Mock()
+    monkeypatch.setattr(os, "sched_yield", lambda: steps("give way"))
+    monkeypatch.setattr(ThreadWorker, "accept", lambda *_about: steps("take"))
+    worker: Any = Worker.__new__(Worker)
+    worker.cfg, worker.nr_conns = SimpleNamespace(threads=THREADS), connections
+    worker.keepalived_conns, worker.pending_conns = range(left_open), ()
+    worker.accept(Mock())
+    assert [call.args[0] for call in steps.call_args_list] == done
