@@ -27,12 +27,15 @@ class Kept:
     seen: Generation
     """Of everything, when it was last known to be current."""
 
-    def is_current(self, now: Generation | None = None) -> bool:
-        """Whether nothing that it shows has changed; `now` is everything's generation, if known."""
-        if now is not None and now == self.seen:
+    def is_current(self, now: Generation) -> bool:
+        """Whether nothing that it shows has changed; `now` is everything's generation.
+
+        As long as nothing at all has changed, that of its own tags need not be asked for.
+        """
+        if now == self.seen:
             return True
         current = PageChange.objects.generation(self.tags) == self.generation
-        if current and now is not None:
+        if current:
             self.seen = now
         return current
 

@@ -119,8 +119,10 @@ class KeptPages:
 
 
 def _is_current(page: Kept) -> bool:
+    # This question shows by itself whether the connection still works: no other one before it.
+    connection.health_check_done = True
     try:
-        return page.is_current()
+        return page.is_current(PageChange.objects.generation())
     except DatabaseError:
         # A connection that broke since its last use: the view's own way opens another one.
         connection.close()

@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -42,7 +42,7 @@ def made_anew(client: Client, paths: set[str], monkeypatch: pytest.MonkeyPatch) 
 
 def is_kept(path: str) -> bool:
     page = store.get(("http", path))
-    return page is not None and page.is_current()
+    return page is not None and page.is_current(PageChange.objects.generation())
 
 
 def save(article: Article, **values: Any) -> None:
@@ -294,6 +294,15 @@ def test_a_database_that_is_away_is_no_reason_to_trust_a_page(
     monkeypatch.setattr(pages, "alternates", made)
     assert client.get(path).status_code == 200
     assert made.called
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_broke_meanwhile_takes_no_page_down(client: Client) -> None:
+    path = f"/be/{make_article().pk}/"
+    page = client.get(path)
+    connection.connection.close()
+    again = client.get(path)
+    assert (again.status_code, again.content) == (200, page.content)
 
 
 def test_a_host_that_is_not_ours_is_not_answered_from_what_is_kept(client: Client) -> None:
