@@ -120,7 +120,7 @@ class KeptPages:
 
 def _is_current(page: Kept) -> bool:
     # This question shows by itself whether the connection still works: no other one before it.
-    connection.health_check_done = True
+    connection.health_check_done = True  # type: ignore[attr-defined]
     try:
         return page.is_current(PageChange.objects.generation())
     except DatabaseError:
