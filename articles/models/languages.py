@@ -63,11 +63,8 @@ class ArticleLanguageQuerySet(ShownQuerySet["ArticleLanguage"]):
     def of_living_articles(self) -> ArticleLanguageQuerySet:
         return self.filter(article__withdrawn_at__isnull=True)
 
-    def newest_weeks(self) -> dict[str, Week]:
-        """By language, the newest in which there is something to read."""
-        rows = self.public().of_living_articles().filter(article__week__isnull=False)
-        newest = rows.order_by().values_list("language").annotate(models.Max("article__week"))
-        return dict(newest)
+    def later_than(self, week: Week) -> ArticleLanguageQuerySet:
+        return self.filter(article__week__gt=week)
 
     def in_review(self) -> ArticleLanguageQuerySet:
         return self.of_living_articles().filter(status=Status.REVIEW)
@@ -339,18 +336,22 @@ def places_of(article_id: int) -> set[str]:
     rows = ArticleLanguage.objects.once_public().filter(article=article_id).order_by()
     found = {tags.LISTS, tags.TEXTS, *tags.every_headline(article_id)}
     found |= tags.every_article(article_id)
-    newest = ArticleLanguage.objects.newest_weeks()
+    readable = ArticleLanguage.objects.public().of_living_articles()
     columns = ("language", "topic", "week", "authors", "digests__week")
     paths = [name if name == "language" else f"article__{name}" for name in columns]
+    in_weeks: set[tuple[str, Week]] = set()
     for language, topic, week, author, digest_week in rows.values_list(*paths):
         if topic is not None:
             found |= {tags.topic(topic), tags.verdicts(topic)}
         if author is not None:
             found.add(tags.author(author))
         found |= {tags.week(one) for one in (week, digest_week) if one is not None}
-        newest_week = newest.get(language)
-        if week is not None and (newest_week is None or week >= newest_week):
-            found.add(tags.NEWEST_WEEK)
+        if week is not None:
+            in_weeks.add((language, week))
+    # One text at a time, by an index: the newest week of all texts would be asked of all of them.
+    later = (readable.later_than(week).filter(language=code) for code, week in in_weeks)
+    if not all(texts.exists() for texts in later):
+        found.add(tags.NEWEST_WEEK)
     return found
 
 
