@@ -124,6 +124,7 @@ def set_up(corpus: Path, wanted: int) -> dict[str, str]:
 
 def fill(news: list[dict], wanted: int, topics: list, last: object, user: object) -> None:
     """The rows, many at once; what they hold is what saving them one by one would leave."""
+    from django.db.models import QuerySet  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
     from articles.models import Article, ArticleLanguage, Revision, Status  # noqa: PLC0415
@@ -177,7 +178,8 @@ def fill(news: list[dict], wanted: int, topics: list, last: object, user: object
                 )
             )
     for model, made in ((Article, articles), (ArticleLanguage, rows), (Revision, revisions)):
-        model.objects.bulk_create(made, batch_size=200)
+        # Past the managers, which note for each row what of it pages show: there is no page yet.
+        QuerySet(model).bulk_create(made, batch_size=200)
 
 
 def text_of(code: str, title: str, lead: str, sentences: list[str]) -> object:
