@@ -168,19 +168,16 @@ def measure(
     found: dict[tuple[str, str, int], list[Measured]] = defaultdict(list)
     for _round in range(rounds):
         for page, path in PAGES.items():
-            kinds = {
-                "kept": sites["kept"] + path,
-                "first visit": sites["kept"] + path,
-                "nothing kept": sites["nothing kept"] + path,
-                "bare": sites[page] + path,
-            }
-            if page != "article":
-                del kinds["first visit"]
+            kinds = {"kept": sites["kept"] + path}
+            if page == "article":
+                # Only an article has an address for each slug.
+                kinds["first visit"] = sites["kept"] + path
+            kinds |= {"nothing kept": sites["nothing kept"] + path, "bare": sites[page] + path}
             for what, address in kinds.items():
-                each = what == "first visit"
+                first = what == "first visit"
                 for connections in CONNECTIONS:
-                    rate = wrk(address, connections, seconds, another_each_time=each)
-                    found[page, what, connections].append(rate)
+                    once = wrk(address, connections, seconds, another_each_time=first)
+                    found[page, what, connections].append(once)
     return {key: median(rows) for key, rows in found.items()}
 
 

@@ -339,7 +339,7 @@ def places_of(article_id: int) -> set[str]:
     readable = ArticleLanguage.objects.public().of_living_articles()
     columns = ("language", "topic", "week", "authors", "digests__week")
     paths = [name if name == "language" else f"article__{name}" for name in columns]
-    in_weeks: set[tuple[str, Week]] = set()
+    weeks: set[tuple[str, Week]] = set()
     for language, topic, week, author, digest_week in rows.values_list(*paths):
         if topic is not None:
             found |= {tags.topic(topic), tags.verdicts(topic)}
@@ -347,9 +347,9 @@ def places_of(article_id: int) -> set[str]:
             found.add(tags.author(author))
         found |= {tags.week(one) for one in (week, digest_week) if one is not None}
         if week is not None:
-            in_weeks.add((language, week))
+            weeks.add((language, week))
     # One text at a time, by an index: the newest week of all texts would be asked of all of them.
-    later = (readable.later_than(week).filter(language=code) for code, week in in_weeks)
+    later = (readable.later_than(week).filter(language=code) for code, week in weeks)
     if not all(texts.exists() for texts in later):
         found.add(tags.NEWEST_WEEK)
     return found
