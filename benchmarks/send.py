@@ -171,12 +171,12 @@ def letter_size() -> int:
     from django.utils import timezone
 
     from newsletter.models import Variant
-    from newsletter.rendering import Personal, WireLetter
+    from newsletter.mime import Personal, WireLetter
     from newsroom.links import TOKEN_LENGTH
 
     token = "a" * TOKEN_LENGTH
     reader = Personal("reader1000@example.org", token, token, timezone.now())
-    return len(WireLetter(bytes(Variant.objects.all()[0].content), eight_bit=True).to(reader))
+    return len(WireLetter(Variant.objects.all()[0].letter, eight_bit=True).to(reader))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from articles.models import Article, Digest
 from articles.readiness import held_gaps
 from newsletter import messages
-from newsletter.messages import Content, FrozenLetter
+from newsletter.messages import Content
+from newsletter.mime import FrozenLetter
 from newsletter.models import (
     Delivery,
     DeliveryStatus,
@@ -126,8 +127,9 @@ def hash_of(planned: list[Planned]) -> str:
     digest = hashlib.sha256()
     for one in planned:
         for kind, letter in one.letters.items():
-            digest.update(f"{one.edition.pk} {kind} {len(letter.content)}\n".encode())
-            digest.update(letter.content)
+            signed = letter.signed_bytes()
+            digest.update(f"{one.edition.pk} {kind} {len(signed)}\n".encode())
+            digest.update(signed)
     return digest.hexdigest()
 
 
@@ -191,16 +193,12 @@ def _note_contents(mailing: Mailing, contents: list[Content]) -> None:
 def _keep_variants(
     mailing: Mailing, letters: dict[VariantKind, FrozenLetter]
 ) -> dict[VariantKind, Variant]:
-    return {
-        kind: Variant.objects.create(
-            mailing=mailing,
-            kind=kind,
-            revision=mailing.revision,
-            subject=letter.subject[:200],
-            content=letter.content,
-        )
-        for kind, letter in letters.items()
-    }
+    variants = {}
+    for kind, letter in letters.items():
+        variants[kind] = Variant(mailing=mailing, kind=kind, revision=mailing.revision)
+        variants[kind].freeze(letter)
+        variants[kind].save()
+    return variants
 
 
 @transaction.atomic

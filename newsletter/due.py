@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from newsletter import journal
+from newsletter import journal, signing
 from newsletter import mailing as mailings
 from newsletter.journal import JournalBroken
 from newsletter.models import (
@@ -30,6 +30,8 @@ from newsletter.models import (
 from newsletter.models.mailings import HAS_BEGUN
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from newsletter.sending import ledger
+from newsroom import sealing
+from newsroom.sealing import KeyMissing
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ def settle_and_launch(now: dt.datetime) -> Due:
     """Settles what dead lanes left, launches what is due, and says what workers should do."""
     ledger.sweep(now)
     keep_the_journal()
+    sign_letters()
     mailings.launch_due(now)
     lanes = []
     for mailing in _with_letters_to_send():
@@ -85,6 +88,16 @@ def keep_the_journal() -> None:
         journal.write_down()
     except (JournalBroken, OSError) as error:
         logger.error("The journal of departures cannot be kept: %s", error)
+
+
+def sign_letters() -> None:
+    """Signs the letters that wait, where the worker's key is."""
+    if settings.WORKER_KEY_FILE is None:
+        return
+    try:
+        signing.hold_what_differs(sealing.worker_keys())
+    except KeyMissing as error:
+        logger.error("Letters cannot be signed: %s", error)
 
 
 def _with_letters_to_send() -> Iterable[Mailing]:

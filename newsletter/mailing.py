@@ -147,6 +147,15 @@ def pause(mailing: Mailing, now: dt.datetime, *, by: Any = None, why: str = "") 
 
 
 @transaction.atomic
+def stop_for(mailing: Mailing, why: str, now: dt.datetime) -> None:
+    """Nothing more of it leaves before a person has looked; one that was sent waits for nobody."""
+    if mailing.status == MailingStatus.SENT:
+        _exclude_unsent(mailing, now)
+    else:
+        pause(mailing, now, why=why[:300])
+
+
+@transaction.atomic
 def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     """Goes on where it stopped.
 

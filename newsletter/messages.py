@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.core.mail import EmailMultiAlternatives
@@ -13,9 +14,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from articles.models import Article, ArticleText, Digest, Masthead
 from articles.readiness import pick, policies_of
-from newsletter import rendering
+from newsletter import mime, rendering
+from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
 from newsletter.models import Edition, Subscriber, VariantKind
-from newsletter.rendering import Rendered, Sender
 from newsroom import html, languages, links
 from newsroom.links import Kind
 
@@ -46,28 +47,25 @@ class Content:
     def byline(self) -> str:
         return ", ".join(str(author) for author in self.article.authors.all())
 
+    @cached_property
+    def body(self) -> str:
+        """Sanitised once more: the process that fills the column is not the one that mails."""
+        return html.clean(self.text.body)
+
     @property
     def letter_body(self) -> SafeString:
-        """Sanitised at save; headings one level down, below the article's title."""
-        lowered = html.without_pictures(self.text.body)
+        """Headings one level down, below the article's title."""
+        lowered = html.without_pictures(self.body)
         lowered = lowered.replace("h3>", "h4>").replace("h2>", "h3>")
         return mark_safe(lowered)  # noqa: S308
 
     @property
     def plain_body(self) -> str:
-        return rendering.plain_text(self.text.body)
+        return rendering.plain_text(self.body)
 
     @property
     def plain_lead(self) -> str:
         return "\n".join(rendering.wrap(self.text.lead))
-
-
-@dataclass(frozen=True)
-class FrozenLetter:
-    """What a Variant keeps."""
-
-    subject: str
-    content: bytes
 
 
 def contents_of(digest: Digest, edition: Edition) -> list[Content]:
@@ -93,25 +91,24 @@ def digest_letter(
     digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
 ) -> FrozenLetter:
     """The week's letter, frozen. Carries the full texts: for many readers it is the site."""
-    discreet = kind == VariantKind.DISCREET
-    rendered = render_digest(digest, edition, contents, kind)
-    content = rendering.freeze(
-        rendered,
+    discreet, marks = kind == VariantKind.DISCREET, Marks.draw()
+    return mime.freeze(
+        render_digest(digest, edition, contents, kind, marks),
         sender_of(edition, kind),
+        marks,
         list_id=edition.discreet_list_id if discreet else edition.list_id,
         list_name=edition.discreet_sender_name if discreet else edition.sender_name,
-        unsubscribe_url=_leave_url(edition, discreet=discreet),
+        unsubscribe_url=_leave_url(edition, marks, discreet=discreet),
     )
-    return FrozenLetter(rendered.subject, content)
 
 
 def render_digest(
-    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
+    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind, marks: Marks
 ) -> Rendered:
-    """The week's letter as its templates say it, with placeholders."""
+    """The week's letter as its templates say it, with marks for what differs per subscriber."""
     discreet = kind == VariantKind.DISCREET
     language = edition.language
-    leave_url = _leave_url(edition, discreet=discreet)
+    leave_url = _leave_url(edition, marks, discreet=discreet)
     with translation.override(language):
         masthead = Masthead.current()
         context: dict[str, object] = {
@@ -199,6 +196,6 @@ def _base_url(edition: Edition, *, discreet: bool) -> str:
     return edition.discreet_site_url.rstrip("/") if discreet else links.absolute("root").rstrip("/")
 
 
-def _leave_url(edition: Edition, *, discreet: bool) -> str:
-    path = reverse("letter", args=[edition.language, rendering.TOKEN])
+def _leave_url(edition: Edition, marks: Marks, *, discreet: bool) -> str:
+    path = reverse("letter", args=[edition.language, marks.token])
     return _base_url(edition, discreet=discreet) + path

@@ -82,6 +82,12 @@ def tick() -> None:
         enqueue(obey_retention)
 
 
+@shared_task(name="newsletter.sign_letters")
+def sign_letters() -> None:
+    """Signs what was approved, while it is what was approved."""
+    due.sign_letters()
+
+
 @shared_task(name="newsletter.work_lane")
 def work_lane(mailing_id: int, slot: int) -> None:
     """One turn of a lane, and the next turn at the back of the queue."""

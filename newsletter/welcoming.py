@@ -6,7 +6,15 @@ import datetime as dt
 
 from django.db import IntegrityError, transaction
 
-from newsletter.models import Delivery, DeliveryKind, Edition, Mailing, Subscriber, Variant
+from newsletter.models import (
+    Delivery,
+    DeliveryKind,
+    Edition,
+    Mailing,
+    MailingStatus,
+    Subscriber,
+    Variant,
+)
 from newsletter.models.mailings import HAS_BEGUN
 from newsroom.weeks import Week
 
@@ -54,11 +62,11 @@ def is_current(mailing: Mailing) -> bool:
 
 def _deliver(mailing: Mailing, subscriber: Subscriber, now: dt.datetime) -> Delivery | None:
     """None where they have had this digest, or there is no letter of the kind they chose."""
-    variant = (
-        Variant.objects.filter(mailing=mailing, kind=subscriber.variant)
-        .order_by("-revision")
-        .first()
-    )
+    variants = Variant.objects.filter(mailing=mailing, kind=subscriber.variant)
+    if mailing.status == MailingStatus.SENT:
+        # Who was sent an unsigned one got it before letters were signed; nobody gets it any more.
+        variants = variants.signed()
+    variant = variants.order_by("-revision").first()
     if variant is None:
         return None
     try:

@@ -101,6 +101,21 @@ class WorkerKeys:
             raise SealBroken(f"Row {row} of the list was not sealed with our key.") from None
         return opened.decode()
 
+    def sign(self, message: bytes) -> bytes:
+        """A code (HMAC-SHA256) that only a worker can make."""
+        return self._signature(message, self.generation)
+
+    def has_signed(self, message: bytes, signature: bytes) -> bool:
+        """Whether `sign` made it, under a generation that is still known."""
+        return any(
+            hmac.compare_digest(self._signature(message, generation), signature)
+            for generation in self.secrets
+        )
+
+    def _signature(self, message: bytes, generation: int) -> bytes:
+        key = _derive(self.secrets[generation], "signature")
+        return hmac.digest(key, message, hashlib.sha256)
+
     def hash_address(self, address: str) -> bytes:
         """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
         return hmac.digest(self.hash_key, address.encode(), hashlib.sha256)

@@ -18,16 +18,18 @@ from django.utils.translation import gettext_lazy as _
 from articles.admin import DigestAdmin as ArticlesDigestAdmin
 from articles.admin.verbs import Page, Verb
 from articles.models import Digest
-from newsletter import approving, rendering
+from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter import messages as letters
 from newsletter.approving import CannotApprove
+from newsletter.mime import LetterBroken, Marks
 from newsletter.models import Edition, VariantKind
-from newsletter.rendering import LetterBroken
+from newsletter.tasks import enqueue, sign_letters
+from newsroom.links import TOKEN_LENGTH
 
 MAY_APPROVE = "articles.approve_digest"
-SAMPLES = {rendering.TOKEN: "x" * 45, rendering.RECIPIENT: "reader@example.org"}
-"""What stands for the reader's own bytes where a letter is only looked at."""
+SAMPLES = Marks(token="x" * TOKEN_LENGTH, message_token="", recipient="", date="")
+"""What stands for a subscriber's own bytes where a letter is only looked at."""
 LETTER = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [NONE]}
 """A letter has its styles on its tags, and may do nothing else."""
 
@@ -36,6 +38,7 @@ def approve(request: HttpRequest, digest: Digest) -> str:
     """Freezes a mailing for each edition, if they are still what was shown."""
     shown = request.POST.get("shown", "")
     made = approving.approve(digest, request.user, timezone.now(), shown=shown)
+    enqueue(sign_letters)
     if not made and not Digest.objects.get(pk=digest.pk).is_approved:
         return __("Your approval is noted. It goes once a second person approves the same.")
     names = ", ".join(f"{mailing.edition} ({mailing.get_status_display()})" for mailing in made)
@@ -71,13 +74,10 @@ def letter(request: HttpRequest, pk: int, edition: int, kind: str, part: str) ->
     if kind not in VariantKind.values:
         raise Http404
     contents = letters.contents_of(digest, chosen)
-    rendered = letters.render_digest(digest, chosen, contents, VariantKind(kind))
-    text = rendered.html if part == "html" else rendered.text
-    for placeholder, sample in SAMPLES.items():
-        text = text.replace(placeholder, sample)
+    rendered = letters.render_digest(digest, chosen, contents, VariantKind(kind), SAMPLES)
     if part == "html":
-        return HttpResponse(text)
-    return HttpResponse(f'<pre lang="{chosen.language}">{escape(text)}</pre>')
+        return HttpResponse(rendered.html)
+    return HttpResponse(f'<pre lang="{chosen.language}">{escape(rendered.text)}</pre>')
 
 
 admin.site.unregister(Digest)

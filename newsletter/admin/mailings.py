@@ -23,10 +23,10 @@ from newsletter import mailing as mailings
 from newsletter import messages as letters
 from newsletter.admin import drawing
 from newsletter.approving import CannotApprove
+from newsletter.mime import LetterBroken
 from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
 from newsletter.relaying.standing import standings
-from newsletter.rendering import LetterBroken
 from newsletter.tallying import count, count_minutes, recent
 from newsletter.tasks import enqueue_lanes
 from newsletter.watching import Progress

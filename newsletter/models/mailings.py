@@ -10,6 +10,7 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, Digest
+from newsletter.mime import FrozenLetter
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind
@@ -174,9 +175,11 @@ class Mailing(models.Model):
         into = MailingStatus.HELD if late else MailingStatus.SCHEDULED
         return self._must_move(into, frozenset({MailingStatus.APPROVED}))
 
-    def hold(self) -> bool:
-        """It missed its hour: a person decides."""
-        return self._must_move(MailingStatus.HELD, frozenset({MailingStatus.SCHEDULED}))
+    def hold(self, reason: str = "") -> bool:
+        """It missed its hour, or something is wrong with it: a person decides."""
+        return self._must_move(
+            MailingStatus.HELD, frozenset({MailingStatus.SCHEDULED}), pause_reason=reason[:300]
+        )
 
     def begin(self, now: dt.datetime) -> bool:
         """Opens the sending; False if somebody else has."""
@@ -229,6 +232,17 @@ class MailingContent(models.Model):
         return f"{self.article_id} {self.language}"
 
 
+class VariantQuerySet(models.QuerySet["Variant"]):
+    """Adjectives filter."""
+
+    def unsigned(self) -> VariantQuerySet:
+        """No worker has looked at them yet."""
+        return self.filter(signature=b"")
+
+    def signed(self) -> VariantQuerySet:
+        return self.exclude(signature=b"")
+
+
 class Variant(models.Model):
     """The frozen bytes of a mailing, one row a kind and revision."""
 
@@ -237,6 +251,12 @@ class Variant(models.Model):
     revision = models.PositiveSmallIntegerField(_("revision"), default=1)
     subject = models.CharField(_("subject"), max_length=200)
     content = models.BinaryField(_("letter"))
+    # [[place in the content, what is put in there for each subscriber]]
+    slots = models.JSONField(default=list)
+    # A worker's, over the letter; the process that approves holds no key to make one.
+    signature = models.BinaryField(default=b"")
+
+    objects = VariantQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("variant"), _("variants")
@@ -248,3 +268,18 @@ class Variant(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+    @property
+    def letter(self) -> FrozenLetter:
+        slots = tuple((place, slot) for place, slot in self.slots)
+        return FrozenLetter(self.subject, bytes(self.content), slots)
+
+    def freeze(self, letter: FrozenLetter) -> None:
+        """Takes the letter over; the caller saves."""
+        self.subject = letter.subject[:200]
+        self.content, self.slots = letter.content, letter.slots
+
+    def signed_bytes(self) -> bytes:
+        """The letter and whose it is, so that a signature holds for no other."""
+        belongs_to = f"{self.mailing_id} {self.kind} {self.revision}\n"
+        return belongs_to.encode() + self.letter.signed_bytes()

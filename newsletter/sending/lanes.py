@@ -13,6 +13,7 @@ from newsletter.relaying import choosing
 from newsletter.sending import ledger
 from newsletter.sending.letters import Letters
 from newsletter.sending.turns import Clock, Turn, pause
+from newsletter.signing import LetterNotApproved
 from newsroom import sealing
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,17 @@ def run_lane(mailing_id: int, slot: int, clock: Clock) -> bool:
     mailing = Mailing.objects.select_related("edition").filter(pk=mailing_id).first()
     if mailing is None or mailing.status not in HAS_BEGUN or not _heard_who_left(mailing):
         return False
+    try:
+        letters = Letters(mailing, keys)
+    except LetterNotApproved as error:
+        mailings.stop_for(mailing, str(error), clock())
+        return False
     lane = ledger.take_slot(mailing, slot, clock())
     relay = choosing.named(lane.relay) if lane is not None else None
     if lane is None or relay is None:
         return False
     try:
-        return Turn(mailing, lane, relay, clock, Letters(mailing, keys)).run()
+        return Turn(mailing, lane, relay, clock, letters).run()
     finally:
         ledger.close_lane(lane, clock())
         mailings.finish_if_done(mailing, clock())

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from newsletter.models import Mailing, Subscriber, Variant
-from newsletter.rendering import Personal, WireLetter
+from newsletter import signing
+from newsletter.mime import FrozenLetter, Personal, WireLetter
+from newsletter.models import Mailing, Subscriber
 from newsletter.sending.ledger import Claimed
 from newsletter.sending.smtp import Envelope
 from newsroom import links, sealing
@@ -34,7 +35,12 @@ class Letters:
 
     mailing: Mailing
     keys: WorkerKeys = field(default_factory=sealing.worker_keys)
+    _frozen: dict[int, FrozenLetter] = field(init=False)
     _wire: dict[tuple[int, bool], WireLetter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises LetterNotApproved, before any letter is handed over."""
+        self._frozen = signing.verified_letters(self.mailing, self.keys)
 
     def prepare(self, claimed: Claimed, now: dt.datetime) -> Letter | None:
         """None if the reader has left since the claim. Raises SealBroken, KeyMissing."""
@@ -56,11 +62,12 @@ class Letters:
         )
 
     def text(self, letter: Letter, variant: int, *, eight_bit: bool) -> bytes:
-        """The letter as it leaves in this variant."""
+        """The letter as it leaves in this variant. Raises LetterNotApproved."""
         place = (variant, eight_bit)
         if place not in self._wire:
-            frozen = bytes(Variant.objects.get(pk=variant).content)
-            self._wire[place] = WireLetter(frozen, eight_bit=eight_bit)
+            if variant not in self._frozen:
+                self._frozen[variant] = signing.verified_letter(self.mailing, variant, self.keys)
+            self._wire[place] = WireLetter(self._frozen[variant], eight_bit=eight_bit)
         return self._wire[place].to(letter.personal)
 
     def _open(self, claimed: Claimed) -> str | None:

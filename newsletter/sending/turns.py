@@ -19,6 +19,7 @@ from newsletter.sending.connecting import connect
 from newsletter.sending.ledger import Claimed, Settled
 from newsletter.sending.letters import Letter, Letters
 from newsletter.sending.smtp import Answered, ConnectionLost, Event, MayLeave, RelayRefuses
+from newsletter.signing import LetterNotApproved
 from newsroom import stopping
 from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing, SealBroken
@@ -93,6 +94,8 @@ class Turn:
                     return time_is_over or self._goes_on_elsewhere()
         except RelayRefuses as refusal:
             return self._be_refused(str(refusal))
+        except LetterNotApproved as error:
+            pause(self.mailing, str(error)[:300])
         except KeyMissing as error:
             # Sealed anew under a key that this host has not been given yet: nobody's fault.
             logger.error("Mailing %s pauses: %s", self.mailing.pk, error)

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from articles import publishing
 from articles.gathering import gather
 from articles.models import Article
-from newsletter import approving, welcoming
+from newsletter import approving, signing, welcoming
 from newsletter import mailing as mailings
 from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing, MailingStatus, Reason
 from newsletter.relaying.outcomes import Outcome, Reply
@@ -19,6 +19,7 @@ from newsletter.sending import ledger, rounds
 from newsletter.sending.lanes import run_lane
 from newsletter.sending.ledger import Claimed
 from newsroom.mailcatcher.catcher import Catcher
+from newsroom.sealing import worker_keys
 from tests.factories import (
     A_RELAY,
     MONDAY_MORNING,
@@ -97,6 +98,7 @@ def test_a_connection_that_breaks_after_the_mailing_was_cancelled_leaves_nothing
 
 def test_a_late_readers_letter_that_shows_what_was_withdrawn_meanwhile_is_not_tried_again() -> None:
     mailing, first = two_articles()
+    signing.verified_letters(mailing, worker_keys())
     Delivery.objects.all().delete()
     Mailing.objects.update(status=MailingStatus.SENT)
     reader = make_subscriber(edition=mailing.edition)

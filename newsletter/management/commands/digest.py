@@ -12,7 +12,8 @@ from articles.models import Digest
 from newsletter import approving
 from newsletter import mailing as mailings
 from newsletter.approving import CannotApprove
-from newsletter.rendering import LetterBroken
+from newsletter.mime import LetterBroken
+from newsletter.tasks import enqueue, sign_letters
 from newsroom.weeks import NotAWeek, Week
 
 
@@ -47,6 +48,7 @@ class Command(BaseCommand):
                 f"{mailing.pk}: {mailing.edition}, {mailing.get_status_display()}, "
                 f"due {mailing.due_at:%Y-%m-%d %H:%M} UTC"
             )
+        enqueue(sign_letters)
 
     def reopen(self, digest: Digest) -> None:
         opened = mailings.reopen(digest, timezone.now())
