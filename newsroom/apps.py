@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.core import checks
 
 from newsroom.checks import ALL
+from newsroom.database_roles import rights_of_the_web_process
 
 
 class NewsroomConfig(AppConfig):
@@ -14,3 +15,4 @@ class NewsroomConfig(AppConfig):
     def ready(self) -> None:
         for check in ALL:
             checks.register(check)
+        checks.register(rights_of_the_web_process, checks.Tags.database)

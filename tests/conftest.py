@@ -1,16 +1,20 @@
 """What every test stands on: keys of its own, and nothing outside the temporary folder."""
 
+import contextlib
+import functools
 import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test.client import ClientHandler
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 from whitenoise.middleware import WhiteNoiseMiddleware
@@ -18,6 +22,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from articles.keeping.store import store
 from newsletter.pacing import Pace
 from newsroom import health, sealing
+from newsroom.database_roles import WEB
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests import prepared
@@ -69,6 +74,32 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("DROP TRIGGER IF EXISTS the_audit_is_final_delete")
+
+
+@pytest.fixture(autouse=True)
+def requests_have_the_rights_of_the_web_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL whatever a test's client asks for is done as the role newsroom_web."""
+    if connection.vendor == "postgresql":
+        monkeypatch.setattr(ClientHandler, "__call__", as_web(ClientHandler.__call__))
+
+
+def as_web(handle: Callable[..., Any]) -> Callable[..., Any]:
+    """Past Django's own cursor, so that no test counts these two."""
+
+    @functools.wraps(handle)
+    def handle_as_web(*args: Any, **kwargs: Any) -> Any:
+        if connection.connection is None:
+            # A test without a database.
+            return handle(*args, **kwargs)
+        connection.connection.execute(f"SET ROLE {WEB}")
+        try:
+            return handle(*args, **kwargs)
+        finally:
+            if connection.connection is not None:
+                with contextlib.suppress(psycopg.Error):
+                    connection.connection.execute("RESET ROLE")
+
+    return handle_as_web
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from newsroom.database_roles import WEB, WORKER
 from tests import prepared
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -259,6 +260,12 @@ class PostgreSQL(Server):
     def url(self, database: str = "postgres") -> str:
         return f"postgres://newsroom@127.0.0.1:{self.port}/{database}"
 
+    def create_roles(self) -> None:
+        """The web process's and the worker's; `migrate` gives them their rights."""
+        for role in (WEB, WORKER):
+            where = f"-h 127.0.0.1 -p {self.port} -U newsroom"
+            subprocess.run([program("createuser"), *where.split(), role], check=True)
+
     def create(self, database: str, *, template: str = "template0") -> str:
         """A new database and its address: an empty one, or a copy."""
         where = f"-h 127.0.0.1 -p {self.port} -U newsroom -T {template}"
@@ -273,6 +280,7 @@ def make_cluster(folder: Path) -> None:
         cluster.initialise_anew()
         cluster.start()
         try:
+            cluster.create_roles()
             prepared.migrate(cluster.create(MIGRATED))
         finally:
             cluster.end(signal.SIGINT)

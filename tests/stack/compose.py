@@ -24,6 +24,8 @@ VARIABLES = {
     "SITE_URL": "https://news.example.org",
     "SECRET_KEY": "a secret of fifty characters, or of some more than that",
     "POSTGRES_PASSWORD": "not-asked-for-here",
+    "WEB_DATABASE_PASSWORD": "nor-this-one",
+    "WORKER_DATABASE_PASSWORD": "nor-that-one",
     "RELAY_URL": "smtp://mailcatcher:8025",
     "BOUNCE_DOMAIN": "bounces.example.org",
 }

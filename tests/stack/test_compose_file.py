@@ -9,6 +9,14 @@ import pytest
 from tests.stack.compose import ROOT, VARIABLES, NotSet, mounts, services
 
 SERVICES = services(VARIABLES)
+NEEDED = [
+    "SITE_URL",
+    "SECRET_KEY",
+    "POSTGRES_PASSWORD",
+    "WEB_DATABASE_PASSWORD",
+    "WORKER_DATABASE_PASSWORD",
+    "RELAY_URL",
+]
 NOT_FOR_CONTAINERS = {
     "DEBUG",  # never in a stack
     "PORT",  # `make run` alone
@@ -53,7 +61,7 @@ def test_database_and_broker_are_reached_from_inside_only() -> None:
 
 def test_every_service_that_stays_is_watched_and_started_again() -> None:
     for name, service in SERVICES.items():
-        once = name in {"keys", "keyholder", "migrate"}
+        once = name in {"keys", "keyholder", "roles", "migrate"}
         assert ("test" in service["healthcheck"]) != once, name
         assert (service["restart"] == "unless-stopped") != once, name
 
@@ -63,7 +71,8 @@ def test_nothing_starts_before_what_it_needs() -> None:
         needs = SERVICES[name]["depends_on"]
         assert needs["migrate"]["condition"] == "service_completed_successfully"
         assert needs["redis"]["condition"] == "service_healthy"
-    needs = SERVICES["migrate"]["depends_on"]
+    assert SERVICES["migrate"]["depends_on"]["roles"]["condition"].endswith("successfully")
+    needs = SERVICES["roles"]["depends_on"]
     assert needs["database"]["condition"] == "service_healthy"
     assert needs["keys"]["condition"] == "service_completed_successfully"
 
@@ -75,7 +84,7 @@ def test_the_mail_catcher_comes_only_when_it_is_tried() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["SITE_URL", "SECRET_KEY", "POSTGRES_PASSWORD", "RELAY_URL"])
+@pytest.mark.parametrize("name", NEEDED)
 def test_what_is_not_set_is_named_before_anything_starts(name: str) -> None:
     with pytest.raises(NotSet, match=f"Set {name} in .env"):
         services({**VARIABLES, name: ""})
@@ -83,7 +92,7 @@ def test_what_is_not_set_is_named_before_anything_starts(name: str) -> None:
 
 def test_the_example_and_the_trial_name_what_is_needed() -> None:
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.M))
-    assert {"SITE_URL", "SECRET_KEY", "POSTGRES_PASSWORD", "RELAY_URL"} <= set(example)
+    assert set(NEEDED) <= set(example)
     trial = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "try.env").read_text(), re.M))
     web = services(trial)["web"]["environment"]
     assert web["PRODUCTION"] == "0"

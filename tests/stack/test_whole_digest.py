@@ -54,7 +54,7 @@ def letters_to(box: LetterBox, reader: str) -> list[Letter]:
 
 def prepare(machine: Machine) -> None:
     """What runs once: keys, migrations, and what people wrote."""
-    for once in ("keys", "migrate"):
+    for once in ("keys", "roles", "migrate"):
         done = machine.run(once)
         assert done.returncode == 0, done.stderr + done.stdout
     machine.manage("web", "shell", "--command", WRITTEN, PYTHONPATH=str(ROOT))

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
+from newsroom import database_roles
 from newsroom.locking import only_one
 
 
@@ -17,5 +18,9 @@ class Command(migrate.Command):
         # What is wrong with the settings is said before the database is asked for anything.
         if not options["skip_checks"]:
             self.check()
-        with only_one(connections[options["database"]], "migrate"):
-            return super().execute(*args, **options)
+        connection = connections[options["database"]]
+        with only_one(connection, "migrate"):
+            said = super().execute(*args, **options)
+            if database_roles.exist(connection):
+                database_roles.grant(connection)
+            return said

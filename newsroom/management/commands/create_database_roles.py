@@ -1,0 +1,42 @@
+"""The web process's and the worker's roles in PostgreSQL, for who begins or changes a password."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from newsroom import database_roles
+
+VARIABLES = {
+    "WEB_DATABASE_PASSWORD": database_roles.WEB,
+    "WORKER_DATABASE_PASSWORD": database_roles.WORKER,
+}
+
+
+class Command(BaseCommand):
+    """Run as the owner of the database; `migrate` gives the roles their rights."""
+
+    help = "Creates the roles newsroom_web and newsroom_worker, or sets their passwords."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if connection.vendor != "postgresql":
+            raise CommandError("Only PostgreSQL has roles. Set DATABASE_URL to its owner's.")
+        missing = [name for name in VARIABLES if not os.environ.get(name)]
+        if missing:
+            raise CommandError(f"Set {' and '.join(missing)}.")
+        passwords = {role: os.environ[name] for name, role in VARIABLES.items()}
+        if len(set(passwords.values())) < len(passwords):
+            raise CommandError("The two roles need two passwords.")
+        try:
+            database_roles.create(connection, passwords)
+        except DatabaseError as error:
+            # Its text may quote the statement.
+            raise CommandError(
+                f"PostgreSQL refuses ({type(error).__name__}). DATABASE_URL has to be of a role "
+                "that may create roles; or create both with createuser."
+            ) from None
+        self.stdout.write("The roles are there. `manage.py migrate` gives them their rights.")
