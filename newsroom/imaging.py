@@ -15,10 +15,10 @@ import sys
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsroom import image_processing, renditions
+from newsroom import image_processing, renditions, uploads
 from newsroom.image_processing import Prepared, Refused
 
-MOST_BYTES = 20 * 1024 * 1024
+MOST_BYTES = uploads.MAX_BYTES
 TIMEOUT_SECONDS = 50
 """For waiting until other pictures are done and for its own; a proxy waits for a minute."""
 KEPT_VARIABLES = ("LD_LIBRARY_PATH",)
