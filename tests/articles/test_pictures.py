@@ -409,6 +409,43 @@ def test_a_letter_has_no_picture_and_says_its_words() -> None:
     assert "[Брама Подпіс]" in content.plain_body
 
 
+@pytest.mark.django_db
+def test_a_letter_loads_no_picture_that_stands_outside_a_figure_either() -> None:
+    image = f'<img src="{make_picture().path}" alt="Брама" width="640" height="360">'
+    article = make_article()
+    article.body_be = f"<p>Тэкст {image} далей.</p><ul><li>{image}</li></ul>"
+    article.save()
+    content = messages.Content(article, article.text_in("be"), "be")
+    for told in (content.letter_body, content.plain_body):
+        assert "<img" not in told
+        assert "/media/" not in told
+        assert told.count("[Брама]") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 300 + ".jpg",
+        "pictures/" + "a" * 5000,
+        "a/" * 3000,
+        f"pictures/{'a' * 24}/{'9' * 300}.jpg",
+        f"pictures/{'a' * 24}/640.jpg/x",
+        f"pictures/{'a' * 24}/640.jpg%0A",
+        f"pictures/.{'a' * 24}/640.jpg",
+        "%00",
+        "pictures/",
+    ],
+)
+@pytest.mark.django_db
+def test_a_name_that_no_picture_can_have_is_not_found(client: Client, name: str) -> None:
+    assert client.get(f"/media/{name}").status_code == 404
+
+
+def test_every_file_of_a_picture_has_a_name_that_is_looked_for() -> None:
+    for name in imaging.prepare(a_jpeg(2000, 400)).files:
+        assert renditions.FILE.fullmatch(f"pictures/{'a' * 24}/{name}")
+
+
 def test_the_files_are_where_the_site_serves_them(settings: Settings) -> None:
     assert f"{settings.MEDIA_URL}{renditions.FOLDER}/" == renditions.PATH
 
