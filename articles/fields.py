@@ -94,14 +94,32 @@ class LeadField(LeadColumn):
     ]
 
 
+def validate_structure(body: str) -> None:
+    """Says at the field what the sanitiser would else have to take away."""
+    # A text that is too long is told so, and need not be parsed for it.
+    if len(body) <= html.LONGEST and html.is_too_intricate(body):
+        raise ValidationError(
+            _(
+                "The text has more than %(tags)s tags, or more than %(depth)s of them within one "
+                "another. Paste it as plain text, or make its lists and tables simpler."
+            ),
+            params={"tags": html.MAX_TAGS, "depth": html.MAX_DEPTH},
+        )
+
+
 class BodyField(RichTextField):
     """HTML from the editor. Whatever is saved has gone through the one sanitiser."""
 
     default_validators = [
         MaxLengthValidator(
             html.LONGEST, _("The text is too long: %(show_value)s characters of %(limit_value)s.")
-        )
+        ),
+        validate_structure,
     ]
+
+    def formfield(self, **kwargs: Any) -> Any:
+        # At the field, for what was typed: a model's validators are asked of what was cleaned.
+        return super().formfield(**{"validators": [validate_structure], **kwargs})
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         cleaned = html.clean(super().pre_save(model_instance, add) or "")

@@ -18,7 +18,7 @@ from articles.keeping.whole import kept
 from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
 from articles.sharing import PreviewClosed
-from newsroom import headers, languages
+from newsroom import headers, languages, renditions
 from newsroom.links import BadToken
 from newsroom.showing import shows
 from newsroom.weeks import Week
@@ -165,7 +165,12 @@ def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
 
 @require_safe
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
-    """Pictures; in production a web server may answer in our place."""
+    """Pictures; in production a web server may answer in our place.
+
+    Nothing else is there, and no other name is looked for: the system refuses some with an error.
+    """
+    if not renditions.FILE.fullmatch(path):
+        raise Http404
     response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response.headers["Cache-Control"] = f"public, max-age={MEDIA_AGE}"
     return response

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -43,8 +42,6 @@ logger = logging.getLogger(__name__)
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest, language: str) -> HttpResponse:
     """The same answer for every address: this process does not know who is on the list."""
-    # The form has no file, and a large one would wait in the temporary folder.
-    request.upload_handlers = [MemoryFileUploadHandler(request)]
     form = SignUpForm(request.POST or None, language=language, prefix_ids="subscribe")
     status, warning = (400 if request.method == "POST" else 200), ""
     if request.method == "POST" and form.is_valid():

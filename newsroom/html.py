@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape, unescape
 from html.parser import HTMLParser
+from itertools import islice
 from urllib.parse import urljoin
 
 import nh3
@@ -64,8 +66,18 @@ ALLOWED_SCHEMES = {"http", "https", "mailto"}
 BLOCKS = frozenset({"p", "h2", "h3", "li", "blockquote", "figure", "caption", "tr"})
 CELL = " | "
 WHITE_SPACE = re.compile(r"\s+")
+# An HTML5 parser opens these again in every paragraph that follows, three of a kind, but as many
+# as there are where their attributes differ: 64 KB then become 200 MB.
+FORMATTING = re.compile(
+    r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*>?", re.IGNORECASE
+)
+TAG_OPEN = re.compile("</?[a-zA-Z]")
+# As the sanitiser writes them.
+ANY_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z]+="[^"]*")*>')
+VOID = frozenset({"br", "img"})
 WITHOUT_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
 FIGURE = re.compile(r"<figure>.*?</figure>", re.DOTALL)
+PICTURE = re.compile(rf"(?P<figure>{FIGURE.pattern})|{renditions.IMAGE.pattern}", re.DOTALL)
 EMPTY_FIGURE = re.compile(r"<figure>(?:(?!<img|</figure>).)*</figure>", re.DOTALL)
 EMPTY_PARAGRAPH = re.compile(r"<p>(?:\s|&nbsp;|<br>)*</p>\s*")
 BETWEEN_TAGS = re.compile(r">\s+<")
@@ -78,6 +90,11 @@ NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FINGERPRINT_SCHEME = 1
 LONGEST = 200_000
 """Characters of a body; the longest commentary has a tenth of that."""
+MAX_TAGS = 20_000
+"""In a body, those that close counted as well; a table of a thousand rows has eight thousand."""
+MAX_DEPTH = 100
+"""Of tags within one another; a list of nine levels in a quotation has twenty. Inlining the styles
+of a letter ends the process at some ten thousand."""
 LONGEST_LEAD = 2_000
 """Characters of a lead, which is a paragraph."""
 
@@ -88,20 +105,62 @@ def toolbar() -> list[list[str]]:
 
 
 def clean(html: str) -> str:
-    """What may be kept of the HTML; empty if nothing of it can be read."""
-    kept = nh3.clean(
-        html,
+    """What may be kept of the HTML; empty if nothing of it can be read.
+
+    Takes a time that grows with the length alone. What is too intricate keeps its words and loses
+    its markup from there on; a form refuses it first, see `is_too_intricate`.
+    """
+    kept = _flattened(_sanitised(html))
+    kept = EMPTY_FIGURE.sub("", WITHOUT_SOURCE.sub("", kept))
+    # A paste leaves empty paragraphs as distances.
+    kept = EMPTY_PARAGRAPH.sub("", kept).strip()
+    # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
+    return kept if any(block.text or block.kind == "figure" for block in blocks(kept)) else ""
+
+
+def is_too_intricate(html: str) -> bool:
+    """Whether `clean` would take markup away because there is too much of it, or too deep."""
+    if _end_of_markup(html) < len(html):
+        return True
+    sanitised = _sanitised(html)
+    return _flattened(sanitised) != sanitised
+
+
+def _sanitised(html: str) -> str:
+    end = _end_of_markup(html)
+    bounded = FORMATTING.sub(r"<\1>", html[:end]) + escape(html[end:], quote=False)
+    return nh3.clean(
+        bounded,
         tags=ALLOWED_TAGS,
         attributes=ALLOWED_ATTRIBUTES,
         url_schemes=ALLOWED_SCHEMES,
         link_rel="noopener noreferrer",
         attribute_filter=_only_ours,
     ).strip()
-    kept = EMPTY_FIGURE.sub("", WITHOUT_SOURCE.sub("", kept))
-    # A paste leaves empty paragraphs as distances.
-    kept = EMPTY_PARAGRAPH.sub("", kept).strip()
-    # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
-    return kept if any(block.text or block.kind == "figure" for block in blocks(kept)) else ""
+
+
+def _end_of_markup(html: str) -> int:
+    """Where the first tag stands that is one too many, else the end."""
+    too_many = next(islice(TAG_OPEN.finditer(html), MAX_TAGS, None), None)
+    return len(html) if too_many is None else too_many.start()
+
+
+def _flattened(html: str) -> str:
+    """Sanitised HTML without the tags that are deeper than MAX_DEPTH. Their text stays."""
+    depth = 0
+
+    def kept(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if tag[2] in VOID:
+            return tag[0]
+        if tag[1]:
+            depth -= 1
+            return tag[0] if depth < MAX_DEPTH else ""
+        depth += 1
+        return tag[0] if depth <= MAX_DEPTH else ""
+
+    # The sanitiser closes whatever it opens.
+    return html if html.count("</") <= MAX_DEPTH else ANY_TAG.sub(kept, html)
 
 
 def _only_ours(tag: str, attribute: str, value: str) -> str | None:
@@ -115,12 +174,24 @@ def _only_ours(tag: str, attribute: str, value: str) -> str | None:
 
 def without_pictures(html: str) -> str:
     """For a letter: each picture's words in its place, since loading one tells who reads."""
-    return FIGURE.sub(lambda found: f"<p><em>[{_words_of(found[0])}]</em></p>", html)
+    told = FIGURE.sub(lambda found: f"<p><em>[{_words_of(found[0])}]</em></p>", html)
+    return renditions.IMAGE.sub(_alt_in_place, told)
+
+
+def with_bare_pictures_told(html: str) -> str:
+    """The words of pictures that stand outside a figure, which are no block of their own."""
+    return PICTURE.sub(lambda one: one[0] if one["figure"] else _alt_in_place(one), html)
+
+
+def _alt_in_place(image: re.Match[str]) -> str:
+    given = dict(renditions.ATTRIBUTE.findall(image["attributes"]))
+    return f"<em>[{escape(unescape(given.get('alt', ''))).strip() or '…'}]</em>"
 
 
 def _words_of(figure: str) -> str:
-    [block] = blocks(figure) or [Block("figure", "")]
-    return escape(block.text or "…")
+    # A caption may hold paragraphs, lists or a second figure: each is a block.
+    words = " ".join(block.text for block in blocks(figure) if block.text)
+    return escape(words or "…")
 
 
 def absolute(html: str, page: str) -> str:
@@ -161,6 +232,8 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
         self._open: list[str] = []
+        self._within: Counter[str] = Counter()
+        """How often each is open, so that nobody looks through all of them for each tag."""
         self._text: list[str] = []
         self._links: list[str] = []
 
@@ -180,9 +253,10 @@ class _Reader(HTMLParser):
         elif tag in BLOCKS or tag in {"ul", "ol"}:
             self.end_block()
             self._open.append(tag)
+            self._within[tag] += 1
         elif tag == "br":
             self._text.append(" ")
-        elif tag == "img" and ("figure" in self._open or "tr" in self._open):
+        elif tag == "img" and (self._within["figure"] or self._within["tr"]):
             self._text.append(f"{dict(attrs).get('alt') or ''} ")
         elif tag == "a":
             self._links.extend(value for name, value in attrs if name == "href" and value)
@@ -194,13 +268,15 @@ class _Reader(HTMLParser):
             self._text.append(" ")
         elif tag in BLOCKS or tag in {"ul", "ol"}:
             self.end_block()
-            if tag in self._open:
-                while self._open.pop() != tag:
-                    pass
+            while self._within[tag]:
+                ended = self._open.pop()
+                self._within[ended] -= 1
+                if ended == tag:
+                    break
 
     def _is_in_row(self, tag: str) -> bool:
         """Whether it is a paragraph or list in a cell, as Word and Google Docs write them."""
-        return "tr" in self._open and tag != "tr" and tag in BLOCKS | {"ul", "ol"}
+        return self._within["tr"] > 0 and tag != "tr" and tag in BLOCKS | {"ul", "ol"}
 
     def end_cell(self) -> None:
         """A table's row is one block, its cells side by side."""
@@ -221,8 +297,8 @@ class _Reader(HTMLParser):
     def _kind(self) -> str:
         # A paragraph inside an item or a quotation is that item or quotation.
         for outer in ("blockquote", "li"):
-            if outer in self._open:
-                if outer == "li" and "ol" in self._open:
+            if self._within[outer]:
+                if outer == "li" and self._within["ol"]:
                     return "ol-li"
                 return outer
         return self._open[-1] if self._open and self._open[-1] in BLOCKS else "p"

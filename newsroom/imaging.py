@@ -1,63 +1,79 @@
-"""From an upload's bytes to a picture's files: decoded within bounds, re-encoded without metadata.
+"""A picture's files, made in a process of their own: what a hostile upload can take is its.
 
-Nothing of the upload itself is kept, so neither are EXIF, GPS, XMP, a profile, a thumbnail of
-what was cut away, or a script behind a picture's name.
+`image_processing` is that process; here it is started, watched and understood.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
-from dataclasses import dataclass
-from typing import Any
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
 
 from django.utils.translation import gettext as _
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from django.utils.translation import gettext_lazy
 
-from newsroom import renditions
+from newsroom import image_processing, renditions, uploads
+from newsroom.image_processing import Prepared, Refused
 
-MOST_BYTES = 20 * 1024 * 1024
-MOST_PIXELS = 50_000_000
-"""What a good camera makes; decoded it takes 150 MB for the moment."""
-LONGEST_SIDE = 20_000
-LEAST_WIDTH = 320
-READS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
-"""Formats by their contents; what the file is called does not matter. No SVG: it is a program."""
-QUALITIES: dict[str, dict[str, Any]] = {
-    "avif": {"format": "AVIF", "quality": 55, "speed": 9},
-    "webp": {"format": "WEBP", "quality": 78, "method": 2},
-    "jpg": {"format": "JPEG", "quality": 82, "optimize": True, "progressive": True},
+MOST_BYTES = uploads.MAX_BYTES
+TIMEOUT_SECONDS = 50
+"""For waiting until other pictures are done and for its own; a proxy waits for a minute."""
+KEPT_VARIABLES = ("LD_LIBRARY_PATH",)
+"""All that the process is told of our environment, which has secrets."""
+BUSY = gettext_lazy("The site is busy with other pictures. Try again in a minute.")
+REFUSALS = {
+    "unknown": gettext_lazy(
+        "This is no JPEG, PNG, WebP, AVIF or GIF. Export the picture as one of these."
+    ),
+    "damaged": gettext_lazy("The picture is damaged or cut short. Export it anew and upload that."),
+    "pixels": gettext_lazy("The picture has more than %(most)s million pixels. Make it smaller."),
+    "narrow": gettext_lazy("The picture is narrower than %(least)s pixels. Use a larger one."),
+    "tall": gettext_lazy(
+        "The picture is too tall: %(height)s pixels where it is %(width)s wide, and at most "
+        "%(most)s can be kept. Cut it into several pictures."
+    ),
+    "costly": gettext_lazy(
+        "To open the picture takes too much memory or time. Make it smaller, or export it as a "
+        "plain JPEG."
+    ),
 }
+"""What is said of an upload, by the codes of `Refused`."""
+
+logger = logging.getLogger(__name__)
 
 
 class BadPicture(Exception):
     """The upload is no picture that can be shown; says what to do."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A picture's files by their names, and the measures of the widest."""
-
-    width: int
-    height: int
-    files: dict[str, bytes]
-
-
 def prepare(data: bytes) -> Prepared:
-    """All the files of a picture. Raises BadPicture."""
+    """All the files of a picture; one at a time on this host. Raises BadPicture."""
     if len(data) > MOST_BYTES:
         raise BadPicture(too_heavy())
-    picture = _decoded(data)
-    if picture.width > renditions.RUNGS[-1]:
-        picture = _reduced(picture, renditions.RUNGS[-1])
-    files = {}
-    for width in renditions.widths(picture.width):
-        smaller = _reduced(picture, width)
-        for ending, options in QUALITIES.items():
-            buffer = io.BytesIO()
-            smaller.save(buffer, **options)
-            files[f"{width}.{ending}"] = buffer.getvalue()
-    return Prepared(picture.width, picture.height, files)
+    try:
+        done = subprocess.run(  # noqa: S603
+            # Isolated: neither our folder nor a variable decides what it imports.
+            [sys.executable, "-I", image_processing.__file__, *map(str, renditions.RUNGS)],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+            cwd="/",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (subprocess.TimeoutExpired, OSError) as error:
+        logger.warning("No picture was made: %s", type(error).__name__)
+        raise BadPicture(str(BUSY)) from None
+    return _understood(done)
+
+
+def prepare_own(data: bytes) -> Prepared:
+    """Of a picture that we drew ourselves: in this process, several at a time."""
+    return image_processing.process(data, renditions.RUNGS)
 
 
 def too_heavy() -> str:
@@ -67,78 +83,24 @@ def too_heavy() -> str:
     }
 
 
-def _decoded(data: bytes) -> Image.Image:
-    """The upload as plain pixels, turned upright, in sRGB, on white. Raises BadPicture."""
-    with warnings.catch_warnings():
-        # The bounds are ours, and they are looked at before anything is decoded.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(data), formats=READS) as opened:
-                _check_size(opened.size)
-                opened.load()
-                upright = ImageOps.exif_transpose(opened) or opened
-                return _flat(_in_srgb(upright))
-        except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise BadPicture(_explained(error)) from None
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError, OverflowError):
-            raise BadPicture(
-                _("The picture is damaged or cut short. Export it anew and upload that.")
-            ) from None
+def _understood(done: subprocess.CompletedProcess[bytes]) -> Prepared:
+    """What the process found. Raises BadPicture."""
+    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise BadPicture(_explained(Refused("costly")))
+    if done.returncode:
+        # A decoder broke on it, which no limit foresaw.
+        logger.warning("A picture's process ended with %d", done.returncode)
+        raise BadPicture(_explained(Refused("damaged")))
+    head, _newline, contents = done.stdout.partition(b"\n")
+    said = json.loads(head)
+    if "refused" in said:
+        raise BadPicture(_explained(Refused(said["refused"], **said["numbers"])))
+    files, start = {}, 0
+    for name, size in said["sizes"].items():
+        files[name] = contents[start : start + size]
+        start += size
+    return Prepared(said["width"], said["height"], files)
 
 
-def _explained(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return _("This is no JPEG, PNG, WebP, AVIF or GIF. Export the picture as one of these.")
-    return _too_large()
-
-
-def _too_large() -> str:
-    return _("The picture has more than %(most)s million pixels. Make it smaller.") % {
-        "most": MOST_PIXELS // 1_000_000
-    }
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    """By the header alone, which costs nothing."""
-    width, height = size
-    if width * height > MOST_PIXELS or max(size) > LONGEST_SIDE:
-        raise BadPicture(_too_large())
-    if width < LEAST_WIDTH:
-        raise BadPicture(
-            _("The picture is narrower than %(least)s pixels. Use a larger one.")
-            % {"least": LEAST_WIDTH}
-        )
-
-
-def _in_srgb(picture: Image.Image) -> Image.Image:
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in {"RGB", "RGBA", "CMYK"}:
-        return picture
-    try:
-        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(
-            picture, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode=mode
-        )
-    except ImageCms.PyCMSError:
-        return picture
-    return converted or picture
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """New pixels with nothing attached: Pillow would hand metadata on from file to file."""
-    if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
-        ground = Image.new("RGB", picture.size, "white")
-        seen = picture.convert("RGBA")
-        ground.paste(seen, mask=seen.getchannel("A"))
-        return ground
-    flat = picture.convert("RGB")
-    clean = Image.new("RGB", flat.size)
-    clean.paste(flat)
-    return clean
-
-
-def _reduced(picture: Image.Image, width: int) -> Image.Image:
-    if width == picture.width:
-        return picture
-    height = max(1, round(picture.height * width / picture.width))
-    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+def _explained(refused: Refused) -> str:
+    return str(REFUSALS[refused.code]) % refused.numbers

@@ -23,6 +23,8 @@ PATH = f"/media/{FOLDER}/"
 """As in the bodies of articles; a test compares it with MEDIA_URL."""
 KEY = "[0-9a-f]{24}"
 ADDRESS = re.compile(rf"{re.escape(PATH)}(?P<key>{KEY})/(?P<width>[1-9][0-9]{{0,3}})\.jpg")
+FILE = re.compile(rf"{FOLDER}/{KEY}/[1-9][0-9]{{0,3}}\.(?:{'|'.join(FORMATS)})")
+"""A file's name below MEDIA_ROOT."""
 IN_COLUMN = "(min-width: 44.5rem) 42rem, calc(100vw - 2.5rem)"
 """How wide the column of an article is, for `sizes`; static/site.css says the same."""
 # The sanitiser writes every value in double quotes, with no such quote within.

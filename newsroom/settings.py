@@ -341,8 +341,8 @@ STORAGES = {
     },
 }
 
-# Nothing of an upload lies on the disk before it went through the door for pictures.
-FILE_UPLOAD_MAX_MEMORY_SIZE = 24 * 1024 * 1024
+# Nothing of an upload lies on the disk in clear while it arrives, however large it is.
+FILE_UPLOAD_HANDLERS = ["newsroom.uploads.InMemoryUploadHandler"]
 
 # --- Doors and headers ---------------------------------------------------------------
 

@@ -9,18 +9,18 @@ from typing import Any
 from unittest.mock import patch
 
 from articles.demo.covers import draw_cover
-from newsroom.imaging import Prepared, prepare
+from newsroom.imaging import Prepared, prepare_own
 
 
 @cache
 def any_cover() -> Prepared:
     """A real one."""
-    return prepare(draw_cover("elite", 1))
+    return prepare_own(draw_cover("elite", 1))
 
 
 @contextmanager
 def one_cover() -> Iterator[None]:
     """While it lasts, every article of the demo gets the same."""
-    instead: dict[str, Any] = {"draw_cover": lambda *_: b"", "prepare": lambda _: any_cover()}
+    instead: dict[str, Any] = {"draw_cover": lambda *_: b"", "prepare_own": lambda _: any_cover()}
     with patch.multiple("articles.demo.loading", **instead):
         yield

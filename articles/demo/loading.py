@@ -18,7 +18,7 @@ from articles.picturing import keep
 from articles.publishing import publish
 from articles.standing import save_page
 from articles.writing import save_article
-from newsroom.imaging import Prepared, prepare
+from newsroom.imaging import Prepared, prepare_own
 from newsroom.weeks import Week
 
 PREFIX = "demo-"
@@ -73,7 +73,7 @@ def draw_covers(content: Content) -> dict[tuple[int, str], Prepared]:
     ]
     # Pillow lets other threads run while it draws, so that all processors are used.
     with ThreadPoolExecutor() as pool:
-        drawn = pool.map(lambda cover: prepare(draw_cover(cover[1], cover[0])), wanted)
+        drawn = pool.map(lambda cover: prepare_own(draw_cover(cover[1], cover[0])), wanted)
         return dict(zip(wanted, drawn, strict=True))
 
 

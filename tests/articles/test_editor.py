@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,17 @@ def test_ten_megabytes_are_refused_at_the_field_and_stay_in_it() -> None:
     assert page.status_code == 200
     assert re.search(r"The text is too long: \d+ characters of 200000.", said(page))
     assert 'value="Typed"' in page.content.decode()
+    assert Article.objects.get().title_be == "Бюджэт be"
+
+
+@pytest.mark.parametrize("body", ["<ul><li>" * 8_000 + "x", "<ul><li>x" * 60])
+def test_a_text_that_is_too_intricate_is_refused_at_the_field_and_stays_in_it(body: str) -> None:
+    desk = Client()
+    desk.force_login(make_user())
+    article = make_article(published_in=())
+    page = desk.post(page_of(article), as_saved(article, body_be=body, title_be="Typed"))
+    assert "The text has more than 20000 tags, or more than 100 of them within" in said(page)
+    assert escape(body) in page.content.decode()
     assert Article.objects.get().title_be == "Бюджэт be"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import struct
 import zlib
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pytest_django.fixtures import Settings
@@ -20,7 +22,8 @@ from articles import picturing
 from articles.models import Picture
 from articles.picturing import CannotKeep, admit
 from newsletter import messages
-from newsroom import imaging, renditions
+from newsroom import image_processing, imaging, renditions
+from newsroom.image_processing import Refused
 from newsroom.imaging import BadPicture
 from tests.articles.browser import an_analyst, as_saved, page_of, said
 from tests.factories import MONDAY_MORNING, a_jpeg, make_article, make_picture, make_user
@@ -38,6 +41,15 @@ def a_png_of(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def a_progressive_of(width: int, height: int) -> bytes:
+    """A progressive JPEG for print whose header promises so many pixels."""
+    buffer = io.BytesIO()
+    Image.new("CMYK", (400, 300)).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    size = data.index(b"\xff\xc2") + 5
+    return data[:size] + struct.pack(">HH", height, width) + data[size + 4 :]
 
 
 def files(settings: Settings) -> list[Path]:
@@ -86,7 +98,8 @@ def test_a_picture_that_was_held_sideways_is_turned_upright() -> None:
 def test_each_width_is_there_in_each_format_and_none_is_blown_up() -> None:
     prepared = imaging.prepare(a_jpeg(1000, 500))
     widths = [320, 640, 960, 1000]
-    assert set(prepared.files) == {f"{w}.{end}" for w in widths for end in ("avif", "webp", "jpg")}
+    assert widths == renditions.widths(1000)
+    assert set(prepared.files) == {f"{w}.{end}" for w in widths for end in renditions.FORMATS}
     with Image.open(io.BytesIO(prepared.files["640.webp"])) as shown:
         assert (shown.format, shown.size) == ("WEBP", (640, 320))
     assert imaging.prepare(a_jpeg(3000, 1500)).width == 1920
@@ -116,6 +129,8 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bomb": (lambda: a_png_of(60_000, 60_000), "million pixels"),
     "one long line": (lambda: a_png_of(50_000, 400), "million pixels"),
     "a promise without pixels": (lambda: a_png_of(800, 450), "damaged or cut short"),
+    "progressive, in four colours": (lambda: a_progressive_of(8000, 6000), "too much memory"),
+    "a ribbon": (lambda: a_jpeg(320, 20_000), "too tall: 20000 pixels where it is 320 wide"),
     "too narrow": (lambda: a_jpeg(200, 200), "narrower than 320 pixels"),
     "too heavy": (lambda: a_jpeg() + b"\0" * imaging.MOST_BYTES, "larger than 20 MB"),
 }
@@ -141,8 +156,130 @@ def test_no_pixel_of_a_bomb_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("decoded")
 
     monkeypatch.setattr(Image.Image, "load", load)
-    with pytest.raises(BadPicture, match="million pixels"):
-        imaging.prepare(a_png_of(30_000, 30_000))
+    with pytest.raises(Refused, match="pixels"):
+        image_processing.process(a_png_of(30_000, 30_000), renditions.RUNGS)
+
+
+# --- The process that decodes ----------------------------------------------------------
+
+
+@pytest.fixture
+def decoding_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has the process run these lines where it would decode, with all its limits."""
+
+    def instead(lines: str) -> None:
+        program = tmp_path / "instead.py"
+        program.write_text(
+            "import os, signal, sys\n"
+            f"sys.path.insert(0, {str(Path(imaging.__file__).parent)!r})\n"
+            "import image_processing as real\n"
+            f"def decode(*_):\n    {lines}\n"
+            "real.MAX_SECONDS = 1\n"
+            "real._decoded = decode\n"
+            "real.main()\n"
+        )
+        monkeypatch.setattr(image_processing, "__file__", str(program))
+
+    return instead
+
+
+def test_the_web_process_never_opens_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_args: Any, **_kwargs: Any) -> None:
+        raise AssertionError("opened here")
+
+    monkeypatch.setattr(Image, "open", opened)
+    assert imaging.prepare(a_jpeg()).width == 800
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("bytearray(2 * real.MAX_MEMORY)", "too much memory or time"),
+        ("while True: pass", "too much memory or time"),
+        ("os.abort()", "damaged or cut short"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "damaged or cut short"),
+        ("raise KeyError", "damaged or cut short"),
+    ],
+)
+def test_whatever_a_decoder_does_is_said_of_the_picture(
+    decoding_by: Callable[[str], None], lines: str, told: str
+) -> None:
+    decoding_by(lines)
+    with pytest.raises(BadPicture, match=told):
+        imaging.prepare(a_jpeg())
+
+
+def test_a_picture_that_never_comes_to_an_end_is_given_up(
+    decoding_by: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoding_by("signal.pause()")
+    monkeypatch.setattr(imaging, "TIMEOUT_SECONDS", 0.5)
+    with pytest.raises(BadPicture, match="busy with other pictures"):
+        imaging.prepare(a_jpeg())
+
+
+def test_pictures_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(image_processing.__file__, "rb") as own:
+        fcntl.flock(own, fcntl.LOCK_EX)
+        with monkeypatch.context() as patch:
+            patch.setattr(imaging, "TIMEOUT_SECONDS", 0.5)
+            with pytest.raises(BadPicture, match="busy with other pictures"):
+                imaging.prepare(a_jpeg())
+    assert imaging.prepare(a_jpeg()).width == 800
+
+
+def test_the_process_is_told_none_of_our_secrets(
+    decoding_by: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "known to us alone")
+    decoding_by("raise real.Refused('pixels', most=int('SECRET_KEY' in os.environ))")
+    with pytest.raises(BadPicture, match="more than 0 million"):
+        imaging.prepare(a_jpeg())
+
+
+def test_a_refusal_is_in_the_editors_language() -> None:
+    told = {}
+    for language in ("en", "be", "ru"):
+        with translation.override(language), pytest.raises(BadPicture) as refused:
+            imaging.prepare(a_progressive_of(8000, 6000))
+        told[language] = str(refused.value)
+    assert len(set(told.values())) == 3
+
+
+def test_a_large_jpeg_is_reduced_while_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+    flat = image_processing._flat
+
+    def seen(picture: Image.Image, factor: int) -> Image.Image:
+        sizes.append(picture.size)
+        return flat(picture, factor)
+
+    monkeypatch.setattr(image_processing, "_flat", seen)
+    prepared = image_processing.process(a_jpeg(8000, 400), renditions.RUNGS)
+    assert sizes == [(4000, 200)]
+    assert (prepared.width, prepared.height) == (1920, 96)
+
+
+def test_a_large_picture_held_sideways_is_as_wide_as_any_other() -> None:
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (400, 4000), "teal").save(buffer, "JPEG", exif=exif)
+    prepared = imaging.prepare(buffer.getvalue())
+    assert (prepared.width, prepared.height) == (1920, 192)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_no_seam_shows_where_a_picture_is_made_opaque(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    slope = Image.linear_gradient("L").resize((4000, 500))
+    picture = Image.merge("LA", (slope, slope)).convert("RGBA")
+    buffer = io.BytesIO()
+    (picture.quantize(64) if mode == "P" else picture.convert(mode)).save(buffer, "PNG")
+    at_once = image_processing.process(buffer.getvalue(), renditions.RUNGS)
+    monkeypatch.setattr(image_processing, "STRIP_PIXELS", 30_000)
+    assert image_processing.process(buffer.getvalue(), renditions.RUNGS) == at_once
 
 
 def test_text_hidden_in_a_png_is_gone() -> None:
@@ -270,6 +407,43 @@ def test_a_letter_has_no_picture_and_says_its_words() -> None:
     assert "/media/" not in content.letter_body
     assert "[Брама Подпіс]" in content.letter_body
     assert "[Брама Подпіс]" in content.plain_body
+
+
+@pytest.mark.django_db
+def test_a_letter_loads_no_picture_that_stands_outside_a_figure_either() -> None:
+    image = f'<img src="{make_picture().path}" alt="Брама" width="640" height="360">'
+    article = make_article()
+    article.body_be = f"<p>Тэкст {image} далей.</p><ul><li>{image}</li></ul>"
+    article.save()
+    content = messages.Content(article, article.text_in("be"), "be")
+    for told in (content.letter_body, content.plain_body):
+        assert "<img" not in told
+        assert "/media/" not in told
+        assert told.count("[Брама]") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 300 + ".jpg",
+        "pictures/" + "a" * 5000,
+        "a/" * 3000,
+        f"pictures/{'a' * 24}/{'9' * 300}.jpg",
+        f"pictures/{'a' * 24}/640.jpg/x",
+        f"pictures/{'a' * 24}/640.jpg%0A",
+        f"pictures/.{'a' * 24}/640.jpg",
+        "%00",
+        "pictures/",
+    ],
+)
+@pytest.mark.django_db
+def test_a_name_that_no_picture_can_have_is_not_found(client: Client, name: str) -> None:
+    assert client.get(f"/media/{name}").status_code == 404
+
+
+def test_every_file_of_a_picture_has_a_name_that_is_looked_for() -> None:
+    for name in imaging.prepare(a_jpeg(2000, 400)).files:
+        assert renditions.FILE.fullmatch(f"pictures/{'a' * 24}/{name}")
 
 
 def test_the_files_are_where_the_site_serves_them(settings: Settings) -> None:

@@ -120,7 +120,6 @@ def test_nothing_that_is_sent_with_the_form_waits_in_a_file(
 ) -> None:
     """A process that is killed would leave it there."""
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "is not there")
-    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
     file = SimpleUploadedFile("list.csv", b"reader@example.org\n" * 10)
     form = {"email": "reader@example.org", "edition": "be-ru", "list": file}
     assert client.post("/be/subscribe/", form).status_code == 302

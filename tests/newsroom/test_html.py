@@ -1,5 +1,8 @@
 """Promise 6.10: what you can type is what survives."""
 
+import itertools
+import re
+
 import pytest
 
 from newsroom import html
@@ -134,6 +137,89 @@ def test_a_letter_has_a_pictures_words_in_its_place() -> None:
     assert html.without_pictures(f"<p>a</p>{FIGURE}<p>b</p>") == (
         "<p>a</p><p><em>[A gate The gate]</em></p><p>b</p>"
     )
+
+
+BARE = '<img src="/media/pictures/0123456789abcdef01234567/640.jpg" alt="A &lt;b&gt; gate">'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<p>a {BARE}</p>",
+        BARE,
+        BARE.replace("A &lt;b&gt; gate", ""),
+        f"<ul><li>{BARE}</li></ul>",
+        f"<table><tbody><tr><td>{BARE}</td></tr></tbody></table>",
+        f"<h2><a href='/x'>{BARE}</a></h2>",
+        f"<figure>{BARE}<figure>{BARE}</figure>{BARE}<figcaption>{BARE}</figcaption></figure>",
+        f"<figcaption>{BARE}</figcaption>",
+    ],
+)
+def test_no_picture_is_left_in_a_letter_wherever_it_stands(body: str) -> None:
+    cleaned = html.clean(f"<p>text</p>{body}")
+    assert "<img" in cleaned
+    told = html.without_pictures(cleaned)
+    assert "<img" not in told
+    assert "/media/" not in told
+    assert "<b>" not in told
+    assert "[A &lt;b&gt; gate]" in told or "[…]" in told
+
+
+def test_a_picture_outside_a_figure_is_told_where_it_stood() -> None:
+    assert html.without_pictures(html.clean(f"<p>a {BARE} b</p>")) == (
+        "<p>a <em>[A &lt;b&gt; gate]</em> b</p>"
+    )
+
+
+# --- Markup without end ----------------------------------------------------------------
+
+
+def within(tags: str, times: int) -> str:
+    names = re.findall("[a-z0-9]+", tags)
+    return tags * times + "text" + "".join(f"</{name}>" for name in reversed(names)) * times
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        within("<ul><li>", 4_000),
+        within("<blockquote>", 8_000),
+        "<ul><li>" * 20_000 + "text",
+        "<table><tr><td>" * 10_000 + "text",
+        "text" + "<p>x</p>" * 30_000,
+        "<ul>" * 15_000 + "</div>" * 20_000 + "text",
+    ],
+)
+def test_what_is_too_intricate_keeps_its_words_and_is_refused_by_a_form(body: str) -> None:
+    assert html.is_too_intricate(body)
+    kept = html.clean(body)
+    assert "text" in kept
+    assert deepest(kept) <= html.MAX_DEPTH
+    assert not html.is_too_intricate(kept) or "&lt;" in kept
+
+
+def deepest(body: str) -> int:
+    steps = [-1 if closes else 1 for closes in re.findall("<(/?)(?!br|img)[a-z]", body)]
+    return max(itertools.accumulate(steps))
+
+
+@pytest.mark.parametrize(
+    "tag", ["em id={}", "STRONG/id={}", "b\tid={}", "font\nsize={}", "u a='{}'"]
+)
+def test_no_text_grows_while_it_is_cleaned(tag: str) -> None:
+    """An HTML5 parser opens what was left open again in each paragraph that follows."""
+    opened = "".join(f"<{tag.format(number)}>" for number in range(2_000))
+    body = f"<p>{opened}</p>" + "<p>x</p>" * 2_000
+    assert len(html.clean(body)) < 3 * len(body)
+
+
+def test_a_long_table_and_a_deep_list_of_a_person_are_kept_as_they_are() -> None:
+    row = "<tr><td>a</td><td>b</td><td>c</td></tr>"
+    table = f"<table><tbody>{row * 1000}</tbody></table>"
+    deep = within("<ul><li>", 20)
+    for body in (table, deep, f"<blockquote>{deep}</blockquote>"):
+        assert not html.is_too_intricate(body)
+        assert html.clean(body) == body
 
 
 @pytest.mark.parametrize(

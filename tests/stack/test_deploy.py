@@ -70,6 +70,25 @@ def test_the_proxy_keeps_no_reader() -> None:
         assert "proxy_set_header X-Forwarded-Proto https;" in location
 
 
+def test_the_proxy_writes_no_body_to_its_disk() -> None:
+    """Else what is larger than the buffer lies there in clear, unless it is handed on at once."""
+    text = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text())
+    server, *locations = re.split(r"\blocation\b", text[text.index("listen 443") :])
+    assert bytes_in("client_max_body_size", server) <= bytes_in("client_body_buffer_size", server)
+    sized = [one for one in locations if "client_max_body_size" in one]
+    assert len(sized) == 2
+    for location in sized:
+        most = bytes_in("client_max_body_size", location)
+        held = bytes_in("client_body_buffer_size", location)
+        assert most <= held or "proxy_request_buffering off;" in location
+
+
+def bytes_in(directive: str, text: str) -> int:
+    """The size that a directive of nginx sets, or 0."""
+    found = re.search(rf"\b{directive}\s+(\d+)([km]);", text)
+    return int(found[1]) * {"k": 1024, "m": 1024**2}[found[2]] if found else 0
+
+
 def test_the_page_about_installing_names_every_file() -> None:
     page = (ROOT / "docs" / "installing.md").read_text()
     for path in [*(ROOT / "deploy").iterdir(), ROOT / "try.env", ROOT / ".env.example"]:
