@@ -96,11 +96,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.middleware.AdminOnItsHosts",
-    "newsroom.middleware.SmallForms",
+    "newsroom.middleware.RequestSizeLimit",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "newsroom.middleware.NoNullBytes",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -328,8 +329,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # Our files are for our pages; its default invites every other site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
-# Bytes of a form beside its files: a paste that is far too long has to reach the form, which
-# says so at the field. Readers' forms are a few lines, see newsroom.middleware.SmallForms.
+# Bytes of a form, of the few views that are made for as much and for who is logged in alone: see
+# newsroom.middleware.RequestSizeLimit, and deploy/nginx.conf, which takes a little more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
