@@ -54,6 +54,11 @@ def test_a_unit_is_started_again_unless_somebody_has_to_mend_something(role: str
     assert unit(role)["ProtectSystem"] == "strict"
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_unit_that_breaks_leaves_no_memory_on_the_disk(role: str) -> None:
+    assert unit(role)["LimitCORE"] == "0"
+
+
 def test_the_page_about_installing_names_every_file() -> None:
     page = (ROOT / "docs" / "installing.md").read_text()
     for path in [*(ROOT / "deploy").iterdir(), ROOT / "try.env", ROOT / ".env.example"]:
