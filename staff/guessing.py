@@ -28,8 +28,8 @@ def tell(request: HttpRequest, user: User) -> None:
     if not guesses:
         return
     text = ngettext(
-        "Since your last log-in one wrong password was typed for your account in a browser that "
-        "has never logged in to it. If that was not you, change your password.",
+        "Since your last log-in %(count)s wrong password was typed for your account in a browser "
+        "that has never logged in to it. If that was not you, change your password.",
         "Since your last log-in %(count)s wrong passwords were typed for your account in browsers "
         "that have never logged in to it. If that was not you, change your password.",
         guesses,
