@@ -8,7 +8,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
 # there are processors, since some wait for what they have started.
 PROCESSES := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
 	--dist loadfile --no-loadscope-reorder
-SERVICES := postgresql redis-server chromium fonts-noto-core
+SERVICES := postgresql redis-server chromium nginx fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Every process would compile all of it anew.
@@ -27,7 +27,7 @@ test: .venv/.dev $(CATALOGUES)  ## Runs all tests, those with a database on SQLi
 	@python -m pytest $(PROCESSES) $(ARGS)
 	@python -m tests.on_postgresql $(PROCESSES) $(ARGS)
 
-services:  ## Installs what some tests need on Debian: PostgreSQL, Redis and Chromium
+services:  ## Installs what some tests need on Debian: PostgreSQL, Redis, Chromium and nginx
 	@command -v apt-get >/dev/null \
 		|| { echo "This is not Debian. Install by hand: $(SERVICES)"; exit 1; }
 	@$(SUDO) apt-get update -qq

@@ -207,7 +207,7 @@ def _of_year(year: int) -> Q:
 
 def _giving(within: Q) -> ArticleQuerySet:
     """The articles that give a verdict there, public or not."""
-    placed = Article.objects.not_withdrawn().filter(topic__isnull=False, week__isnull=False)
+    placed = Article.objects.not_withdrawn().of_any_week().filter(topic__isnull=False)
     giving: ArticleQuerySet = placed.filter(within).exclude(verdict="")
     return giving
 

@@ -12,10 +12,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models.fields import Field
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from articles import old_paths
-from newsroom import html
+from newsroom import html, weeks
 from newsroom.weeks import NotAWeek, Week
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ else:
 class WeekFormField(forms.DateField):
     """Takes any day and means its week."""
 
+    default_error_messages = {
+        "too_far": _("There is no such week here. Choose a day from %(first)s to %(last)s.")
+    }
+
     def prepare_value(self, value: Any) -> Any:
         return value.monday if isinstance(value, Week) else value
 
@@ -38,14 +43,34 @@ class WeekFormField(forms.DateField):
         if isinstance(value, Week):
             return value
         day = super().to_python(value)
-        return None if day is None else Week.containing(day)
+        try:
+            return None if day is None else Week.containing(day)
+        except NotAWeek as error:
+            # Any day has a Monday, so it is too far away.
+            bounds = {
+                "first": date_format(weeks.FIRST_MONDAY, "SHORT_DATE_FORMAT"),
+                "last": date_format(weeks.LAST_MONDAY, "SHORT_DATE_FORMAT"),
+            }
+            message = self.error_messages["too_far"]
+            raise ValidationError(message, code="too_far", params=bounds) from error
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.prepare_value(initial), data)
 
 
+def week_is_near(name: str) -> models.CheckConstraint:
+    """What each model with weeks that people choose has, so that the database refuses others."""
+    return models.CheckConstraint(
+        condition=models.Q(week__gte=weeks.FIRST_MONDAY, week__lte=weeks.LAST_MONDAY), name=name
+    )
+
+
 class WeekField(DateColumn):
-    """A Week, stored as its Monday."""
+    """A Week, stored as its Monday.
+
+    Reading never fails: a date that got past the database's constraint reads as the nearest week,
+    so that one such row takes no list down.
+    """
 
     _pyi_lookup_exact_type: Any
     _pyi_private_set_type: Any
@@ -54,7 +79,7 @@ class WeekField(DateColumn):
     description = _("Week")
 
     def from_db_value(self, value: dt.date | None, *_args: object) -> Week | None:
-        return None if value is None else Week(value)
+        return None if value is None else Week.nearest(value)
 
     def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, Week):

@@ -92,7 +92,7 @@ def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "art
 def newest_week(language: str) -> Week | None:
     """The newest in which there is something to read in this language."""
     shows(tags.NEWEST_WEEK)
-    weeks = Article.objects.in_language(language).filter(week__isnull=False)
+    weeks = Article.objects.in_language(language).of_any_week()
     newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
     return newest
 
@@ -131,7 +131,7 @@ def page_of_weeks(language: str, number: int) -> Page[Week]:
     shows(tags.LISTS)
     weeks = (
         Article.objects.in_language(language)
-        .filter(week__isnull=False)
+        .of_any_week()
         .order_by("-week")
         .values_list("week", flat=True)
         .distinct()

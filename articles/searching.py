@@ -104,7 +104,7 @@ def _articles(query: Query) -> SearchEntryQuerySet:
 
 def _weeks_of(year: int) -> tuple[Week, Week]:
     """A week that begins in one year and ends in the next belongs to both."""
-    return Week.containing(dt.date(year, 1, 1)), Week.containing(dt.date(year, 12, 31))
+    return Week.nearest(dt.date(year, 1, 1)), Week.nearest(dt.date(year, 12, 31))
 
 
 def years(language: str) -> list[int]:

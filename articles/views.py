@@ -157,7 +157,7 @@ def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
 def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     """All digests, newest first."""
     listed = pages.page_of_weeks(language, page)
-    shown = Article.objects.filter(week__isnull=False)
+    shown = Article.objects.of_any_week()
     alternates = _alternates("weeks", language, shown, page=page, listed="article__week")
     context = {"page": listed, "alternates": alternates}
     return render(request, "articles/weeks.html", context)

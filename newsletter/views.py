@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from newsletter import preferring, retention, subscribing, wordings
 from newsletter.forms import PreferencesForm, SignUpForm
 from newsletter.models import Manner
-from newsletter.pacing import pace
+from newsletter.pacing import pace, signs_up_too_fast
 from newsletter.subscribing import StaleLink
 from newsletter.tasks import (
     enqueue,
@@ -33,7 +33,6 @@ from newsletter.tasks import (
 from newsletter.wordings import WORDINGS
 from newsroom.links import BadToken
 from newsroom.sealing import KeyMissing
-from staff.clients import reader_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def subscribe(request: HttpRequest, language: str) -> HttpResponse:
 def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
     """Whether the sign-up could be sealed and kept for a worker."""
     now = timezone.now()
-    is_fast = pace.is_too_fast(reader_of(request), now) or _proxy_says_fast(request)
+    is_fast = signs_up_too_fast(request, pace, now)
     manner = Manner.TRAPPED if form.is_trapped else Manner.FAST if is_fast else Manner.NORMAL
     try:
         row = subscribing.sign_up(
@@ -80,11 +79,6 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
     if manner != Manner.FAST:
         enqueue(take_sign_up, row.pk)
     return True
-
-
-def _proxy_says_fast(request: HttpRequest) -> bool:
-    """nginx's $limit_req_status, which deploy/nginx.conf hands on. A lie here slows the liar."""
-    return request.headers.get("X-Sign-Up-Pace", "").startswith("REJECTED")
 
 
 @require_safe

@@ -17,7 +17,7 @@ from babel import UnknownLocaleError
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-from newsroom import languages, sealing
+from newsroom import core_dumps, languages, sealing
 from newsroom.sealing import KeyMissing
 
 NOWHERE = frozenset({"localhost", "local", "internal", "lan", "test", "invalid", "example"})
@@ -83,6 +83,16 @@ def security_contact(**_kwargs: Any) -> Iterator[CheckMessage]:
             "Whoever finds a flaw in the site is not told whom to write to.",
             hint="Set SECURITY_CONTACT and SECURITY_EXPIRES.",
             id="newsroom.W001",
+        )
+
+
+def no_core_dumps(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """Addresses are in the memory of web and worker."""
+    if settings.PRODUCTION and not core_dumps.are_forbidden():
+        yield Warning(
+            "A process that breaks may leave its memory on the disk, and addresses in it.",
+            hint="Allow the system call prctl, and set LimitCORE=0 or ulimits: {core: 0}.",
+            id="newsroom.W002",
         )
 
 
@@ -258,4 +268,13 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-ALL = (site_address, security_contact, admin_hosts, sender, keys, languages_of_the_house, services)
+ALL = (
+    site_address,
+    security_contact,
+    no_core_dumps,
+    admin_hosts,
+    sender,
+    keys,
+    languages_of_the_house,
+    services,
+)

@@ -1,7 +1,11 @@
-"""Which language a page speaks, decided by its path alone, and where the staff's pages are."""
+"""Which language a page speaks, decided by its path alone; where the staff's pages are; and what
+a request may carry."""
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -14,8 +18,14 @@ from newsroom import languages, refusing
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 STAFF_PATH = "/admin/"
+NUMBER = re.compile(r"[0-9]{1,18}")
 LARGEST_FORM = 64 * 1024
-"""Bytes that a reader's form may have."""
+"""Bytes that a form may have, unless its view is made for more."""
+LARGEST_TEXTS = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+"""Bytes of a form with texts or a picture: a paste that is far too long has to reach the form,
+which says so at the field."""
+BOUNDS_ITSELF = None
+"""Of a view that looks at the length before it reads, and says by itself what is too long."""
 READERS_URLCONF = "newsroom.readers"
 
 
@@ -49,17 +59,99 @@ class AdminOnItsHosts:
         return self.get_response(request)
 
 
-class SmallForms:
-    """Strangers post addresses and buttons; nobody fills the memory with more."""
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def takes_up_to(limit: int | None) -> Callable[[View], View]:
+    """Marks a view of the staff's: so many bytes from whoever is logged in.
+
+    A ModelAdmin's own pages have `largest_form` on the ModelAdmin.
+    """
+
+    def mark(view: View) -> View:
+        view.largest_form = limit  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class RequestSizeLimit:
+    """Strangers send a few lines, to whatever path; nobody fills the memory with more.
+
+    More is taken only from staff who are logged in, and only by a view that says so.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        length = request.headers.get("Content-Length") or "0"
-        if not is_staff_page(request) and length.isdigit() and int(length) > LARGEST_FORM:
-            return refusing.refusal(of_path(request), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if "Transfer-Encoding" in request.headers:
+            # Of unknown length. Django would take it for empty, whatever it is.
+            return refusing.refusal(_language_of(request), HTTPStatus.LENGTH_REQUIRED)
+        if not NUMBER.fullmatch(request.META.get("CONTENT_LENGTH") or "0"):
+            return refusing.refusal(_language_of(request), HTTPStatus.BAD_REQUEST)
+        if _content_length(request) > LARGEST_FORM and not is_staff_page(request):
+            return _too_large(request)
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Before whoever looks for a CSRF token, who reads all of it."""
+        length = _content_length(request)
+        if length <= LARGEST_FORM:
+            return None
+        of_admin = getattr(getattr(view, "model_admin", None), "largest_form", LARGEST_FORM)
+        limit = getattr(view, "largest_form", of_admin)
+        is_taken = limit is BOUNDS_ITSELF or length <= limit
+        return None if is_taken and request.user.is_authenticated else _too_large(request)
+
+
+class NoNullBytes:
+    """A NUL in what is sent to a page of the staff's: no text has one, and of the two databases
+    one fails on it and the other would keep it. Readers' forms say so themselves.
+
+    It stands behind the CSRF middleware, which has read the form.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        asked = request.path_info + unquote(request.META.get("QUERY_STRING", ""))
+        if "\0" in asked and is_staff_page(request):
+            return self._refusal(request)
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponseBase | None:
+        # What is exempt from tokens reads its form by itself, later: the upload of a list.
+        if not is_staff_page(request) or getattr(view, "csrf_exempt", False):
+            return None
+        has_one = any(
+            "\0" in text for name, texts in request.POST.lists() for text in (name, *texts)
+        )
+        return self._refusal(request) if has_one else None
+
+    @staticmethod
+    def _refusal(request: HttpRequest) -> HttpResponseBase:
+        return refusing.refusal(_language_of(request), HTTPStatus.BAD_REQUEST, has_null=True)
+
+
+def _content_length(request: HttpRequest) -> int:
+    return int(request.META.get("CONTENT_LENGTH") or 0)
+
+
+def _too_large(request: HttpRequest) -> HttpResponseBase:
+    return refusing.refusal(_language_of(request), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _language_of(request: HttpRequest) -> str:
+    """Also before LanguageFromPath has looked."""
+    if is_staff_page(request):
+        return translation.get_language_from_request(request)
+    return of_path(request)
 
 
 class LanguageFromPath:
@@ -73,8 +165,7 @@ class LanguageFromPath:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        staff = is_staff_page(request)
-        language = translation.get_language_from_request(request) if staff else of_path(request)
+        language = _language_of(request)
         with translation.override(language):
             request.LANGUAGE_CODE = language
             response = self.get_response(request)

@@ -96,11 +96,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.middleware.AdminOnItsHosts",
-    "newsroom.middleware.SmallForms",
+    "newsroom.middleware.RequestSizeLimit",
     "newsroom.middleware.LanguageFromPath",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "newsroom.middleware.NoNullBytes",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -328,8 +329,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 # Our files are for our pages; its default invites every other site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 # Messages stay in the session: the fallback would set a cookie for the whole site.
-# Bytes of a form beside its files: a paste that is far too long has to reach the form, which
-# says so at the field. Readers' forms are a few lines, see newsroom.middleware.SmallForms.
+# Bytes of a form, of the few views that are made for as much and for who is logged in alone: see
+# newsroom.middleware.RequestSizeLimit, and deploy/nginx.conf, which takes a little more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STORAGES = {
@@ -388,11 +389,12 @@ ACCOUNT_FORMS = {
     "reauthenticate": "staff.forms.PasswordAgainForm",
     "change_password": "staff.forms.ChangePasswordForm",
 }
-# Amount, time, and per what: `ip` is the client's daily hash, `key` what the adapter makes it.
+# Amount, time, and per what: `key` is what allauth makes it, a user's number. Passwords at the
+# log-in are not in here: see staff.login_throttle. A limit by network alone would let a stranger
+# in the same one, such as a VPN, keep out a browser that is known.
 ACCOUNT_RATE_LIMITS = {
-    "login": "30/m/ip",
-    "login_failed": "10/m/ip,5/5m/key",
-    "login_of_account": "60/h/key",
+    "login": None,
+    "login_failed": "5/5m/key",
     "reauthenticate": "10/m/user",
     "change_password": "5/m/user",
 }
@@ -426,6 +428,8 @@ if PRODUCTION:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Secure-sessionid", "__Secure-csrftoken"
 # A cookie for the admin only: readers' pages must not even be sent one.
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = "/admin/"
+# By which the log-in page knows a browser; see staff.known_devices.
+DEVICE_COOKIE_NAME = "__Secure-device" if PRODUCTION else "device"
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"

@@ -10,6 +10,9 @@ from babel.dates import format_date
 from newsroom import languages
 
 EN_DASH = "\N{EN DASH}"
+FIRST_MONDAY, LAST_MONDAY = dt.date(1990, 1, 1), dt.date(2099, 12, 28)
+"""The weeks of the ISO years 1990 to 2099: every archive that is brought in, and no slip of the
+keyboard. Far from the ends of the calendar no date that is reckoned from a week is out of it."""
 
 
 class NotAWeek(ValueError):
@@ -18,18 +21,30 @@ class NotAWeek(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Week:
-    """A value object; `str()` gives the Monday's ISO date, which is also its path."""
+    """A value object; `str()` gives the Monday's ISO date, which is also its path.
+
+    Raises NotAWeek for any other day, and outside FIRST_MONDAY to LAST_MONDAY.
+    """
 
     monday: dt.date
 
     def __post_init__(self) -> None:
         if self.monday.isoweekday() != 1:
             raise NotAWeek(f"{self.monday} is not a Monday. A week is named by its Monday.")
+        if not FIRST_MONDAY <= self.monday <= LAST_MONDAY:
+            raise NotAWeek(
+                f"{self.monday} is too far away. Weeks are {FIRST_MONDAY} to {LAST_MONDAY}."
+            )
 
     @classmethod
     def containing(cls, day: dt.date) -> Week:
-        """The week that a day lies in."""
-        return cls(day - dt.timedelta(days=day.weekday()))
+        """The week that a day lies in. Raises NotAWeek."""
+        return cls(_monday_of(day))
+
+    @classmethod
+    def nearest(cls, day: dt.date) -> Week:
+        """The week that a day lies in; the first or the last one for a day beyond them."""
+        return cls(min(max(_monday_of(day), FIRST_MONDAY), LAST_MONDAY))
 
     @classmethod
     def last_full(cls, today: dt.date) -> Week:
@@ -75,10 +90,11 @@ class Week:
         return self.monday + dt.timedelta(days=6)
 
     def previous(self, weeks: int = 1) -> Week:
-        """The week before, or as many weeks before."""
+        """The week before, or as many weeks before. Raises NotAWeek before the first one."""
         return Week(self.monday - dt.timedelta(weeks=weeks))
 
     def next(self) -> Week:
+        """Raises NotAWeek after the last one."""
         return self.previous(-1)
 
     def __str__(self) -> str:
@@ -101,6 +117,10 @@ class Week:
         if start.month != end.month or not last.startswith(str(end.day)):
             return f"{format_date(start, 'd MMMM', locale)} {EN_DASH} {last}"
         return f"{start.day}{EN_DASH}{last}"
+
+
+def _monday_of(day: dt.date) -> dt.date:
+    return day - dt.timedelta(days=day.weekday())
 
 
 def month_name(month: int, language: str, width: str = "wide") -> str:

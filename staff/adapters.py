@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import math
 import time
 from typing import Any
 
 from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
-from allauth.core import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from newsroom.sealing import SealBroken, site_key
-from staff import second_factor
-from staff.clients import client_hash, name_hash
+from staff import guessing, known_devices, login_throttle, second_factor
+from staff.clients import WIDE_NETWORK, client_hash, name_hash
 from staff.seals import seal, unseal
 
 log = logging.getLogger(__name__)
@@ -52,17 +54,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Not the address itself, so that none reaches a store."""
+        return client_hash(self._address(request), timezone.now().date())
+
+    def _address(self, request: HttpRequest) -> str:
+        """Empty where there is none, or no proxy of ours says it."""
         try:
-            address = super().get_client_ip(request)
+            return str(super().get_client_ip(request))
         except PermissionDenied:  # behind a Unix socket there is none
-            address = ""
+            return ""
         except ImproperlyConfigured:
             log.warning(
                 "X-Forwarded-For names fewer proxies than TRUSTED_PROXIES, so all who come this "
                 "way count as one client. Set TRUSTED_PROXIES to how many of yours add to it."
             )
-            address = ""
-        return client_hash(address, timezone.now().date())
+            return ""
 
     def get_login_stages(self) -> list[str]:
         """After the password nothing but the second factor."""
@@ -77,19 +82,51 @@ class AccountAdapter(DefaultAccountAdapter):
         return required and not _has_just_logged_in(self.request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Beside the tight limits for one client a wide one for the account as a whole."""
-        super().pre_authenticate(request, **credentials)
-        # allauth's own hash of the key has no key.
-        name = name_hash(credentials.get("username", ""))
-        if not ratelimit.consume(request, action="login_of_account", key=name):
-            raise self.validation_error("too_many_login_attempts")
+        """Our own limits in place of allauth's, which any stranger could reach for an account."""
+        now, address = timezone.now(), self._address(request)
+        username = credentials.get("username", "")
+        self._attempt = login_throttle.begin(
+            # allauth's own hash of the key has no key.
+            name_hash(username),
+            device=known_devices.device_of(request, username, now.date()),
+            network=client_hash(address, now.date()),
+            wide_network=client_hash(address, now.date(), WIDE_NETWORK),
+            now=now,
+        )
+        if self._attempt.wait:
+            raise ValidationError(too_many_attempts(self._attempt.wait))
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Client and account: a stranger's attempts do not lock out the account's owner.
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if user is not None:
+            self._attempt.succeeded()
+        return user
 
-        allauth's own has the Host header in it, which an attacker may change at will.
-        """
-        return f"{self.get_client_ip(request)}:{name_hash(credentials.get('username', ''))}"
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """What goes on for long is written down."""
+        if self._attempt.failed():
+            guessing.write_down(credentials.get("username", ""), timezone.now())
+
+    def post_login(
+        self, request: HttpRequest, user: AbstractBaseUser, **about: Any
+    ) -> HttpResponse:
+        """After the second factor: the browser is known from now on, and its user is told."""
+        response: HttpResponse = super().post_login(request, user, **about)
+        assert isinstance(user, User)
+        known_devices.remember(response, user, timezone.now().date())
+        guessing.tell(request, user)
+        return response
+
+
+def too_many_attempts(wait: dt.timedelta) -> str:
+    """Says when it is worth trying again."""
+    minutes = math.ceil(wait.total_seconds() / 60)
+    text = ngettext(
+        "Too many attempts. Try again in %(minutes)s minute.",
+        "Too many attempts. Try again in %(minutes)s minutes.",
+        minutes,
+    )
+    return text % {"minutes": minutes}
 
 
 def _has_just_logged_in(request: HttpRequest) -> bool:

@@ -13,17 +13,19 @@ from django.http import HttpRequest
 
 from newsroom.sealing import site_key
 
-IPV6_PREFIX = 64
+NETWORK = {4: 32, 6: 64}
 """Bits that a provider gives to one customer, who may change the rest at will."""
+WIDE_NETWORK = {4: 24, 6: 48}
+"""Bits of what one organisation, or a customer who asks for more, has at once."""
 
 
-def client_hash(address: str, day: dt.date) -> str:
-    """HMAC-SHA256 of a client's network and the day, in hex.
+def client_hash(address: str, day: dt.date, bits: dict[int, int] = NETWORK) -> str:
+    """HMAC-SHA256 of a client's network and the day, in hex; `bits` by version of IP.
 
     Keyed, since all IPv4 addresses are soon tried; daily, so that nobody is followed longer.
     What is no IP address, such as a Unix socket's empty one, is one client.
     """
-    counted = f"{day.isoformat()} {_network(address)}"
+    counted = f"{day.isoformat()} {_network(address, bits)}"
     return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
 
 
@@ -46,13 +48,11 @@ def name_hash(name: str) -> str:
     return hmac.digest(site_key("name at the door"), name.lower().encode(), hashlib.sha256).hex()
 
 
-def _network(address: str) -> str:
+def _network(address: str, bits: dict[int, int]) -> str:
     try:
         found = ip_address(address)
     except ValueError:
         return ""
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ip_network((found, IPV6_PREFIX), strict=False))
-    return str(found)
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return str(ip_network((found, bits[found.version]), strict=False))

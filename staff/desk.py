@@ -5,19 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import override
 from unfold.admin import ModelAdmin
 
 from newsroom import languages
+from newsroom.middleware import LARGEST_FORM
 
 Changes = list[dict[str, dict[str, Any]]]
 
 
 class DeskAdmin(ModelAdmin):
     """Unfold's ModelAdmin, whose history and deletions can be read in every language."""
+
+    largest_form = LARGEST_FORM
+    """Bytes that the pages of a row may be sent; see newsroom.middleware.RequestSizeLimit."""
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """The row of an id as our own addresses write it.
+
+        What Python or a database would also take for a number, such as " 7", "٧" or one that
+        no column holds, is the id of nothing.
+        """
+        if from_field is None and not _is_written(object_id, self.opts.pk):
+            return None
+        return super().get_object(request, object_id, from_field)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
@@ -66,6 +82,13 @@ class DeskAdmin(ModelAdmin):
         plurals = {str(meta.verbose_name_plural) for meta in between}
         counts = {name: count for name, count in counts.items() if str(name) not in plurals}
         return _without(rows, names), counts, forbidden, protected
+
+
+def _is_written(object_id: str, pk: Any) -> bool:
+    try:
+        return str(pk.to_python(object_id)) == object_id
+    except ValidationError:
+        return False
 
 
 def _language(code: str) -> dict[str, str]:

@@ -89,6 +89,7 @@ class AuditAction(models.TextChoices):
     EXPORTED = "exported", _("Exported the list")
     OPENED = "opened", _("Opened a mail set aside")
     FORGOT = "forgot", _("Forgot a reader")
+    GUESSED = "guessed", _("Many wrong passwords")
 
 
 class AuditIsFinal(Exception):

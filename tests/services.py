@@ -28,7 +28,8 @@ from tests import prepared
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATED = "migrated"
 """A database of every PostgreSQL that tests start, to be copied."""
-DEBIAN_PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server", "chromium": "chromium"}
+DEBIAN_PACKAGES = {"postgres": "postgresql"}
+"""Where it is not the program's own name."""
 
 
 class Missing(Exception):

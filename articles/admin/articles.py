@@ -37,11 +37,14 @@ from articles.models import Article, Draft, Status
 from articles.models.articles import TEXTS
 from articles.writing import save_article
 from newsroom import headers, languages
+from newsroom.middleware import LARGEST_TEXTS
 
 
 @admin.register(Article)
 class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     """An analyst starts in any one language, adds another, publishes a language."""
+
+    largest_form = LARGEST_TEXTS
 
     form = ArticleForm
     list_display = ("titled", "topic", "week_label", "verdict", "states")

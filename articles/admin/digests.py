@@ -21,6 +21,7 @@ from articles.models import Article, Digest, DigestEntry, Topic
 from articles.models.digests import GapPolicy
 from articles.readiness import choose_policies, matrix
 from newsroom import languages
+from newsroom.middleware import LARGEST_TEXTS
 
 
 def gather_again(_request: HttpRequest, digest: Digest) -> str:
@@ -96,6 +97,8 @@ class EntryInline(TabularInline):
 @admin.register(Digest)
 class DigestAdmin(VerbsAdmin, TranslationAdmin):
     """An approved one is frozen; it has to be opened again before it is changed."""
+
+    largest_form = LARGEST_TEXTS
 
     list_display = ("__str__", "status", "approved_at")
     list_filter = ("status",)

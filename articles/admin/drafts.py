@@ -16,6 +16,7 @@ from articles import permissions
 from articles.drafting import begin_again, keep_draft
 from articles.models import Article, ArticleText, Draft
 from newsroom import html, languages
+from newsroom.middleware import LARGEST_TEXTS, takes_up_to
 
 MOST = html.LONGEST + 50_000
 """Characters of one language's text; a longer one is a paste that went wrong."""
@@ -30,6 +31,7 @@ def draft_urls(admin_site: Any) -> list[URLPattern]:
     ]
 
 
+@takes_up_to(LARGEST_TEXTS)
 def keep(request: HttpRequest) -> HttpResponse:
     """POST keeps one language. GET gives a token to a page that outlived its log-in."""
     if request.method != "POST":

@@ -83,7 +83,7 @@ class WeekFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         weeks = (
-            Article.objects.filter(week__isnull=False)
+            Article.objects.of_any_week()
             .order_by("-week")
             .values_list("week", flat=True)
             .distinct()[:WEEKS_OFFERED]

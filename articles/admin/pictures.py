@@ -24,6 +24,7 @@ from articles.models import Picture
 from articles.picturing import is_used, keep, remove, uses_of
 from newsroom import imaging, languages
 from newsroom.imaging import BadPicture, Prepared
+from newsroom.middleware import LARGEST_TEXTS
 from staff.desk import DeskAdmin
 
 
@@ -67,6 +68,8 @@ class PictureForm(forms.ModelForm):
 @admin.register(Picture)
 class PictureAdmin(DeskAdmin, TranslationAdmin):
     """Thumbnails to choose from; a form to describe one in each language."""
+
+    largest_form = LARGEST_TEXTS
 
     form = PictureForm
     list_display = ("thumb", "described", "credit", "measures", "uploaded_at", "uploaded_by")

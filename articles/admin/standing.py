@@ -18,6 +18,7 @@ from articles.models import Page
 from articles.models.standing import PageCode, mark_of
 from articles.standing import save_page
 from newsroom import headers, languages
+from newsroom.middleware import LARGEST_TEXTS
 from staff.desk import DeskAdmin
 
 MEANWHILE = _(
@@ -64,6 +65,8 @@ class PageForm(forms.ModelForm):
 @admin.register(Page)
 class PageAdmin(DeskAdmin, TranslationAdmin):
     """One row for each page; an empty language is no page in it."""
+
+    largest_form = LARGEST_TEXTS
 
     list_display = ("__str__", "languages_written")
     form = PageForm

@@ -29,12 +29,14 @@ from articles.models.articles import TEXTS
 from articles.writing import save_article, translated_from
 from newsroom import differences, headers, html, languages
 from newsroom.differences import Difference
+from newsroom.middleware import LARGEST_TEXTS, takes_up_to
 
 
 def translating_urls(model_admin: Any) -> list[URLPattern]:
     """Below an article's address in the admin."""
     site = model_admin.admin_site
 
+    @takes_up_to(LARGEST_TEXTS)
     def view(request: HttpRequest, pk: int, target: str) -> HttpResponse:
         return translate(request, pk, target, site.each_context(request), model_admin)
 

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
 from staff.desk import DeskAdmin
@@ -74,8 +81,9 @@ class VerbsAdmin(DeskAdmin):
         chosen = next((one for one in self.verbs if one.name == verb), None)
         if chosen is None or not _may(request, chosen):
             raise PermissionDenied
-        model = self.model
-        row = get_object_or_404(model, pk=object_id)
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
         try:
             if request.method in {"GET", "HEAD"} and chosen.page is not None:
                 return self._ask_first(request, row, chosen, chosen.page(request, row))
@@ -84,9 +92,9 @@ class VerbsAdmin(DeskAdmin):
             messages.success(request, chosen.act(request, row))
         except chosen.refuses as refusal:
             messages.error(request, str(refusal))
-        opts = model._meta
+        opts = self.opts
         return HttpResponseRedirect(
-            reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[object_id])
+            reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk])
         )
 
     def _ask_first(self, request: HttpRequest, row: Any, verb: Verb, page: Page) -> HttpResponse:

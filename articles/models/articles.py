@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
 from articles import old_paths, tags
-from articles.fields import BodyField, LeadField, OldPathField, WeekField
+from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
 from articles.models.changes import Facts, PageChange, Shown, ShownQuerySet, differ
 from articles.models.languages import ArticleLanguage, places_of
 from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
-from newsroom import html, languages
+from newsroom import html, languages, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +115,10 @@ class ArticleQuerySet(ShownQuerySet["Article"]):
     def of_week(self, week: Week) -> ArticleQuerySet:
         return self.filter(week=week)
 
+    def of_any_week(self) -> ArticleQuerySet:
+        """With a week that there is: what slipped past the constraint is in no list of weeks."""
+        return self.filter(week__range=(weeks.FIRST_MONDAY, weeks.LAST_MONDAY))
+
     def naming(self, words: str) -> ArticleQuerySet:
         """With these words in a body, in any language."""
         found = models.Q()
@@ -201,6 +205,7 @@ class Article(Shown):
             ("publish_article", _("Can publish, correct and withdraw")),
         ]
         constraints = [
+            week_is_near("an_articles_week_is_near"),
             models.UniqueConstraint(
                 fields=["topic", "week"],
                 condition=models.Q(withdrawn_at__isnull=True) & ~models.Q(verdict=""),

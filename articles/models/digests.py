@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from articles import tags
-from articles.fields import WeekField
+from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article
 from articles.models.changes import Facts, Shown, ShownQuerySet, differ
 from articles.models.masthead import Topic
@@ -63,6 +63,7 @@ class Digest(Shown):
         verbose_name, verbose_name_plural = _("digest"), _("digests")
         ordering = ["-week"]
         permissions = [("approve_digest", _("Can approve and send"))]
+        constraints = [week_is_near("a_digests_week_is_near")]
 
     def __str__(self) -> str:
         return str(self.week.label(languages.current()))

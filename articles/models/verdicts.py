@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles import tags
-from articles.fields import WeekField
+from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article, Verdict
 from articles.models.changes import Facts, Shown, ShownQuerySet
 from articles.models.masthead import Topic
@@ -45,6 +45,7 @@ class VerdictChange(Shown):
         ordering = ["changed_at", "pk"]
         default_permissions = ()
         indexes = [models.Index(fields=["week"])]
+        constraints = [week_is_near("a_verdicts_week_is_near")]
 
     def __str__(self) -> str:
         return f"{self.article_id}: {self.was} {self.changed_at:%Y-%m-%d %H:%M}"

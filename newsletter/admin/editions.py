@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.models import Edition
+from newsletter.models import Edition, SignUp, Subscriber
+from newsletter.models.imports import StagedReader
 from staff.desk import DeskAdmin
 
 
@@ -52,10 +53,10 @@ class EditionAdmin(DeskAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """One that is in use says so in numbers.
+        """One that is in use says so.
 
-        Django's own would load each reader's row, and blame the account for lacking a permission
-        that nobody has.
+        Django's own would load each subscriber's row, blame the account for lacking a permission
+        that nobody has, and delete with it whoever waits for a worker.
         """
         in_use = [said for edition in objs if (said := _use_of(edition))]
         if in_use:
@@ -64,10 +65,13 @@ class EditionAdmin(DeskAdmin):
 
 
 def _use_of(edition: Edition) -> str:
-    """Empty where nothing stands on it."""
-    counts = {"readers": edition.subscribers.count(), "mailings": edition.mailings.count()}
-    if not any(counts.values()):
-        return ""
-    return __(
-        "%(edition)s. Readers, those who have left among them: %(readers)s. Mailings: %(mailings)s."
-    ) % {"edition": edition, **counts}
+    """Empty where nothing stands on it. How many people do is not said: small numbers are hidden
+    in the list, and their sum by edition would let them be worked out."""
+    people = (Subscriber, SignUp, StagedReader)
+    mailings = edition.mailings.count()
+    said = []
+    if any(rows.objects.filter(edition=edition).exists() for rows in people):
+        said.append(__("Somebody is on its list, has been, or waits to be."))
+    if mailings:
+        said.append(__("Mailings: %(count)s.") % {"count": mailings})
+    return " ".join([f"{edition}.", *said]) if said else ""

@@ -23,6 +23,7 @@ from newsletter.importing.uploading import SealingUploadHandler, TooLarge
 from newsletter.models import Edition, Import, ImportStatus, ImportStuck
 from newsletter.models.imports import NOT_APPLIED
 from newsletter.tasks import enqueue, work_on_import
+from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
 from newsroom.sealing import KeyMissing
 
 MAY_IMPORT = "newsletter.import_subscribers"
@@ -152,6 +153,7 @@ class ImportAdmin(VerbsAdmin):
         upload = self.admin_site.admin_view(csrf_exempt(self.upload))
         return [path("add/", upload, name="newsletter_import_add"), *super().get_urls()]
 
+    @takes_up_to(BOUNDS_ITSELF)
     def upload(self, request: HttpRequest) -> HttpResponse:
         """The token is checked as ever, but only once a handler stands there that seals the file:
         looking for it in the form reads the file."""

@@ -21,7 +21,7 @@ from newsletter.models import (
     VariantKind,
 )
 from newsletter.models.spending import DAY, HOUR, window_start
-from newsletter.pacing import MOST_CLIENTS, MOST_IN_WINDOW, WINDOW, Pace
+from newsletter.pacing import MOST_CLIENTS, MOST_IN_WINDOW, PROXYS_WORD, WINDOW, Pace
 from newsletter.tasks import take_sign_up
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
@@ -216,18 +216,49 @@ def test_who_asks_for_a_discreet_letter_is_confirmed_and_welcomed_discreetly(
         assert not message.alternatives
 
 
-def test_behind_a_proxy_that_keeps_addresses_the_proxy_counts(
+def fast_ones(client: Client, times: int, **headers: str) -> int:
+    """How many of so many sign-ups are said to have come too fast."""
+    SignUp.objects.all().delete()
+    form = {"email": "reader@example.org", "edition": "be-ru"}
+    for _ in range(times):
+        assert client.post("/be/subscribe/", form, headers=headers).status_code == 302
+    return SignUp.objects.filter(manner=Manner.FAST).count()
+
+
+def test_behind_a_proxy_that_counts_its_word_is_the_word_and_the_site_does_not_count(
     client: Client, edition: Edition, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
-    for _ in range(MOST_IN_WINDOW + 1):
-        post(client)
-    assert not SignUp.objects.filter(manner=Manner.FAST).exists()
-    form = {"email": "reader@example.org", "edition": "be-ru"}
-    answer = client.post("/be/subscribe/", form, headers={"X-Sign-Up-Pace": "REJECTED_DRY_RUN"})
-    assert answer.status_code == 302
-    assert SignUp.objects.filter(manner=Manner.FAST).count() == 1
+    many = MOST_IN_WINDOW * 3
+    assert fast_ones(client, many, **{PROXYS_WORD: "REJECTED_DRY_RUN"}) == many
+    # Whoever comes after a flood is as fast as the proxy says, and no faster.
+    assert fast_ones(client, many, **{PROXYS_WORD: "PASSED"}) == 0
+    assert fast_ones(client, 1, **{PROXYS_WORD: "PASSED", "X-Forwarded-For": "192.0.2.1"}) == 0
     assert not caplog.text
+
+
+def test_one_who_floods_makes_nobody_else_too_fast_where_a_proxy_keeps_addresses(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    assert fast_ones(client, MOST_IN_WINDOW * 3) == 0
+
+
+def test_where_there_is_no_proxy_a_client_does_not_say_how_fast_it_is(
+    client: Client, edition: Edition
+) -> None:
+    assert fast_ones(client, MOST_IN_WINDOW + 2, **{PROXYS_WORD: "PASSED"}) == 2
+    assert fast_ones(client, 1, **{PROXYS_WORD: "PASSED"}) == 1
+
+
+def test_a_proxy_that_hands_on_addresses_has_the_site_count_each(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    flood = {"X-Forwarded-For": "198.51.100.1"}
+    assert fast_ones(client, MOST_IN_WINDOW + 2, **flood) == 2
+    for number in range(2, 8):
+        assert fast_ones(client, 1, **{"X-Forwarded-For": f"198.51.100.{number}"}) == 0
 
 
 def test_the_pace_forgets_everybody_with_each_window() -> None:

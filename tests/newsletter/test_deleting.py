@@ -13,14 +13,16 @@ from django.test import Client
 from django.urls import reverse
 
 from articles.models import Digest
-from newsletter.models import Edition, Mailing, MailingStatus, Variant
-from tests.factories import make_edition, make_user
+from newsletter import subscribing
+from newsletter.models import Edition, Import, Mailing, MailingStatus, SignUp, Variant
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
 from tests.newsletter.turns import launched, turn
 
 pytestmark = pytest.mark.django_db
 READERS = 3
+ON_THE_LIST = "Somebody is on its list, has been, or waits to be."
 
 
 def words(answer: Any) -> str:
@@ -51,7 +53,7 @@ def test_an_edition_deleted_in_the_middle_of_its_sending_stays_and_the_rest_goes
     delete = reverse("admin:newsletter_edition_delete", args=[mailing.edition_id])
     said = words(client.get(delete))
     assert "would require deleting the following protected related objects" in said
-    assert "EN. Readers, those who have left among them: 3. Mailings: 1." in said
+    assert f"EN. {ON_THE_LIST} Mailings: 1." in said
     assert "@" not in said, "it names no reader"
     client.post(delete, {"post": "yes"})
     assert Edition.objects.filter(pk=mailing.edition_id).exists()
@@ -68,12 +70,50 @@ def test_several_editions_at_once_are_no_way_around_it(client: Client) -> None:
     }
     changelist = reverse("admin:newsletter_edition_changelist")
     said = words(client.post(changelist, both))
-    assert "EN. Readers, those who have left among them: 3. Mailings: 1." in said
+    assert f"EN. {ON_THE_LIST} Mailings: 1." in said
     client.post(changelist, {**both, "post": "yes"})
     assert Edition.objects.count() == 2
     only_unused = {**both, "_selected_action": [str(unused.pk)], "post": "yes"}
     client.post(changelist, only_unused)
     assert Edition.objects.get().pk == mailing.edition_id
+
+
+def test_no_page_says_how_many_stand_on_an_edition(client: Client) -> None:
+    """The list hides each number below five; a sum of one edition's would tell it."""
+    edition = make_edition()
+    client.force_login(make_user())
+    delete = reverse("admin:newsletter_edition_delete", args=[edition.pk])
+    both = {"action": "delete_selected", "_selected_action": [str(edition.pk)]}
+    seen = []
+    for readers in (1, 3, 4):
+        for _ in range(readers):
+            make_subscriber(edition=edition)
+        for answer in (
+            client.get(delete),
+            client.post(reverse("admin:newsletter_edition_changelist"), both),
+        ):
+            assert f"EN. {ON_THE_LIST}" in words(answer)
+            seen.append(re.sub(r"\W[\w/+=-]{40,}\W", "", words(answer)))
+    assert len(set(seen)) == 2, "what one says does not depend on how many there are"
+
+
+@pytest.mark.parametrize("how", ["sign-up", "import"])
+def test_an_edition_that_somebody_waits_for_stays(client: Client, how: str) -> None:
+    """Nobody who signed up a moment ago is lost with it."""
+    edition = make_edition()
+    if how == "sign-up":
+        subscribing.sign_up("new@example.org", edition, "en", MONDAY_MORNING)
+    else:
+        row = Import.objects.create(uploaded_at=MONDAY_MORNING)
+        row.staged.create(
+            edition=edition, address_hash=b"x", sealed_address=b"x", key_generation=1, language="en"
+        )
+    client.force_login(make_user())
+    delete = reverse("admin:newsletter_edition_delete", args=[edition.pk])
+    assert f"EN. {ON_THE_LIST}" in words(client.get(delete))
+    client.post(delete, {"post": "yes"})
+    assert Edition.objects.exists()
+    assert SignUp.objects.exists() == (how == "sign-up")
 
 
 def test_the_database_itself_refuses_whoever_goes_around_the_newsroom() -> None:

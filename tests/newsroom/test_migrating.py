@@ -194,6 +194,28 @@ def test_what_was_public_before_can_be_found(loaded: Loaded) -> None:
     assert said(loaded.script(FOUND)) == ["[1]", "True"]
 
 
+TOO_FAR = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO articles_digest (week, status, introduction, reopened_because,"
+        " first_approved_of) VALUES ('9999-12-27', 'open', '', '', '')")
+"""
+
+
+def test_a_week_that_is_too_far_away_is_named_with_what_mends_it(loaded: Loaded) -> None:
+    assert loaded.manage("migrate", "articles", "0012").returncode == 0
+    assert loaded.script(TOO_FAR).returncode == 0
+    refused = loaded.manage("migrate", "articles")
+    assert refused.returncode != 0
+    [offered] = [line for line in refused.stderr.splitlines() if line.startswith("UPDATE")]
+    assert offered == "UPDATE articles_digest SET week = '…' WHERE id = 1;  -- is 9999-12-27"
+    mended = offered.replace("…", "2026-11-16")
+    script = f"from django.db import connection; connection.cursor().execute({mended!r})"
+    assert loaded.script(script).returncode == 0
+    done = loaded.manage("migrate")
+    assert done.returncode == 0, done.stderr
+
+
 HOLD = """
 import signal
 from django.db import connection

@@ -110,3 +110,8 @@ def test_the_databases_log_quotes_no_row_and_no_statement() -> None:
     command = SERVICES["database"]["command"]
     assert "log_error_verbosity=terse" in command
     assert "log_min_error_statement=panic" in command
+
+
+def test_no_service_that_breaks_leaves_its_memory_on_the_disk() -> None:
+    for name, service in SERVICES.items():
+        assert service["ulimits"] == {"core": 0}, name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import re
 import shlex
 from pathlib import PurePosixPath
 
@@ -55,19 +54,9 @@ def test_a_unit_is_started_again_unless_somebody_has_to_mend_something(role: str
     assert unit(role)["ProtectSystem"] == "strict"
 
 
-def test_the_proxy_keeps_no_reader() -> None:
-    text = re.sub(r"#.*", "", (ROOT / "deploy" / "nginx.conf").read_text())
-    assert re.findall(r"access_log\s+([^;]+);", text) == ["off"]
-    # At `crit` a broken handshake is written down with its address.
-    assert re.findall(r"error_log\s+(\S+)\s+(\w+);", text) == [
-        ("/var/log/nginx/error.log", "emerg")
-    ]
-    readers = text[text.index("location / {") : text.index("location /admin/")]
-    assert 'X-Forwarded-For "";' in readers
-    assert "$remote_addr" not in readers
-    for location in (readers, text[text.index("location /admin/") :]):
-        assert "proxy_set_header Host $host;" in location
-        assert "proxy_set_header X-Forwarded-Proto https;" in location
+@pytest.mark.parametrize("role", ROLES)
+def test_a_unit_that_breaks_leaves_no_memory_on_the_disk(role: str) -> None:
+    assert unit(role)["LimitCORE"] == "0"
 
 
 def test_the_proxy_writes_no_body_to_its_disk() -> None:
