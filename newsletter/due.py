@@ -15,7 +15,6 @@ from newsletter import journal
 from newsletter import mailing as mailings
 from newsletter.journal import JournalBroken
 from newsletter.models import (
-    Answer,
     Delivery,
     Import,
     Inquiry,
@@ -68,7 +67,7 @@ def settle_and_launch(now: dt.datetime) -> Due:
         confirmations=_first_ids(readers.awaiting_confirmation_mail(now)),
         welcomes=_first_ids(readers.awaiting_welcome(now)),
         preferences=_first_ids(readers.awaiting_preferences_mail(now)),
-        inquiries=_first_ids(Inquiry.objects.filter(answer=Answer.WAITING)),
+        inquiries=_first_ids(Inquiry.objects.to_work_on()),
         imports=_first_ids(Import.objects.to_work_on(now)),
     )
 

@@ -117,8 +117,9 @@ def mail_preferences_link(subscriber_id: int) -> None:
 
 @shared_task(name="newsletter.answer_inquiry")
 def answer_inquiry(inquiry_id: int) -> None:
-    """Looks whether somebody is on the list."""
-    inquiring.answer(inquiry_id, timezone.now())
+    """Looks whether somebody is on the list, and does what was wished for about them."""
+    if inquiring.work_on(inquiry_id, timezone.now()):
+        enqueue(write_journal)
 
 
 @shared_task(name="newsletter.work_on_import")

@@ -264,7 +264,11 @@ CONFIRMATIONS_PER_HOUR = env.whole_number("CONFIRMATIONS_PER_HOUR", 500, least=1
 IMPORT_MAX_MB = env.whole_number("IMPORT_MAX_MB", 256, least=1, most=4096)
 """How large a file may be that is uploaded in the admin; the command takes any."""
 LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0, most=1000)
-"""How often one member of staff may ask whether a person is on the list."""
+"""How often one member of staff may ask whether a person is on the list; a dry run asks once."""
+LIST_QUESTIONS_PER_DAY_TOTAL = env.whole_number(
+    "LIST_QUESTIONS_PER_DAY_TOTAL", 60, least=0, most=10_000
+)
+"""How often all of them together may: whoever controls the web process asks in any name."""
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
 CONNECTIONS = env.whole_number("CONNECTIONS", 4, least=1, most=64)

@@ -353,8 +353,8 @@ def bring_in(built: House) -> None:
     wait_for(lambda: stands_at("checked"), "the check of the list", 60)
     built.python(APPLYING)
     wait_for(lambda: stands_at("applied"), "the import", 60)
-    [[new, invalid]] = built.stores.query("SELECT new, invalid FROM newsletter_import")
-    assert (new, invalid) == (1, 1)
+    [[added, invalid]] = built.stores.query("SELECT added, invalid FROM newsletter_import")
+    assert (added, invalid) == (1, 1)
 
 
 def come_back(built: House, relay: Catcher) -> None:

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-CONFIRMATIONS, TRAPPED = "confirmations", "trapped"
+CONFIRMATIONS, TRAPPED, OVERFULL = "confirmations", "trapped", "overfull"
 """What is counted for everybody."""
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
@@ -20,7 +20,7 @@ def window_start(now: dt.datetime, length: dt.timedelta) -> dt.datetime:
     return now - (now - dt.datetime.min.replace(tzinfo=dt.UTC)) % length
 
 
-class Spending(models.Model):
+class Quota(models.Model):
     """How often something was done since `since`."""
 
     what = models.CharField(max_length=120)
@@ -28,10 +28,7 @@ class Spending(models.Model):
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
-        default_permissions = ()
-        constraints = [
-            models.UniqueConstraint(fields=["what", "since"], name="one_count_per_window")
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.what}: {self.count}"
@@ -66,3 +63,26 @@ class Spending(models.Model):
         """How many were counted."""
         row = cls.objects.filter(what=what, since=since).first()
         return row.count if row else 0
+
+
+class Spending(Quota):
+    """What any process of ours may count."""
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["what", "since"], name="one_count_per_window")
+        ]
+
+
+class WorkerQuota(Quota):
+    """What bounds how much of the list a worker gives away, and how many strangers it writes to.
+
+    A worker alone writes it, so that nothing the web process can write lifts such a limit.
+    """
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["what", "since"], name="one_worker_count_per_window")
+        ]
