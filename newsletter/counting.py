@@ -23,8 +23,9 @@ from newsletter.models import (
     Spending,
     Subscriber,
     SubscriberStatus,
+    WorkerQuota,
 )
-from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, TRAPPED, window_start
+from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, OVERFULL, TRAPPED, window_start
 
 SMALL = 5
 """A number below this, other than none, could be told apart as persons."""
@@ -176,6 +177,7 @@ class Intake:
     waiting: int
     came_fast: int
     trapped_today: int
+    overfull_today: int
     confirmations_waiting: int
     confirmations_this_hour: int
     confirmations_an_hour: int
@@ -195,10 +197,11 @@ def intake(now: dt.datetime) -> Intake:
         waiting=sign_ups["waiting"],
         came_fast=sign_ups["came_fast"],
         trapped_today=Spending.spent(TRAPPED, window_start(now, DAY)),
+        overfull_today=Spending.spent(OVERFULL, window_start(now, DAY)),
         confirmations_waiting=Subscriber.objects.filter(
             status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False
         ).count(),
-        confirmations_this_hour=Spending.spent(CONFIRMATIONS, window_start(now, HOUR)),
+        confirmations_this_hour=WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR)),
         confirmations_an_hour=settings.CONFIRMATIONS_PER_HOUR,
         departures_unwritten=Departure.objects.count(),
     )

@@ -23,8 +23,8 @@ from newsletter.models import (
     MailingStatus,
     Manner,
     SignUp,
-    Spending,
     Subscriber,
+    WorkerQuota,
 )
 from newsletter.models.mailings import HAS_BEGUN
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
@@ -97,7 +97,7 @@ def _with_letters_to_send() -> Iterable[Mailing]:
 def _sign_ups(now: dt.datetime) -> list[int]:
     """Those that came too fast get what is left of half the hour's confirmations."""
     waiting = SignUp.objects.exclude(manner=Manner.FAST)
-    spent = Spending.spent(CONFIRMATIONS, window_start(now, HOUR))
+    spent = WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR))
     left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
     fast = SignUp.objects.filter(manner=Manner.FAST, arrived_at__lte=now - FAST_ONES_WAIT)
     return [*_first_ids(waiting), *_first_ids(fast, min(left, AT_ONCE))]

@@ -12,6 +12,7 @@ import logging
 from django.db import IntegrityError, transaction
 
 from newsletter import addresses, welcoming, wordings
+from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
     Manner,
@@ -82,9 +83,15 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         row.delete()
         return None
     try:
-        address = keys.open_intake(bytes(row.sealed_address), PURPOSE).decode().rstrip()
+        opened = keys.open_intake(bytes(row.sealed_address), PURPOSE)
+        # Looked at once more: whoever has the web process may seal what the form would refuse.
+        address = addresses.normalise(opened.decode())
     except SealBroken:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
+        row.delete()
+        return None
+    except (UnicodeDecodeError, InvalidAddress):
+        logger.error("Sign-up %s is no address and is dropped.", row.pk)
         row.delete()
         return None
     subscriber = _take_in(row, address, keys, now)

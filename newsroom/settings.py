@@ -261,6 +261,12 @@ JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
 """How old the oldest backup is that is kept: the journal reaches back as far."""
 CONFIRMATIONS_PER_HOUR = env.whole_number("CONFIRMATIONS_PER_HOUR", 500, least=1, most=1_000_000)
 """Beyond that confirmations wait, so that nobody makes us flood other people's mailboxes."""
+CONFIRMATIONS_PER_PROVIDER = env.whole_number(
+    "CONFIRMATIONS_PER_PROVIDER", 200, least=1, most=1_000_000
+)
+"""An hour, to one provider's mailboxes; a domain that is not in PROVIDERS is one by itself."""
+CONFIRMATIONS_PER_MAILBOX = env.whole_number("CONFIRMATIONS_PER_MAILBOX", 3, least=1, most=100)
+"""A day, to one mailbox, whatever tags and dots its address is written with."""
 IMPORT_MAX_MB = env.whole_number("IMPORT_MAX_MB", 256, least=1, most=4096)
 """How large a file may be that is uploaded in the admin; the command takes any."""
 LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0, most=1000)

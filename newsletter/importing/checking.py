@@ -1,8 +1,8 @@
 """The dry run: reads the sealed file, and finds out whom it would add. Nobody is added yet.
 
-It answers who is on the list, so it costs a question and is written down, whatever its size: made-up
-addresses around one make a large file of it. Its exact counts are for who runs it where the
-worker's key is; the row has them rounded.
+It answers who is on the list, so it costs a question and is written down, whatever its size:
+made-up addresses around one make a large file of it. Its exact counts are for who runs it where
+the worker's key is; the row has them rounded.
 """
 
 from __future__ import annotations

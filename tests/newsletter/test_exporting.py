@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections import Counter
 import io
+from collections import Counter
 from pathlib import Path
 from unittest import mock
 
