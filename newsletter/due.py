@@ -63,7 +63,7 @@ def settle_and_launch(now: dt.datetime) -> Due:
     readers = Subscriber.objects.all()
     return Due(
         lanes=lanes,
-        sign_ups=_sign_ups(now),
+        sign_ups=sign_ups(now),
         confirmations=_first_ids(readers.awaiting_confirmation_mail(now)),
         welcomes=_first_ids(readers.awaiting_welcome(now)),
         preferences=_first_ids(readers.awaiting_preferences_mail(now)),
@@ -94,13 +94,17 @@ def _with_letters_to_send() -> Iterable[Mailing]:
     )
 
 
-def _sign_ups(now: dt.datetime) -> list[int]:
+def sign_ups(now: dt.datetime, most: int = AT_ONCE) -> list[int]:
     """Those that came too fast get what is left of half the hour's confirmations."""
-    waiting = SignUp.objects.exclude(manner=Manner.FAST)
-    spent = WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR))
-    left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
+    waiting = _first_ids(SignUp.objects.exclude(manner=Manner.FAST), most)
     fast = SignUp.objects.filter(manner=Manner.FAST, arrived_at__lte=now - FAST_ONES_WAIT)
-    return [*_first_ids(waiting), *_first_ids(fast, min(left, AT_ONCE))]
+    room = most - len(waiting)
+    if room and fast.exists():
+        spent = WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR))
+        spent += Subscriber.objects.to_be_asked().count()
+        left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
+        waiting += _first_ids(fast, min(left, room))
+    return waiting
 
 
 def _first_ids(rows: QuerySet[Any], most: int = AT_ONCE) -> list[int]:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from newsletter import addresses, welcoming, wordings
 from newsletter.addresses import InvalidAddress
@@ -38,6 +41,10 @@ PADDED_BYTES = 256
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 
 
+class IntakeFull(Exception):
+    """More wait than are to be let wait."""
+
+
 class StaleLink(Exception):
     """A whole and real link, to something that is over."""
 
@@ -51,11 +58,13 @@ def sign_up(
     variant: str = VariantKind.FULL,
     manner: str = Manner.NORMAL,
 ) -> SignUp:
-    """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing.
+    """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing, IntakeFull.
 
     Does not look at the list: the process that runs this cannot.
     """
     address = addresses.normalise(typed).encode()
+    if is_full(manner):
+        raise IntakeFull
     return SignUp.objects.create(
         sealed_address=sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE),
         edition=edition,
@@ -65,6 +74,23 @@ def sign_up(
         arrived_at=now,
         manner=manner,
     )
+
+
+def is_full(manner: str = Manner.NORMAL) -> bool:
+    """Whether as many wait as may. No query counts further than that.
+
+    Those that came too fast are counted by themselves: they close the form to each other alone.
+    """
+    most = settings.MAX_WAITING_SIGN_UPS
+    fast, others = Q(manner=Manner.FAST), ~Q(manner=Manner.FAST)
+    waiting = _count(SignUp.objects.filter(fast if manner == Manner.FAST else others), most)
+    if manner != Manner.FAST and waiting < most:
+        waiting += _count(Subscriber.objects.to_be_asked(), most)
+    return waiting >= most
+
+
+def _count(rows: QuerySet[Any], most: int) -> int:
+    return rows.order_by()[:most].count()
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from newsletter import corresponding, retention, subscribing
 from newsletter.canonical_addresses import canonical, server_of
 from newsletter.models import Edition, SignUp, Spending, Subscriber, WorkerQuota
 from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, OVERFULL, window_start
-from newsletter.tasks import take_sign_up
+from newsletter.tasks import take_sign_ups
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition
@@ -121,7 +121,7 @@ def test_whoever_signs_up_is_told_the_same_however_full_the_mailbox_is(
         form = {"email": f"victim+{number}@example.org", "edition": "en"}
         answer = client.post("/en/subscribe/", form)
         answers.add((answer.status_code, answer.content, str(dict(answer.headers))))
-        take_sign_up(SignUp.objects.get().pk)
+        take_sign_ups()
         mailed(Subscriber.objects.values_list("pk", flat=True))
     assert len(answers) == 1
 
