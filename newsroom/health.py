@@ -152,7 +152,7 @@ def look() -> dict[str, str]:
 
 
 def engine() -> dict[str, str]:
-    """As `look`, of the broker, the workers and beat alone: for pages that have the database's word."""
+    """As `look`, of broker, workers and beat alone: for pages that have the database's word."""
     return _engine.ask().found()
 
 
