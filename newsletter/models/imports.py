@@ -157,8 +157,8 @@ class Import(models.Model):
 
     def said(self) -> str:
         """Its counts for the audit."""
-        told = (f"{self._meta.get_field(name).verbose_name}: {self.shown(name)}" for name in COUNTS)
-        return "; ".join(told)
+        fields = {one.name: one.verbose_name for one in self._meta.concrete_fields}
+        return "; ".join(f"{fields[name]}: {self.shown(name)}" for name in COUNTS)
 
     def shown(self, name: str) -> str:
         """One of its counts as staff may see it: exact where it says nothing of the list."""

@@ -36,32 +36,32 @@ class Quota(models.Model):
     @classmethod
     def spend(cls, what: str, since: dt.datetime, most: int) -> bool:
         """Counts one more; False, and nothing is counted, once `most` are."""
-        cls.objects.get_or_create(what=what, since=since)
-        row = cls.objects.filter(what=what, since=since, count__lt=most)
+        cls._default_manager.get_or_create(what=what, since=since)
+        row = cls._default_manager.filter(what=what, since=since, count__lt=most)
         return bool(row.update(count=F("count") + 1))
 
     @classmethod
     def lock(cls, what: str, since: dt.datetime) -> Self:
         """The window's row, which nobody else changes before the transaction ends."""
-        cls.objects.get_or_create(what=what, since=since)
-        return cls.objects.select_for_update().get(what=what, since=since)
+        cls._default_manager.get_or_create(what=what, since=since)
+        return cls._default_manager.select_for_update().get(what=what, since=since)
 
     @classmethod
     def count_more(cls, what: str, since: dt.datetime, number: int) -> None:
         """Counts so many more, whatever the budget says."""
-        cls.objects.get_or_create(what=what, since=since)
-        cls.objects.filter(what=what, since=since).update(count=F("count") + number)
+        cls._default_manager.get_or_create(what=what, since=since)
+        cls._default_manager.filter(what=what, since=since).update(count=F("count") + number)
 
     @classmethod
     def give_back(cls, what: str, since: dt.datetime, number: int = 1) -> None:
         """What was counted did not happen after all."""
         less = Greatest(F("count") - number, 0)
-        cls.objects.filter(what=what, since=since).update(count=less)
+        cls._default_manager.filter(what=what, since=since).update(count=less)
 
     @classmethod
     def spent(cls, what: str, since: dt.datetime) -> int:
         """How many were counted."""
-        row = cls.objects.filter(what=what, since=since).first()
+        row = cls._default_manager.filter(what=what, since=since).first()
         return row.count if row else 0
 
 
