@@ -52,10 +52,11 @@ def relays_word(now: dt.datetime) -> str:
 
 
 def silent() -> list[str]:
-    """What gives no sign of life and would have to for a letter to leave, for the staff to read."""
+    """What gives no sign of life and would have to for a mail to leave, for the staff to read."""
     said = {
         ("broker", health.NO_ANSWER): _("The broker does not answer: no letter leaves."),
         ("worker", health.SILENT): _("No worker gives a sign of life: no letter leaves."),
+        ("intake", health.SILENT): _("No worker takes sign-ups in: nobody is asked to confirm."),
         ("beat", health.SILENT): _("Beat gives no sign of life: nothing begins by itself."),
     }
     return [said[found] for found in health.engine().items() if found in said]

@@ -28,9 +28,9 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 
-from newsletter import messages
+from newsletter import confirmation_limits, messages
 from newsletter.models import Spending, Subscriber
-from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
+from newsletter.models.spending import DAY, OVERFULL, window_start
 from newsletter.models.subscribers import SubscriberQuerySet
 from newsletter.relaying import causes, choosing, limits
 from newsroom import sealing
@@ -88,19 +88,27 @@ PREFERENCES = Occasion(
 def send_confirmation(subscriber_id: int, now: dt.datetime) -> bool:
     """Sends a confirmation that is due; False if there is none, or the relay did not take it.
 
-    Past the hour's budget it waits for the next hour. Raises KeyMissing.
+    Past a limit it waits for the next hour, or is given up. Raises KeyMissing.
     """
-    if not CONFIRMATION.awaiting(_all(), now).filter(pk=subscriber_id).exists():
+    keys = sealing.worker_keys()
+    due = CONFIRMATION.awaiting(_all(), now).filter(pk=subscriber_id)
+    subscriber = due.first()
+    if subscriber is None:
         return False
-    hour = window_start(now, HOUR)
-    if not Spending.spend(CONFIRMATIONS, hour, settings.CONFIRMATIONS_PER_HOUR):
-        CONFIRMATION.awaiting(_all(), now).filter(pk=subscriber_id).update(
-            confirmation_due_at=hour + HOUR
-        )
+    try:
+        limits = confirmation_limits.of(subscriber.address(keys), keys, now)
+    except SealBroken:
+        logger.error("Subscriber %s cannot be opened with our keys.", subscriber_id)
+        return False
+    reached = confirmation_limits.spend(limits)
+    if reached is not None:
+        held = due.update(confirmation_due_at=reached.opens_at)
+        if held and reached.opens_at is None:
+            Spending.count_more(OVERFULL, window_start(now, DAY), held)
         return False
     sent = _send(CONFIRMATION, subscriber_id, now, messages.confirmation)
     if not sent:
-        Spending.give_back(CONFIRMATIONS, hour)
+        confirmation_limits.give_back(limits)
     return sent
 
 

@@ -12,6 +12,7 @@ from django.db.models import Count, DateTimeField, Q, Sum
 from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext_lazy as _
 
+from newsletter import subscribing
 from newsletter.bounces.obeying import SET_ASIDE, TOO_MANY, counter
 from newsletter.bounces.reading import Verdict
 from newsletter.models import (
@@ -23,8 +24,9 @@ from newsletter.models import (
     Spending,
     Subscriber,
     SubscriberStatus,
+    WorkerQuota,
 )
-from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, TRAPPED, window_start
+from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, OVERFULL, TRAPPED, window_start
 
 SMALL = 5
 """A number below this, other than none, could be told apart as persons."""
@@ -176,10 +178,13 @@ class Intake:
     waiting: int
     came_fast: int
     trapped_today: int
+    overfull_today: int
     confirmations_waiting: int
     confirmations_this_hour: int
     confirmations_an_hour: int
     departures_unwritten: int
+    is_full: bool
+    most_waiting: int
 
     @property
     def is_over_budget(self) -> bool:
@@ -195,10 +200,11 @@ def intake(now: dt.datetime) -> Intake:
         waiting=sign_ups["waiting"],
         came_fast=sign_ups["came_fast"],
         trapped_today=Spending.spent(TRAPPED, window_start(now, DAY)),
-        confirmations_waiting=Subscriber.objects.filter(
-            status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False
-        ).count(),
-        confirmations_this_hour=Spending.spent(CONFIRMATIONS, window_start(now, HOUR)),
+        overfull_today=Spending.spent(OVERFULL, window_start(now, DAY)),
+        confirmations_waiting=Subscriber.objects.to_be_asked().count(),
+        is_full=subscribing.is_full(),
+        most_waiting=settings.MAX_WAITING_SIGN_UPS,
+        confirmations_this_hour=WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR)),
         confirmations_an_hour=settings.CONFIRMATIONS_PER_HOUR,
         departures_unwritten=Departure.objects.count(),
     )

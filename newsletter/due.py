@@ -15,7 +15,6 @@ from newsletter import journal, signing
 from newsletter import mailing as mailings
 from newsletter.journal import JournalBroken
 from newsletter.models import (
-    Answer,
     Delivery,
     Import,
     Inquiry,
@@ -24,8 +23,8 @@ from newsletter.models import (
     MailingStatus,
     Manner,
     SignUp,
-    Spending,
     Subscriber,
+    WorkerQuota,
 )
 from newsletter.models.mailings import HAS_BEGUN
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
@@ -67,11 +66,11 @@ def settle_and_launch(now: dt.datetime) -> Due:
     readers = Subscriber.objects.all()
     return Due(
         lanes=lanes,
-        sign_ups=_sign_ups(now),
+        sign_ups=sign_ups(now),
         confirmations=_first_ids(readers.awaiting_confirmation_mail(now)),
         welcomes=_first_ids(readers.awaiting_welcome(now)),
         preferences=_first_ids(readers.awaiting_preferences_mail(now)),
-        inquiries=_first_ids(Inquiry.objects.filter(answer=Answer.WAITING)),
+        inquiries=_first_ids(Inquiry.objects.to_work_on()),
         imports=_first_ids(Import.objects.to_work_on(now)),
     )
 
@@ -108,13 +107,17 @@ def _with_letters_to_send() -> Iterable[Mailing]:
     )
 
 
-def _sign_ups(now: dt.datetime) -> list[int]:
+def sign_ups(now: dt.datetime, most: int = AT_ONCE) -> list[int]:
     """Those that came too fast get what is left of half the hour's confirmations."""
-    waiting = SignUp.objects.exclude(manner=Manner.FAST)
-    spent = Spending.spent(CONFIRMATIONS, window_start(now, HOUR))
-    left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
+    waiting = _first_ids(SignUp.objects.exclude(manner=Manner.FAST), most)
     fast = SignUp.objects.filter(manner=Manner.FAST, arrived_at__lte=now - FAST_ONES_WAIT)
-    return [*_first_ids(waiting), *_first_ids(fast, min(left, AT_ONCE))]
+    room = most - len(waiting)
+    if room and fast.exists():
+        spent = WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR))
+        spent += Subscriber.objects.to_be_asked().count()
+        left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
+        waiting += _first_ids(fast, min(left, room))
+    return waiting
 
 
 def _first_ids(rows: QuerySet[Any], most: int = AT_ONCE) -> list[int]:

@@ -1,4 +1,8 @@
-"""Is this person on the list? Asked by one who may, answered by a worker, written down."""
+"""Is this person on the list? Asked by one who may, answered by a worker, written down.
+
+Limits and audit stand where the answer is made: a web process in other hands can write the
+question, but neither its answer nor what it cost.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,13 @@ import datetime as dt
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from newsletter import addresses
-from newsletter.models import Answer, Inquiry, Spending, Subscriber, Suppression
-from newsletter.models.spending import DAY, window_start
+from newsletter import addresses, lookup_limits, managing
+from newsletter.addresses import InvalidAddress
+from newsletter.lookup_limits import TooManyQuestions
+from newsletter.models import Answer, Inquiry, Subscriber, Suppression, Wish
 from newsroom import sealing
 from newsroom.sealing import SealBroken
 from staff.audit import record
@@ -24,23 +28,22 @@ PURPOSE = "inquiry"
 PADDED_BYTES = 256
 
 
-class TooManyQuestions(Exception):
-    """The day's questions are used up."""
-
-
-@transaction.atomic
 def ask(typed: str, by: Any, now: dt.datetime) -> Inquiry:
     """Seals the question for a worker. Raises InvalidAddress, TooManyQuestions, KeyMissing."""
     address = addresses.normalise(typed).encode()
-    most = settings.LIST_QUESTIONS_PER_DAY
-    if not Spending.spend(f"questions of {by.pk}", window_start(now, DAY), most):
-        raise TooManyQuestions(
-            _("You have asked about %(count)s people today. Ask again tomorrow.") % {"count": most}
-        )
+    waiting = Inquiry.objects.filter(asked_by=by, answer=Answer.WAITING).count()
+    lookup_limits.check_left(by.pk, now, waiting)
     sealed = sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE)
-    inquiry = Inquiry.objects.create(asked_by=by, asked_at=now, sealed_address=sealed)
-    record(AuditAction.ASKED, inquiry, by=by, now=now)
-    return inquiry
+    return Inquiry.objects.create(asked_by=by, asked_at=now, sealed_address=sealed)
+
+
+def work_on(inquiry_id: int, now: dt.datetime) -> bool:
+    """Answers it, or does what was wished for; True if somebody has left by it.
+
+    Safe to repeat. Raises KeyMissing.
+    """
+    answer(inquiry_id, now)
+    return carry_out(inquiry_id, now)
 
 
 @transaction.atomic
@@ -51,17 +54,85 @@ def answer(inquiry_id: int, now: dt.datetime) -> None:
     if inquiry is None or inquiry.answer:
         return
     try:
-        address = keys.open_intake(bytes(inquiry.sealed_address), PURPOSE).decode().rstrip()
-    except SealBroken:
-        logger.error("Question %s was sealed with a foreign key.", inquiry.pk)
+        opened = keys.open_intake(bytes(inquiry.sealed_address), PURPOSE)
+        address = addresses.normalise(opened.decode())
+    except (SealBroken, UnicodeDecodeError, InvalidAddress):
+        logger.error("Question %s was sealed with a foreign key, or is none.", inquiry.pk)
         inquiry.settle(Answer.UNREADABLE, now)
+        return
+    try:
+        lookup_limits.spend(inquiry.asked_by_id, now)
+    except TooManyQuestions:
+        _refuse(inquiry, now)
         return
     address_hash = keys.hash_address(address)
     subscriber = Subscriber.objects.filter(address_hash=address_hash).first()
     suppression = Suppression.objects.filter(address_hash=address_hash).first()
-    if subscriber is not None:
-        inquiry.settle(Answer.KNOWN, now, subscriber, suppression)
-    elif suppression is not None:
-        inquiry.settle(Answer.SUPPRESSED, now, suppression=suppression)
-    else:
+    if subscriber is None and suppression is None:
         inquiry.settle(Answer.UNKNOWN, now)
+    else:
+        subject = _seal_subject(inquiry, subscriber, suppression)
+        inquiry.find(now, subscriber, suppression, subject)
+    record(AuditAction.ASKED, inquiry, by=inquiry.asked_by, now=now)
+
+
+def _refuse(inquiry: Inquiry, now: dt.datetime) -> None:
+    inquiry.settle(Answer.REFUSED, now)
+    if lookup_limits.is_first_refusal(now):
+        logger.warning("More is asked about the list than the day's limit allows.")
+        detail = _("Refused, as all further ones today: the limit is reached.")
+        record(AuditAction.ASKED, inquiry, by=inquiry.asked_by, now=now, detail=detail)
+
+
+@transaction.atomic
+def carry_out(inquiry_id: int, now: dt.datetime) -> bool:
+    """Does what was wished for about whom a worker had found; True if they have left by it.
+
+    Tells nothing that was not told, so it costs no question. Raises KeyMissing.
+    """
+    inquiry = Inquiry.objects.select_for_update().filter(pk=inquiry_id).first()
+    if inquiry is None or not inquiry.wish:
+        return False
+    try:
+        subscriber, suppression = _open_subject(inquiry)
+    except (SealBroken, ValueError):
+        # The keys were changed since. Whoever may ask can ask again.
+        inquiry.settle(Answer.UNREADABLE, now)
+        return False
+    done = Answer.UNKNOWN
+    match inquiry.wish:
+        case Wish.TAKE_OFF if subscriber is not None:
+            managing.take_off(subscriber, inquiry, now)
+            done = Answer.TAKEN_OFF
+        case Wish.FORGET if subscriber is not None:
+            managing.forget(subscriber, inquiry, now)
+            done = Answer.FORGOTTEN
+        case Wish.LIFT if suppression is not None:
+            managing.lift_suppression(suppression, inquiry, now)
+            done = Answer.LIFTED
+    inquiry.settle(done, now)
+    return done != Answer.UNKNOWN
+
+
+def _seal_subject(
+    inquiry: Inquiry, subscriber: Subscriber | None, suppression: Suppression | None
+) -> bytes:
+    """Which rows it is about, for a worker alone. Of one length. Raises KeyMissing."""
+    ids = [one.pk if one is not None else 0 for one in (subscriber, suppression)]
+    return sealing.seal_intake(b"%020d %020d" % tuple(ids), subject_purpose(inquiry))
+
+
+def _open_subject(inquiry: Inquiry) -> tuple[Subscriber | None, Suppression | None]:
+    """Raises SealBroken, ValueError, KeyMissing."""
+    keys = sealing.worker_keys()
+    opened = keys.open_intake(bytes(inquiry.sealed_subject), subject_purpose(inquiry))
+    subscriber, suppression = map(int, opened.split())
+    return (
+        Subscriber.objects.filter(pk=subscriber).first(),
+        Suppression.objects.filter(pk=suppression).first(),
+    )
+
+
+def subject_purpose(inquiry: Inquiry) -> str:
+    """What it is sealed for: its question, so that it opens in no other."""
+    return f"{PURPOSE} {inquiry.pk}"

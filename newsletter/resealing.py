@@ -33,6 +33,7 @@ LIST_SEALS: tuple[tuple[type[models.Model], str], ...] = (
 INTAKE_SEALS: tuple[tuple[type[models.Model], str, Callable[[Any], str]], ...] = (
     (SignUp, "sealed_address", lambda _row: subscribing.PURPOSE),
     (Inquiry, "sealed_address", lambda _row: inquiring.PURPOSE),
+    (Inquiry, "sealed_subject", inquiring.subject_purpose),
     (ImportChunk, "sealed", lambda row: uploading.purpose(row.belongs_to_id, row.position)),
     (SetAsideMail, "sealed", lambda _row: obeying.PURPOSE),
 )

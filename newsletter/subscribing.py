@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from newsletter import addresses, welcoming, wordings
+from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
     Manner,
@@ -37,6 +41,10 @@ PADDED_BYTES = 256
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 
 
+class IntakeFull(Exception):
+    """More wait than are to be let wait."""
+
+
 class StaleLink(Exception):
     """A whole and real link, to something that is over."""
 
@@ -50,11 +58,13 @@ def sign_up(
     variant: str = VariantKind.FULL,
     manner: str = Manner.NORMAL,
 ) -> SignUp:
-    """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing.
+    """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing, IntakeFull.
 
     Does not look at the list: the process that runs this cannot.
     """
     address = addresses.normalise(typed).encode()
+    if is_full(manner):
+        raise IntakeFull
     return SignUp.objects.create(
         sealed_address=sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE),
         edition=edition,
@@ -64,6 +74,23 @@ def sign_up(
         arrived_at=now,
         manner=manner,
     )
+
+
+def is_full(manner: str = Manner.NORMAL) -> bool:
+    """Whether as many wait as may. No query counts further than that.
+
+    Those that came too fast are counted by themselves: they close the form to each other alone.
+    """
+    most = settings.MAX_WAITING_SIGN_UPS
+    fast, others = Q(manner=Manner.FAST), ~Q(manner=Manner.FAST)
+    waiting = _count(SignUp.objects.filter(fast if manner == Manner.FAST else others), most)
+    if manner != Manner.FAST and waiting < most:
+        waiting += _count(Subscriber.objects.to_be_asked(), most)
+    return waiting >= most
+
+
+def _count(rows: QuerySet[Any], most: int) -> int:
+    return rows.order_by()[:most].count()
 
 
 @transaction.atomic
@@ -82,9 +109,15 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         row.delete()
         return None
     try:
-        address = keys.open_intake(bytes(row.sealed_address), PURPOSE).decode().rstrip()
+        opened = keys.open_intake(bytes(row.sealed_address), PURPOSE)
+        # Looked at once more: whoever has the web process may seal what the form would refuse.
+        address = addresses.normalise(opened.decode())
     except SealBroken:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
+        row.delete()
+        return None
+    except (UnicodeDecodeError, InvalidAddress):
+        logger.error("Sign-up %s is no address and is dropped.", row.pk)
         row.delete()
         return None
     subscriber = _take_in(row, address, keys, now)

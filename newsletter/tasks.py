@@ -22,6 +22,8 @@ from newsletter.sending.lanes import run_lane
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 60
+SIGN_UPS_AT_ONCE = 50
+"""In one task, so that nothing else in its queue waits long."""
 
 
 def enqueue(task: Task[Any, Any], *ids: int) -> None:
@@ -43,8 +45,8 @@ def enqueue_due(found: Due) -> None:
     """Hands out what a tick found."""
     for mailing_id, slot in found.lanes:
         enqueue(work_lane, mailing_id, slot)
-    for sign_up_id in found.sign_ups:
-        enqueue(take_sign_up, sign_up_id)
+    if found.sign_ups:
+        enqueue(take_sign_ups)
     for subscriber_id in found.confirmations:
         enqueue(mail_confirmation, subscriber_id)
     for subscriber_id in found.welcomes:
@@ -95,15 +97,21 @@ def work_lane(mailing_id: int, slot: int) -> None:
         enqueue(work_lane, mailing_id, slot)
 
 
-@shared_task(name="newsletter.take_sign_up")
-def take_sign_up(sign_up_id: int) -> None:
-    """Opens a sign-up and asks its owner."""
-    subscriber_id = subscribing.process_sign_up(sign_up_id, timezone.now())
-    if subscriber_id is not None:
-        enqueue(mail_confirmation, subscriber_id)
+@shared_task(name="newsletter.take_sign_ups", expires=TICK_SECONDS)
+def take_sign_ups() -> None:
+    """Opens a batch of those that wait and asks their owners; more at the back of the queue."""
+    now = timezone.now()
+    batch = due.sign_ups(now, SIGN_UPS_AT_ONCE)
+    for sign_up_id in batch:
+        subscriber_id = subscribing.process_sign_up(sign_up_id, now)
+        if subscriber_id is not None:
+            enqueue(mail_confirmation, subscriber_id)
+    if len(batch) == SIGN_UPS_AT_ONCE:
+        enqueue(take_sign_ups)
 
 
-@shared_task(name="newsletter.mail_confirmation")
+# What has waited for a tick is handed out again by the next one: here it is dropped.
+@shared_task(name="newsletter.mail_confirmation", expires=TICK_SECONDS)
 def mail_confirmation(subscriber_id: int) -> None:
     """Mails a confirmation that is due."""
     corresponding.send_confirmation(subscriber_id, timezone.now())
@@ -123,8 +131,9 @@ def mail_preferences_link(subscriber_id: int) -> None:
 
 @shared_task(name="newsletter.answer_inquiry")
 def answer_inquiry(inquiry_id: int) -> None:
-    """Looks whether somebody is on the list."""
-    inquiring.answer(inquiry_id, timezone.now())
+    """Looks whether somebody is on the list, and does what was wished for about them."""
+    if inquiring.work_on(inquiry_id, timezone.now()):
+        enqueue(write_journal)
 
 
 @shared_task(name="newsletter.work_on_import")

@@ -22,12 +22,12 @@ from newsletter import preferring, retention, subscribing, wordings
 from newsletter.forms import PreferencesForm, SignUpForm
 from newsletter.models import Manner
 from newsletter.pacing import pace, signs_up_too_fast
-from newsletter.subscribing import StaleLink
+from newsletter.subscribing import IntakeFull, StaleLink
 from newsletter.tasks import (
     enqueue,
     enqueue_welcome,
     mail_preferences_link,
-    take_sign_up,
+    take_sign_ups,
     write_journal,
 )
 from newsletter.wordings import WORDINGS
@@ -35,6 +35,9 @@ from newsroom.links import BadToken
 from newsroom.sealing import KeyMissing
 
 logger = logging.getLogger(__name__)
+
+TRY_AGAIN_SECONDS = 3600
+"""When there is room for more confirmations, or somebody has mended what was missing."""
 
 
 @csrf_exempt
@@ -52,7 +55,10 @@ def subscribe(request: HttpRequest, language: str) -> HttpResponse:
         else:
             status = 503
     context = {"form": form, "warning": warning, "wording": WORDINGS[wordings.CURRENT]}
-    return render(request, "newsletter/subscribe.html", context, status=status)
+    response = render(request, "newsletter/subscribe.html", context, status=status)
+    if status == 503:
+        response.headers["Retry-After"] = str(TRY_AGAIN_SECONDS)
+    return response
 
 
 def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
@@ -61,7 +67,7 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
     is_fast = signs_up_too_fast(request, pace, now)
     manner = Manner.TRAPPED if form.is_trapped else Manner.FAST if is_fast else Manner.NORMAL
     try:
-        row = subscribing.sign_up(
+        subscribing.sign_up(
             form.cleaned_data["email"],
             form.cleaned_data["edition"],
             language,
@@ -69,6 +75,15 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
             variant=form.variant,
             manner=manner,
         )
+    except IntakeFull:
+        form.add_error(
+            None,
+            _(
+                "More people are signing up than we can ask to confirm. Nothing was kept: "
+                "please try again in an hour."
+            ),
+        )
+        return False
     except (KeyMissing, OperationalError) as error:
         # Better no sign-up than one that is not sealed. What was typed stays in the form.
         # A database's own words may quote the row, and are left out.
@@ -77,7 +92,7 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
         form.add_error(None, _("Signing up is not possible right now. Please try again later."))
         return False
     if manner != Manner.FAST:
-        enqueue(take_sign_up, row.pk)
+        enqueue(take_sign_ups)
     return True
 
 

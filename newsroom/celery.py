@@ -48,12 +48,21 @@ def log_as_django_does(**_kwargs: Any) -> None:
     app.log.redirect_stdouts_to_logger(logging.getLogger("printed"), logging.WARNING)
 
 
+_signs: list[str] = []
+"""Which processes this worker gives signs of life for."""
+
+
 @signals.celeryd_init.connect
-def begin_worker(**_kwargs: Any) -> None:
+def begin_worker(options: dict[str, Any], **_kwargs: Any) -> None:
     """Before it takes a task."""
     with starting.or_say_why():
         starting.require_worker_key()
-        heartbeats.begin("worker")
+        # By the queues that it serves: if letters' has nobody, the others' life says nothing.
+        served = options.get("queues") or settings.QUEUES
+        workers = {"worker": settings.LETTERS, "intake": settings.SIGN_UPS}
+        _signs[:] = [name for name, queue in workers.items() if queue in served]
+        for name in _signs:
+            heartbeats.begin(name)
     signals.heartbeat_sent.connect(worker_lives)
 
 
@@ -74,7 +83,8 @@ def begin_beat(**_kwargs: Any) -> None:
 
 def worker_lives(**_kwargs: Any) -> None:
     """Sent every two seconds while there is a connection to the broker."""
-    heartbeats.beat("worker")
+    for name in _signs:
+        heartbeats.beat(name)
     # The processes that do the work are forked from this one and must inherit no connection.
     connections.close_all()
 

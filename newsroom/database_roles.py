@@ -33,6 +33,8 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     "newsletter.Lane": ("SELECT", "UPDATE"),
     "newsletter.RelayState": ("SELECT",),
     "newsletter.Throttle": ("SELECT",),
+    # How often a worker has answered today, and whom it has asked to confirm.
+    "newsletter.WorkerQuota": ("SELECT",),
     "newsletter.JournalMark": ("SELECT",),
     "newsletter.StagedReader": ("SELECT", "DELETE"),
 }

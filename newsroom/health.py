@@ -7,7 +7,7 @@ GET /healthz?all  is 503 if anything is wrong, letters that should have gone inc
 
 python -m newsroom.health web [ADDRESS]   asks the web process at its address
 python -m newsroom.health all [ADDRESS]   asks it for everything
-python -m newsroom.health worker|beat     looks at the last sign of life below VAR_DIR
+python -m newsroom.health worker|intake|beat   looks at the last sign of life below VAR_DIR
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _sign_of(process: str) -> Check:
 
 
 _store = Probe(database=database_answers)
-_engine = Probe(broker=broker_answers, worker=_sign_of("worker"), beat=_sign_of("beat"))
+_engine = Probe(broker=broker_answers, **{name: _sign_of(name) for name in heartbeats.LATEST})
 
 
 def add_check(name: str, check: Check) -> None:
@@ -152,7 +152,7 @@ def look() -> dict[str, str]:
 
 
 def engine() -> dict[str, str]:
-    """As `look`, of broker, worker and beat alone: for pages that have the database's word."""
+    """As `look`, of broker, workers and beat alone: for pages that have the database's word."""
     return _engine.ask().found()
 
 
@@ -196,7 +196,7 @@ def _told(body: bytes) -> str:
 
 
 def ask_file(process: str, now: float) -> str:
-    """What is wrong with the worker or with beat; empty if nothing is."""
+    """What is wrong with a worker or with beat; empty if nothing is."""
     age = heartbeats.seconds_since(process, now)
     if age is None:
         return f"{process} has given no sign of life at {heartbeats.path_of(process)}."
@@ -211,7 +211,7 @@ def main(arguments: list[str]) -> str | None:
         case ["web" | "all" as what, *address] if len(address) < 2:
             asked = address[0] if address else f"http://127.0.0.1:8000{PATH}"
             return ask_web(f"{asked}?all" if what == "all" else asked) or None
-        case ["worker" | "beat" as process]:
+        case [process] if process in heartbeats.LATEST:
             return ask_file(process, time.time()) or None
     return __doc__
 

@@ -19,8 +19,8 @@ from newsroom.starting import CannotStart
 
 logger = logging.getLogger(__name__)
 
-LATEST = {"worker": 60, "beat": 180}
-"""Seconds after which a silent process is not well. A worker beats every two, beat each minute."""
+LATEST = {"worker": 60, "intake": 60, "beat": 180}
+"""Seconds after which a silent process is not well. Workers beat every two, beat each minute."""
 SHOWN_EVERY = 20
 """Seconds between two signs in the shared place: on SQLite each is a commit."""
 _shown: dict[str, float] = {}

@@ -120,6 +120,11 @@ class WorkerKeys:
         """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
         return hmac.digest(self.hash_key, address.encode(), hashlib.sha256)
 
+    def counting_mark(self, window: str, text: str) -> bytes:
+        """A keyed hash to count by within one window, and unlike any of another's."""
+        key = _derive(self.secrets[self.generation], f"count {window}")
+        return hmac.digest(key, text.encode(), hashlib.sha256)
+
 
 def seal_intake(plaintext: bytes, purpose: str) -> bytes:
     """Seals what arrived, so that only a worker can open it. Raises KeyMissing."""

@@ -217,7 +217,17 @@ else:
         }
     }
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_DEFAULT_QUEUE = "newsroom"
+# Letters never stand behind anything else, so what a stranger can cause has queues of its own. A
+# worker that is told of no queue serves them all.
+LETTERS, SIGN_UPS, BACKGROUND = QUEUES = ("letters", "sign-ups", "background")
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in QUEUES}
+CELERY_TASK_ROUTES = {
+    **dict.fromkeys(("articles.tick", "newsletter.tick"), LETTERS),
+    **dict.fromkeys(("newsletter.sign_letters", "newsletter.work_lane"), LETTERS),
+    **dict.fromkeys(("newsletter.take_sign_ups", "newsletter.mail_*"), SIGN_UPS),
+}
+# Whatever is not named above: imports, questions, bounces, pictures.
+CELERY_TASK_DEFAULT_QUEUE = BACKGROUND
 # A broker that is down is said at once, not waited for: the tick makes up for a lost task.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -262,10 +272,22 @@ JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
 """How old the oldest backup is that is kept: the journal reaches back as far."""
 CONFIRMATIONS_PER_HOUR = env.whole_number("CONFIRMATIONS_PER_HOUR", 500, least=1, most=1_000_000)
 """Beyond that confirmations wait, so that nobody makes us flood other people's mailboxes."""
+CONFIRMATIONS_PER_PROVIDER = env.whole_number(
+    "CONFIRMATIONS_PER_PROVIDER", 200, least=1, most=1_000_000
+)
+"""An hour, to one provider's mailboxes; a domain that is not in PROVIDERS is one by itself."""
+CONFIRMATIONS_PER_MAILBOX = env.whole_number("CONFIRMATIONS_PER_MAILBOX", 3, least=1, most=100)
+"""A day, to one mailbox, whatever tags and dots its address is written with."""
+MAX_WAITING_SIGN_UPS = env.whole_number("MAX_WAITING_SIGN_UPS", 2000, least=1, most=1_000_000)
+"""With so many waiting to be asked to confirm the form takes no more in, and says so."""
 IMPORT_MAX_MB = env.whole_number("IMPORT_MAX_MB", 256, least=1, most=4096)
 """How large a file may be that is uploaded in the admin; the command takes any."""
 LIST_QUESTIONS_PER_DAY = env.whole_number("LIST_QUESTIONS_PER_DAY", 20, least=0, most=1000)
-"""How often one member of staff may ask whether a person is on the list."""
+"""How often one member of staff may ask whether a person is on the list; a dry run asks once."""
+LIST_QUESTIONS_PER_DAY_TOTAL = env.whole_number(
+    "LIST_QUESTIONS_PER_DAY_TOTAL", 60, least=0, most=10_000
+)
+"""How often all of them together may: whoever controls the web process asks in any name."""
 LANES = env.whole_number("LANES", 2, least=1, most=64)
 """How many lanes may work on one mailing at once."""
 CONNECTIONS = env.whole_number("CONNECTIONS", 4, least=1, most=64)

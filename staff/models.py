@@ -84,6 +84,8 @@ class AuditAction(models.TextChoices):
     LIFTED = "lifted", _("Lifted a suppression")
     REMOVED = "removed", _("Took a reader off the list")
     UPLOADED = "uploaded", _("Uploaded a list")
+    CHECKED = "checked", _("Compared a list with ours")
+    DISCARDED = "discarded", _("Threw an import away")
     APPLIED = "applied", _("Applied an import")
     UNDONE = "undone", _("Undid an import")
     EXPORTED = "exported", _("Exported the list")

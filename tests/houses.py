@@ -30,6 +30,7 @@ from tests.needles import Straw, files_below
 from tests.services import MIGRATED, PostgreSQL, Redis, free_port, listens, program, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
+QUEUES = ("letters", "sign-ups", "background")
 
 
 BEFORE = "import json, sys\nanswer = None\n"
@@ -118,7 +119,8 @@ class Servers:
 
     def messages(self) -> list[dict[str, Any]]:
         with redis.Redis.from_url(self.redis.url) as client:
-            return [json.loads(message) for message in client.lrange("newsroom", 0, -1)]
+            waiting = [one for queue in QUEUES for one in client.lrange(queue, 0, -1)]
+            return [json.loads(message) for message in waiting]
 
     def break_broker(self) -> None:
         self.redis.kill()
@@ -204,11 +206,16 @@ class House:
             self._loaded = None
 
     def start(self, name: str, *options: str) -> None:
-        """Starts what the Procfile has under this name, with options of the test's."""
+        """Starts what the Procfile has under this name, with options of the test's.
+
+        One worker serves every queue, as it may, unless a test starts the Procfile's intake too.
+        """
         procfile = (ROOT / "Procfile").read_text().splitlines()
         named = dict(line.split(": ", 1) for line in procfile)
         command = shlex.split(named[name].replace("$PORT", str(self.port)))
         log = f"{name}-again" if options else name
+        if name == "worker" and "intake" not in self.running:
+            command += ["--queues", ",".join(QUEUES)]
         self.running[name] = Process(log, [*command, *options], self.environment, self.log_dir)
         if name == "web":
             wait_for(lambda: listens(self.port), "the web process")

@@ -36,8 +36,11 @@ BOUND = 9
 """Seconds after which a load balancer would have given up; an answer comes in about three."""
 WELL = {
     **{"database": "ok", "letters": "ok", "relays": "ok"},
-    **{"broker": "ok", "worker": "ok", "beat": "ok"},
+    **{"broker": "ok", "worker": "ok", "intake": "ok", "beat": "ok"},
 }
+
+NONE = {"worker": "silent", "intake": "silent"}
+"""Without a worker for any queue."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,7 @@ def frozen(server: Server) -> Iterator[None]:
 
 
 def test_one_answer_tells_of_every_process_wherever_it_runs(whole: House) -> None:
-    wait_for(said(whole, worker="silent", beat="silent"), "the word on what is missing")
+    wait_for(said(whole, **NONE, beat="silent"), "the word on what is missing")
     start_elsewhere(whole, "worker")
     wait_for(said(whole, beat="silent"), "the worker's sign")
     assert ask(whole)[0] == 200
@@ -116,29 +119,29 @@ def test_one_answer_tells_of_every_process_wherever_it_runs(whole: House) -> Non
     # A dead one is forgotten by Redis itself, so that no host's clock matters.
     with redis.Redis.from_url(whole.stores.environment["BROKER_URL"]) as client:
         signs: list[Any] = [key for key in client.scan_iter() if b"alive:" in key]
-        assert len(signs) == 2
+        assert len(signs) == 3
         assert all(0 < client.ttl(key) <= 180 for key in signs)
         whole.stop("worker")
         for key in signs:
-            if key.endswith(b"worker"):
+            if not key.endswith(b"beat"):
                 client.pexpire(key, 1)
-    wait_for(said(whole, worker="silent"), "the end of the worker's sign")
+    wait_for(said(whole, **NONE), "the end of the worker's sign")
 
 
 def test_a_redis_that_hangs_takes_no_web_process_away(whole: House) -> None:
     stores: Any = whole.stores
-    unknown = {"broker": "no answer", "worker": "unknown", "beat": "unknown"}
+    unknown = {"broker": "no answer", **dict.fromkeys((*NONE, "beat"), "unknown")}
     with frozen(stores.redis):
         wait_for(said(whole, **unknown), "the word on Redis")
         assert ask(whole)[0] == 200
         assert ask(whole, "?all")[0] == 503
-    wait_for(said(whole, worker="silent", beat="silent"), "Redis, which is back")
+    wait_for(said(whole, **NONE, beat="silent"), "Redis, which is back")
 
 
 def test_a_database_that_hangs_is_said_to_and_seen_when_it_is_back(whole: House) -> None:
     stores: Any = whole.stores
     unknown = {"letters": "unknown", "relays": "unknown"}
-    away = {"database": "no answer", **unknown, "worker": "silent", "beat": "silent"}
+    away = {"database": "no answer", **unknown, **NONE, "beat": "silent"}
     with frozen(stores.postgresql):
         # More at once than the web processes have threads: none of these may hang.
         with ThreadPoolExecutor(12) as askers:
@@ -165,9 +168,9 @@ def test_a_process_that_was_frozen_is_no_longer_said_to_live(whole: House) -> No
     os.kill(worker.pid, signal.SIGSTOP)
     try:
         with redis.Redis.from_url(whole.stores.environment["BROKER_URL"]) as client:
-            [sign] = [key for key in client.scan_iter() if key.endswith(b"alive:worker")]
-            client.pexpire(sign, 1)
-        wait_for(said(whole, worker="silent", beat="silent"), "the end of its sign")
+            for sign in [key for key in client.scan_iter() if b"alive:" in key]:
+                client.pexpire(sign, 1)
+        wait_for(said(whole, **NONE, beat="silent"), "the end of its sign")
     finally:
         os.kill(worker.pid, signal.SIGCONT)
     # Half a minute at most until the next sign.

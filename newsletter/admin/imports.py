@@ -17,11 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from articles.admin.verbs import Page, Verb, VerbsAdmin
+from newsletter import lookup_limits
 from newsletter.importing import applying, uploading
 from newsletter.importing.columns import Column
 from newsletter.importing.uploading import SealingUploadHandler, TooLarge
+from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import Edition, Import, ImportStatus, ImportStuck
-from newsletter.models.imports import NOT_APPLIED
+from newsletter.models.imports import NEAREST, NOT_APPLIED
 from newsletter.tasks import enqueue, work_on_import
 from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
 from newsroom.sealing import KeyMissing
@@ -76,7 +78,7 @@ def undo(request: HttpRequest, row: Import) -> str:
 
 def throw_away(request: HttpRequest, row: Import) -> str:
     """Nobody had come by it."""
-    applying.throw_away(row)
+    applying.throw_away(row, request.user, timezone.now())
     return __("The file and what was found in it are gone.")
 
 
@@ -95,6 +97,28 @@ def before_naming(_request: HttpRequest, row: Import) -> Page:
     return Page("admin/newsletter/name_columns.html", {"header": row.header, "choices": choices})
 
 
+def _shown(row: Import) -> list[tuple[Any, str]]:
+    """What may be said of it: of the list to the nearest ten, of the file what it is."""
+    said = [
+        (_("Lines"), "lines"),
+        (_("New"), "new"),
+        (_("On the list already"), "known"),
+        (_("Must not be written to"), "suppressed"),
+        (_("Gone according to the file"), "refused"),
+        (_("Doubled"), "doubled"),
+        (_("Invalid"), "invalid"),
+    ]
+    done = [(_("Added"), "added"), (_("Removed again"), "removed")]
+    said += [(label, name) for label, name in done if getattr(row, name)]
+    return [(label, row.shown(name)) for label, name in said]
+
+
+def _done(row: Import) -> int:
+    """Of `row.new`, as far as it is to be told."""
+    done = row.added if row.status == ImportStatus.APPLYING else row.removed
+    return done - done % NEAREST
+
+
 def _in(*statuses: ImportStatus) -> Any:
     return lambda row: row.status in statuses
 
@@ -103,7 +127,7 @@ def _in(*statuses: ImportStatus) -> Any:
 class ImportAdmin(VerbsAdmin):
     """Counts and line numbers; no address is ever shown."""
 
-    list_display = ("uploaded_at", "uploaded_by", "status", "how_large", "new", "added")
+    list_display = ("uploaded_at", "uploaded_by", "status", "how_large", "shown_new", "shown_added")
     list_select_related = ("uploaded_by",)
     fields = readonly_fields = ("uploaded_at", "uploaded_by", "how_large", "edition")
     verbs = (
@@ -161,6 +185,10 @@ class ImportAdmin(VerbsAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return self._page(request, UploadForm())
+        try:
+            lookup_limits.check_left(request.user.pk, timezone.now())
+        except TooManyQuestions as refusal:
+            return self._page(request, UploadForm(), str(refusal), 429)
         length = request.headers.get("Content-Length", "")
         if length.isdigit() and int(length) > uploading.most_bytes() + BESIDE_THE_FILE:
             return self._page(request, UploadForm(), str(TooLarge()), 413)
@@ -201,12 +229,22 @@ class ImportAdmin(VerbsAdmin):
     def how_large(self, row: Import) -> str:
         return filesizeformat(row.size)
 
+    @admin.display(description=_("new"), ordering="new")
+    def shown_new(self, row: Import) -> str:
+        return row.shown("new")
+
+    @admin.display(description=_("added"), ordering="added")
+    def shown_added(self, row: Import) -> str:
+        return row.shown("added") if row.added else ""
+
     def facts(self, row: Any) -> dict[str, Any]:
         if row is None:
             return {}
         return {
             "facts_template": "admin/newsletter/import.html",
             "row": row,
+            "counts": _shown(row),
+            "done": _done(row),
             "problems": row.problems.all(),
         }
 

@@ -5,33 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from articles.admin.verbs import Verb, VerbsAdmin
-from newsletter import counting, inquiring, managing
+from newsletter import counting, inquiring
 from newsletter.addresses import InvalidAddress
 from newsletter.admin import charts
-from newsletter.inquiring import TooManyQuestions
-from newsletter.models import Answer, Edition, Inquiry, Subscriber, SubscriberStatus
-from newsletter.tasks import answer_inquiry, enqueue, write_journal
+from newsletter.lookup_limits import TooManyQuestions
+from newsletter.models import Edition, Inquiry, Subscriber, SubscriberStatus, Wish
+from newsletter.tasks import answer_inquiry, enqueue
 from newsroom.sealing import KeyMissing
+from staff.desk import DeskAdmin
 
 MAY_CHANGE, MAY_ASK = "newsletter.change_subscriber", "newsletter.add_inquiry"
-
-
-def take_off(request: HttpRequest, subscriber: Subscriber) -> str:
-    """They asked for it, and have no letter at hand."""
-    managing.take_off(subscriber, request.user, timezone.now())
-    enqueue(write_journal)
-    return __("Taken off the list. The address is erased.")
 
 
 class AskForm(forms.Form):
@@ -45,52 +37,16 @@ class AskForm(forms.Form):
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(VerbsAdmin):
-    """The list's first page has counts alone."""
-
-    fields = readonly_fields = (
-        "status",
-        "edition",
-        "variant",
-        "language",
-        "signed_up_at",
-        "confirmed_at",
-        "ended_at",
-        "consented_to",
-        "wording",
-    )
-    verbs = (
-        Verb(
-            "take-off",
-            _("Take off the list"),
-            take_off,
-            MAY_CHANGE,
-            lambda subscriber: not subscriber.is_gone,
-            variant="danger",
-            question=_("As if they had pressed “leave” in a letter."),
-        ),
-    )
+class SubscriberAdmin(DeskAdmin):
+    """Counts, and questions about one person. No row has a page: an answer names none."""
 
     def get_urls(self) -> list[URLPattern]:
-        site = self.admin_site
+        view, base = self.admin_site.admin_view, "answer/<int:pk>/"
         return [
-            path("ask/", site.admin_view(require_POST(self.ask)), name="newsletter_ask"),
-            path(
-                "answer/<int:pk>/",
-                site.admin_view(require_safe(self.answer)),
-                name="newsletter_answer",
-            ),
-            path(
-                "answer/<int:pk>/forget/",
-                site.admin_view(require_POST(self.forget)),
-                name="newsletter_forget",
-            ),
-            path(
-                "answer/<int:pk>/lift/",
-                site.admin_view(require_POST(self.lift)),
-                name="newsletter_lift",
-            ),
-            *super().get_urls(),
+            path("", view(self.changelist_view), name="newsletter_subscriber_changelist"),
+            path("ask/", view(require_POST(self.ask)), name="newsletter_ask"),
+            path(base, view(require_safe(self.answer)), name="newsletter_answer"),
+            path(f"{base}<slug:wish>/", view(require_POST(self.wish)), name="newsletter_wish"),
         ]
 
     def changelist_view(
@@ -143,31 +99,21 @@ class SubscriberAdmin(VerbsAdmin):
             "opts": self.opts,
             "title": _("Is this person on the list?"),
             "inquiry": inquiry,
-            "is_waiting": inquiry.answer == Answer.WAITING,
-            "may_change": request.user.has_perm(MAY_CHANGE),
+            "is_waiting": inquiry.is_waiting,
+            "may_change": bool(inquiry.sealed_subject) and request.user.has_perm(MAY_CHANGE),
         }
         return render(request, "admin/newsletter/answer.html", context)
 
-    def lift(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """They may come back by themselves."""
+    def wish(self, request: HttpRequest, pk: int, wish: str) -> HttpResponse:
+        """A worker does it, since it alone knows whom the answer is about."""
         inquiry = _own(request, pk)
         if not request.user.has_perm(MAY_CHANGE):
             raise PermissionDenied
-        if managing.lift_suppression(inquiry, request.user, timezone.now()):
-            enqueue(write_journal)
-            messages.success(request, __("They can sign up again, and will be asked to confirm."))
-        return HttpResponseRedirect(reverse("admin:newsletter_subscriber_changelist"))
-
-    def forget(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Everything about them goes."""
-        inquiry = _own(request, pk)
-        if not request.user.has_perm(MAY_CHANGE):
-            raise PermissionDenied
-        if inquiry.subscriber is not None:
-            managing.forget(inquiry.subscriber, request.user, timezone.now())
-            enqueue(write_journal)
-            messages.success(request, __("Nothing about this person is left on the list."))
-        return HttpResponseRedirect(reverse("admin:newsletter_subscriber_changelist"))
+        if wish not in Wish.values:
+            raise Http404
+        if inquiry.wish_for(Wish(wish)):
+            enqueue(answer_inquiry, inquiry.pk)
+        return HttpResponseRedirect(reverse("admin:newsletter_answer", args=[inquiry.pk]))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -183,5 +129,5 @@ def _own(request: HttpRequest, pk: int) -> Inquiry:
     """A question is nobody else's business, and soon nobody's."""
     if not request.user.has_perm(MAY_ASK):
         raise PermissionDenied
-    rows = Inquiry.objects.select_related("subscriber", "subscriber__edition", "suppression")
+    rows = Inquiry.objects.select_related("edition")
     return get_object_or_404(rows, pk=pk, asked_by=request.user)

@@ -61,8 +61,9 @@ def ask_to_undo(row: Import, by: Any, now: dt.datetime) -> None:
 
 
 @transaction.atomic
-def throw_away(row: Import) -> None:
-    """Nobody has come by it, and nothing of it stays. Raises ImportStuck."""
+def throw_away(row: Import, by: Any, now: dt.datetime) -> None:
+    """Nobody has come by it, and what it had found stays in the audit alone. Raises ImportStuck."""
+    record(AuditAction.DISCARDED, row, by=by, now=now, detail=row.said())
     deleted, _by_model = Import.objects.filter(pk=row.pk, status__in=NOT_APPLIED).delete()
     if not deleted:
         raise ImportStuck(_("This import has been applied. Undo it instead."))

@@ -1,22 +1,29 @@
-"""The dry run: reads the sealed file, and finds out whom it would add. Nobody is added yet."""
+"""The dry run: reads the sealed file, and finds out whom it would add. Nobody is added yet.
+
+It answers who is on the list, so it costs a question and is written down, whatever its size:
+made-up addresses around one make a large file of it. Its exact counts are for who runs it where
+the worker's key is; the row has them rounded.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from newsletter import addresses
+from newsletter import addresses, lookup_limits
 from newsletter.addresses import InvalidAddress
 from newsletter.importing import columns
 from newsletter.importing.columns import MAY_BE_SEVERAL, Column
 from newsletter.importing.reading import NoList, Row, rows
 from newsletter.importing.uploading import purpose
+from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import (
     Edition,
     Import,
@@ -27,9 +34,12 @@ from newsletter.models import (
     Subscriber,
     Suppression,
 )
+from newsletter.models.imports import COUNTS
 from newsletter.models.subscribers import GONE, random_id
 from newsroom import sealing
 from newsroom.sealing import SealBroken, WorkerKeys
+from staff.audit import record
+from staff.models import AuditAction
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +50,6 @@ MOST_PROBLEMS = 1000
 MOST_COLUMNS = 100
 
 Clock = Callable[[], dt.datetime]
-COUNTS = ("lines", "new", "known", "suppressed", "refused", "doubled", "invalid")
 
 
 class _Unnamed(Exception):
@@ -51,40 +60,48 @@ class _Unnamed(Exception):
         self.header = header
 
 
-def check(import_id: int, clock: Clock) -> bool:
-    """Checks an uploaded file; False if there is nothing to do or another worker is at it.
+def check(import_id: int, clock: Clock, *, is_limited: bool = True) -> Counter[str] | None:
+    """Checks an uploaded file; None if there is nothing to do or another worker is at it.
 
-    Killed in the middle it begins anew. Raises KeyMissing.
+    Returns the exact counts, none where it failed. Killed in the middle it begins anew. Without
+    limit only for who could read the list anyway. Raises KeyMissing.
     """
     keys = sealing.worker_keys()
     row = Import.objects.filter(pk=import_id, status=ImportStatus.UPLOADED).first()
     if row is None or not row.take(clock()):
-        return False
+        return None
     _forget_an_earlier_try(row)
     try:
-        _Check(row, keys, clock).run()
+        if is_limited:
+            lookup_limits.check_left(row.uploaded_by_id, clock())
+        found = _Check(row, keys, clock).run()
+        _answer(row, found, clock(), is_limited=is_limited)
+        return found
     except _Unnamed as unnamed:
         row.move(ImportStatus.UNNAMED, ImportStatus.UPLOADED, header=unnamed.header)
-        return True
-    except (NoList, SealBroken) as refusal:
+    except (NoList, SealBroken, TooManyQuestions) as refusal:
         _fail(row, str(refusal))
-        return True
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         # Whatever somebody's file has found out about this code: once is enough. Its words may
         # quote the file.
         logger.error("Import %s cannot be checked: %s", row.pk, type(error).__name__)
         _fail(row, _("The file cannot be read."))
-        return True
-    with transaction.atomic():
-        if row.move(ImportStatus.CHECKED, ImportStatus.UPLOADED):
-            row.chunks.all().delete()
-    return True
+    return Counter()
+
+
+@transaction.atomic
+def _answer(row: Import, found: Counter[str], now: dt.datetime, *, is_limited: bool) -> None:
+    """What it costs, what it says and who asked: together, or nothing. Raises TooManyQuestions."""
+    if is_limited:
+        lookup_limits.spend(row.uploaded_by_id, now)
+    if row.settle_check({name: found[name] for name in COUNTS}):
+        row.chunks.all().delete()
+        record(AuditAction.CHECKED, row, by=row.uploaded_by, now=now, detail=row.said())
 
 
 def _forget_an_earlier_try(row: Import) -> None:
     row.staged.all().delete()
     row.problems.all().delete()
-    Import.objects.filter(pk=row.pk).update(**dict.fromkeys(COUNTS, 0))
 
 
 def _fail(row: Import, why: str) -> None:
@@ -115,8 +132,10 @@ class _Check:
     clock: Clock
     layout: list[Column] = field(default_factory=list)
     editions: dict[str, Edition] = field(default_factory=dict)
+    found: Counter[str] = field(default_factory=Counter)
 
-    def run(self) -> None:
+    def run(self) -> Counter[str]:
+        """Returns what was found. Raises NoList, SealBroken, _Unnamed."""
         editions = list(Edition.objects.all())
         self.editions = {
             name.lower(): edition for edition in editions for name in (edition.code, edition.name)
@@ -130,6 +149,7 @@ class _Check:
             with transaction.atomic():
                 self._stage(batch)
             self.row.renew(self.clock())
+        return self.found
 
     def _pieces(self) -> Iterator[bytes]:
         # By number: each piece is opened only when it is read.
@@ -176,9 +196,9 @@ class _Check:
         again = self.row.staged.filter(address_hash__in=refused, is_refused=False)
         # What the file calls gone in a later line is not new after all.
         counts["new"] -= again.update(is_refused=True, sealed_address=b"")
-        for name in COUNTS:
-            self.row.count(**{name: counts.get(name, 0)})
-        self.row.count(lines=len(batch), invalid=len(problems))
+        # In this process's memory: what the row says while it is read, the web process reads too.
+        self.found.update(counts)
+        self.found.update(lines=len(batch), invalid=len(problems))
 
     def _line(self, row: Row) -> _Line | Problem:
         # With more cells than columns nobody knows which is which: a name's comma moves a status.

@@ -13,7 +13,7 @@ from newsletter.models.imports import (
     Problem,
     StagedReader,
 )
-from newsletter.models.inquiries import Answer, Inquiry
+from newsletter.models.inquiries import Answer, Inquiry, Wish
 from newsletter.models.mailboxes import MailboxWarning
 from newsletter.models.mailings import (
     Mailing,
@@ -23,7 +23,7 @@ from newsletter.models.mailings import (
     Variant,
 )
 from newsletter.models.relays import RelayState, Throttle
-from newsletter.models.spending import Spending
+from newsletter.models.spending import Spending, WorkerQuota
 from newsletter.models.subscribers import (
     Manner,
     SignUp,
@@ -70,4 +70,6 @@ __all__ = [
     "Throttle",
     "Variant",
     "VariantKind",
+    "Wish",
+    "WorkerQuota",
 ]

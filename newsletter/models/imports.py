@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.db import models
@@ -44,6 +45,13 @@ NOT_APPLIED = frozenset(
     }
 )
 """Nobody has come to the list by it, so it can be thrown away."""
+
+
+NEAREST = 10
+"""What a dry run says of the list is said to the nearest ten below: of one address, nothing."""
+OF_THE_LIST = ("new", "known", "suppressed", "doubled")
+"""Counts that depend on who is on the list; the others depend on the file alone."""
+COUNTS = ("lines", *OF_THE_LIST, "refused", "invalid")
 
 
 class ImportStuck(Exception):
@@ -138,6 +146,27 @@ class Import(models.Model):
         )
         self.refresh_from_db()
         return bool(changed)
+
+    def settle_check(self, found: Mapping[str, int]) -> bool:
+        """uploaded → checked, with the counts as they may be shown; False if it has moved on."""
+        shown = {
+            name: count - count % NEAREST if name in OF_THE_LIST else count
+            for name, count in found.items()
+        }
+        return self.move(ImportStatus.CHECKED, ImportStatus.UPLOADED, **shown)
+
+    def said(self) -> str:
+        """Its counts for the audit."""
+        fields = {one.name: one.verbose_name for one in self._meta.concrete_fields}
+        return "; ".join(f"{fields[name]}: {self.shown(name)}" for name in COUNTS)
+
+    def shown(self, name: str) -> str:
+        """One of its counts as staff may see it: exact where it says nothing of the list."""
+        count = int(getattr(self, name))
+        if name in {"lines", "refused", "invalid"}:
+            return str(count)
+        least = count - count % NEAREST
+        return f"{least}–{least + NEAREST - 1}"
 
     def count(self, **more: int) -> None:
         """Adds to its counts."""

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-CONFIRMATIONS, TRAPPED = "confirmations", "trapped"
+CONFIRMATIONS, TRAPPED, OVERFULL = "confirmations", "trapped", "overfull"
 """What is counted for everybody."""
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
@@ -20,7 +20,7 @@ def window_start(now: dt.datetime, length: dt.timedelta) -> dt.datetime:
     return now - (now - dt.datetime.min.replace(tzinfo=dt.UTC)) % length
 
 
-class Spending(models.Model):
+class Quota(models.Model):
     """How often something was done since `since`."""
 
     what = models.CharField(max_length=120)
@@ -28,10 +28,7 @@ class Spending(models.Model):
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
-        default_permissions = ()
-        constraints = [
-            models.UniqueConstraint(fields=["what", "since"], name="one_count_per_window")
-        ]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.what}: {self.count}"
@@ -39,30 +36,53 @@ class Spending(models.Model):
     @classmethod
     def spend(cls, what: str, since: dt.datetime, most: int) -> bool:
         """Counts one more; False, and nothing is counted, once `most` are."""
-        cls.objects.get_or_create(what=what, since=since)
-        row = cls.objects.filter(what=what, since=since, count__lt=most)
+        cls._default_manager.get_or_create(what=what, since=since)
+        row = cls._default_manager.filter(what=what, since=since, count__lt=most)
         return bool(row.update(count=F("count") + 1))
 
     @classmethod
     def lock(cls, what: str, since: dt.datetime) -> Self:
         """The window's row, which nobody else changes before the transaction ends."""
-        cls.objects.get_or_create(what=what, since=since)
-        return cls.objects.select_for_update().get(what=what, since=since)
+        cls._default_manager.get_or_create(what=what, since=since)
+        return cls._default_manager.select_for_update().get(what=what, since=since)
 
     @classmethod
     def count_more(cls, what: str, since: dt.datetime, number: int) -> None:
         """Counts so many more, whatever the budget says."""
-        cls.objects.get_or_create(what=what, since=since)
-        cls.objects.filter(what=what, since=since).update(count=F("count") + number)
+        cls._default_manager.get_or_create(what=what, since=since)
+        cls._default_manager.filter(what=what, since=since).update(count=F("count") + number)
 
     @classmethod
     def give_back(cls, what: str, since: dt.datetime, number: int = 1) -> None:
         """What was counted did not happen after all."""
         less = Greatest(F("count") - number, 0)
-        cls.objects.filter(what=what, since=since).update(count=less)
+        cls._default_manager.filter(what=what, since=since).update(count=less)
 
     @classmethod
     def spent(cls, what: str, since: dt.datetime) -> int:
         """How many were counted."""
-        row = cls.objects.filter(what=what, since=since).first()
+        row = cls._default_manager.filter(what=what, since=since).first()
         return row.count if row else 0
+
+
+class Spending(Quota):
+    """What any process of ours may count."""
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["what", "since"], name="one_count_per_window")
+        ]
+
+
+class WorkerQuota(Quota):
+    """What bounds how much of the list a worker gives away, and how many strangers it writes to.
+
+    A worker alone writes it, so that nothing the web process can write lifts such a limit.
+    """
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["what", "since"], name="one_worker_count_per_window")
+        ]

@@ -85,6 +85,10 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def of_edition(self, edition: Edition) -> SubscriberQuerySet:
         return self.filter(edition=edition)
 
+    def to_be_asked(self) -> SubscriberQuerySet:
+        """Whether they signed up: now, or once there is room for it."""
+        return self.filter(status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False)
+
     def awaiting_confirmation_mail(self, now: dt.datetime) -> SubscriberQuerySet:
         """To be asked now whether it was they who signed up."""
         return self.filter(

@@ -173,7 +173,7 @@ def engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_staff_are_told_at_once_that_no_worker_and_no_beat_lives(
+def test_the_staff_are_told_at_once_that_no_worker_no_intake_and_no_beat_lives(
     client: Client, engine: None
 ) -> None:
     mailing = waiting()
@@ -182,6 +182,7 @@ def test_the_staff_are_told_at_once_that_no_worker_and_no_beat_lives(
     for path in ("/admin/", page):
         said = client.get(path).content.decode()
         assert "No worker gives a sign of life" in said
+        assert "No worker takes sign-ups in" in said
         assert "Beat gives no sign of life" in said
 
 

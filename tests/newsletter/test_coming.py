@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, due, subscribing
+from newsletter import corresponding, due, subscribing, tasks
 from newsletter.models import (
     Edition,
     MailboxWarning,
@@ -22,9 +27,11 @@ from newsletter.models import (
 )
 from newsletter.models.spending import DAY, HOUR, window_start
 from newsletter.pacing import MOST_CLIENTS, MOST_IN_WINDOW, PROXYS_WORD, WINDOW, Pace
-from newsletter.tasks import take_sign_up
+from newsletter.tasks import take_sign_ups
+from newsroom.celery import app
 from newsroom.mailcatcher.catcher import Catcher
-from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from newsroom.settings import BASE_DIR, LETTERS, QUEUES, SIGN_UPS
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.newsletter.relays import Moody, after
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +135,7 @@ def test_no_text_of_a_visitor_reaches_a_mail(
     client: Client, edition: Edition, django_capture_on_commit_callbacks: object
 ) -> None:
     post(client, email="buy-pills@example.org", website="", anyway="pills", edition="be-ru")
-    take_sign_up(SignUp.objects.get().pk)
+    take_sign_ups()
     reader = Subscriber.objects.get()
     corresponding.send_confirmation(reader.pk, NOW)
     [message] = mail.outbox
@@ -198,7 +205,7 @@ def test_who_asks_for_a_discreet_letter_is_confirmed_and_welcomed_discreetly(
     client: Client, edition: Edition
 ) -> None:
     post(client, discreet="on")
-    take_sign_up(SignUp.objects.get().pk)
+    take_sign_ups()
     reader = Subscriber.objects.get()
     assert reader.variant == VariantKind.DISCREET
     corresponding.send_confirmation(reader.pk, NOW)
@@ -276,3 +283,142 @@ def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
         pace.is_too_fast(str(number), NOW)
     assert pace.is_too_fast("one more", NOW)
     assert not pace.is_too_fast("7", NOW)
+
+
+# --- Queues, batches and how many may wait -------------------------------------------------
+
+
+def names_of(queue: str) -> set[str]:
+    """Which of our tasks go there, by what the settings say."""
+    router: Any = app.amqp.router
+    app.loader.import_default_modules()
+    ours = [name for name in app.tasks if name.startswith(("articles.", "newsletter."))]
+    return {name for name in ours if router.route({}, name)["queue"].name == queue}
+
+
+def test_nothing_that_a_stranger_can_cause_stands_before_a_letter() -> None:
+    assert names_of(LETTERS) == {"articles.tick", "newsletter.tick", "newsletter.work_lane"}
+    assert names_of(SIGN_UPS) == {
+        "newsletter.take_sign_ups",
+        "newsletter.mail_confirmation",
+        "newsletter.mail_welcome",
+        "newsletter.mail_preferences_link",
+    }
+
+
+def test_the_procfile_serves_each_queue_and_letters_apart() -> None:
+    lines = (BASE_DIR / "Procfile").read_text().splitlines()
+    words = [shlex.split(line) for line in lines if "--queues" in line]
+    served = [one[one.index("--queues") + 1].split(",") for one in words]
+    assert [LETTERS] in served
+    assert sorted(name for queues in served for name in queues) == sorted(QUEUES)
+
+
+def test_sign_ups_are_taken_in_by_batches_and_the_rest_at_the_back_of_the_queue(
+    edition: Edition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SIGN_UPS_AT_ONCE", 3)
+    sent: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(tasks, "enqueue", lambda task, *ids: sent.append((task.name, *ids)))
+    for number in range(7):
+        subscribing.sign_up(f"a{number}@example.org", edition, "be", NOW)
+    left = []
+    for _time in range(3):
+        take_sign_ups()
+        left.append((SignUp.objects.count(), ("newsletter.take_sign_ups",) in sent))
+        sent = [one for one in sent if len(one) == 2]
+    assert left == [(4, True), (1, True), (0, False)]
+    asked = set(Subscriber.objects.values_list("pk", flat=True))
+    assert {subscriber for _name, subscriber in sent} == asked
+    assert len(sent) == 7
+
+
+def test_a_flood_of_fast_ones_takes_no_more_than_half_of_the_hour_in_whatever_batches(
+    edition: Edition, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CONFIRMATIONS_PER_HOUR = 6
+    for number in range(20):
+        subscribing.sign_up(f"a{number}@example.org", edition, "be", NOW, manner=Manner.FAST)
+    later = NOW + due.FAST_ONES_WAIT
+    for _batch in range(5):
+        for pk in due.sign_ups(later, 2):
+            subscribing.process_sign_up(pk, later)
+    assert Subscriber.objects.count() == 3
+
+
+def test_where_as_many_wait_as_may_the_form_says_so_honestly_and_keeps_what_was_typed(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = 2
+    for number in range(2):
+        assert post(client, email=f"a{number}@example.org")[0] == 302
+    status, content, headers = post(client, email="late@example.org")
+    page = content.decode()
+    assert (status, headers["Retry-After"]) == (503, "3600")
+    assert "паспрабуйце праз гадзіну" in page
+    assert 'value="late@example.org"' in page
+    assert SignUp.objects.count() == 2
+    take_sign_ups()
+    assert not SignUp.objects.exists()
+    # Who waits for a confirmation still waits.
+    assert post(client, email="late@example.org")[0] == 503
+    for reader in Subscriber.objects.all():
+        corresponding.send_confirmation(reader.pk, timezone.now())
+    assert post(client, email="late@example.org")[0] == 302
+
+
+@pytest.mark.parametrize("language", ["en", "be", "ru"])
+def test_that_the_form_is_full_is_said_in_the_visitors_language(
+    client: Client, edition: Edition, settings: Settings, language: str
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = 1
+    subscribing.sign_up("a@example.org", edition, language, NOW)
+    form = {"email": "late@example.org", "edition": "be-ru"}
+    page = client.post(f"/{language}/subscribe/", form).content.decode()
+    said = {"en": "try again in an hour", "be": "праз гадзіну", "ru": "через час"}
+    assert said[language] in page
+
+
+def test_those_that_come_too_fast_close_the_form_to_each_other_alone(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = MOST_IN_WINDOW + 2
+    for number in range(2 * MOST_IN_WINDOW + 2):
+        assert post(client, email=f"a{number}@example.org")[0] == 302
+    assert post(client, email="one.more@example.org")[0] == 503
+    # As another client, whom a proxy calls neither fast nor by name.
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    assert post(client, email="somebody.else@example.org")[0] == 302
+
+
+def test_the_answer_is_the_same_for_everybody_when_it_is_full(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = 1
+    make_subscriber(edition=edition, address="known@example.org")
+    subscribing.sign_up("a@example.org", edition, "be", NOW)
+    answers = set()
+    for address in ("known@example.org", "never@example.org"):
+        status, content, _headers = post(client, email=address)
+        answers.add((status, content.replace(address.encode(), b"")))
+    assert len(answers) == 1
+
+
+def test_counting_those_that_wait_looks_no_further_than_it_must(
+    edition: Edition, settings: Settings
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = 2
+    with CaptureQueriesContext(connection) as asked:
+        subscribing.is_full()
+    assert all("LIMIT 2" in query["sql"] for query in asked)
+
+
+def test_the_staff_are_told_that_the_form_takes_no_more_in(
+    client: Client, edition: Edition, settings: Settings
+) -> None:
+    settings.MAX_WAITING_SIGN_UPS = 1
+    client.force_login(make_user())
+    assert "form takes no more" not in client.get("/admin/").content.decode()
+    subscribing.sign_up("a@example.org", edition, "be", NOW)
+    for path in ("/admin/", "/admin/newsletter/subscriber/"):
+        assert "form takes no more in" in client.get(path).content.decode()

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from newsletter import counting
 from newsletter.admin import charts
 from newsletter.counting import Cell, hide_small
-from newsletter.models import Edition, Spending, Subscriber, SubscriberStatus
+from newsletter.models import Edition, Subscriber, SubscriberStatus, WorkerQuota
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
@@ -98,7 +98,7 @@ def test_the_manager_is_told_when_more_sign_up_than_can_be_asked(
     calm = client.get("/admin/").content.decode()
     assert "Sign-ups that wait for a worker" in calm
     assert "Over the hour" not in calm
-    Spending.spend(CONFIRMATIONS, window_start(timezone.now(), HOUR), 1)
+    WorkerQuota.spend(CONFIRMATIONS, window_start(timezone.now(), HOUR), 1)
     assert "Over the hour’s budget" in client.get("/admin/").content.decode()
     assert (
         "typing in other people’s addresses"

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from newsletter import corresponding, subscribing
 from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
-from newsletter.tasks import take_sign_up
+from newsletter.tasks import take_sign_ups
 from newsroom import links
 from newsroom.links import Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
@@ -98,7 +98,7 @@ def test_a_broker_that_is_down_loses_no_sign_up(
     def refuse(*_ids: int) -> None:
         raise OperationalError("nobody there")
 
-    monkeypatch.setattr(take_sign_up, "delay", refuse)
+    monkeypatch.setattr(take_sign_ups, "delay", refuse)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         assert sign_up(client, "new@example.org").status_code == 200
     assert SignUp.objects.count() == 1

@@ -75,6 +75,8 @@ def test_a_manager_uploads_looks_applies_and_undoes(manager: Client) -> None:
     assert "Checked: waits for you" in said
     assert "Line 3: This is no address" in said
     assert "planted" not in said
+    assert "<dt>New</dt><dd>0–9</dd>" in said
+    assert "<dt>Invalid</dt><dd>1</dd>" in said
     do(manager, row, "apply")
     assert row.status == ImportStatus.APPLIED
     assert Subscriber.objects.active().count() == 1
@@ -162,7 +164,7 @@ def test_columns_that_nobody_knows_are_named_by_a_person(manager: Client) -> Non
     assert ">who<" in asked
     assert ">when<" in asked
     do(manager, row, "name-columns", **{"column-0": "address", "column-1": "consent"})
-    assert (row.status, row.new) == (ImportStatus.CHECKED, 1)
+    assert (row.status, row.lines) == (ImportStatus.CHECKED, 1)
 
 
 def test_what_was_uploaded_may_be_thrown_away(manager: Client) -> None:
@@ -172,3 +174,13 @@ def test_what_was_uploaded_may_be_thrown_away(manager: Client) -> None:
     manager.post(f"/admin/newsletter/import/{row.pk}/do/throw-away/", form)
     assert not Import.objects.exists()
     assert not ImportChunk.objects.exists()
+
+
+def test_who_has_no_question_left_is_told_before_the_file_is_read(
+    manager: Client, settings: Settings
+) -> None:
+    settings.LIST_QUESTIONS_PER_DAY = 0
+    status, said = upload(manager, b"email\na@example.org\n")
+    assert status == 429
+    assert "used up" in said
+    assert not Import.objects.exists()

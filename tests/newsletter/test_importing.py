@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from pytest_django.fixtures import Settings
 
-from newsletter import due, preferring, retention
+from newsletter import due, inquiring, lookup_limits, preferring, retention
 from newsletter.importing import applying, checking, columns, reading
 from newsletter.importing.columns import Column
 from newsletter.importing.reading import NoList
 from newsletter.importing.uploading import Intake, take_whole
+from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import (
     Departure,
     Edition,
@@ -29,6 +32,7 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
+from newsletter.models.imports import COUNTS
 from newsletter.tasks import work_on_import
 from newsroom import sealing
 from newsroom.sealing import KeyMissing
@@ -51,13 +55,18 @@ def clock() -> dt.datetime:
 
 
 def checked(text: str | bytes, edition: str = "") -> Import:
-    """Taken in and looked at, in pieces that cut lines and letters anywhere."""
+    return compared(text, edition)[0]
+
+
+def compared(text: str | bytes, edition: str = "") -> tuple[Import, Counter[str]]:
+    """Taken in and looked at, in pieces that cut lines and letters anywhere; its exact counts."""
     raw = text.encode() if isinstance(text, str) else text
     chosen = Edition.objects.filter(code=edition).first()
     row = take_whole((raw[at : at + 7] for at in range(0, len(raw), 7)), chosen, NOW)
-    checking.check(row.pk, clock)
+    found = checking.check(row.pk, clock)
+    assert found is not None
     row.refresh_from_db()
-    return row
+    return row, found
 
 
 def applied(text: str | bytes, edition: str = "") -> Import:
@@ -83,7 +92,7 @@ def test_a_check_says_the_difference_and_adds_nobody() -> None:
     edition = Edition.objects.get(code="en")
     make_subscriber(edition=edition, address="known@example.org")
     make_subscriber(edition=edition, address="gone@example.org").end("left", NOW)
-    row = checked(
+    row, found = compared(
         "email,edition\n"
         "new@example.org,en\n"
         "NEW@example.org,en\n"
@@ -93,8 +102,8 @@ def test_a_check_says_the_difference_and_adds_nobody() -> None:
         "a@example.org,fr\n"
     )
     assert row.status == ImportStatus.CHECKED
-    counts = (row.lines, row.new, row.doubled, row.known, row.suppressed, row.invalid)
-    assert counts == (6, 1, 1, 1, 1, 2)
+    names = ("lines", "new", "doubled", "known", "suppressed", "invalid")
+    assert [found[name] for name in names] == [6, 1, 1, 1, 1, 2]
     assert problems(row) == [(6, Problem.BAD_ADDRESS), (7, Problem.NO_EDITION)]
     assert list(on_list()) == ["known@example.org"]
     assert not ImportChunk.objects.exists()
@@ -171,8 +180,8 @@ def test_whom_a_file_calls_both_here_and_gone_is_not_added(
     )
     for batch in (1, 2000):
         monkeypatch.setattr(checking, "BATCH", batch)
-        row = checked(text, "en")
-        assert (row.new, row.refused) == (1, 1), batch
+        _row, found = compared(text, "en")
+        assert (found["new"], found["refused"]) == (1, 1), batch
     applied(text, "en")
     assert list(on_list()) == ["y@example.org"]
 
@@ -234,9 +243,9 @@ def test_a_bare_list_of_addresses_is_enough() -> None:
 
 def test_a_broken_row_is_named_and_the_rest_goes_on() -> None:
     rest = "".join(f"r{n}@example.org,en\n" for n in range(50))
-    row = checked(f'email,edition\na@example.org,en\n"b@example.org,en\n{rest}')
+    row, found = compared(f'email,edition\na@example.org,en\n"b@example.org,en\n{rest}')
     assert problems(row) == [(3, Problem.BROKEN)]
-    assert row.new == 51
+    assert found["new"] == 51
 
 
 def test_naughty_strings_add_nobody_and_stop_nothing() -> None:
@@ -246,11 +255,11 @@ def test_naughty_strings_add_nobody_and_stop_nothing() -> None:
         "x" * 300 + "@example.org",
         "," * 300, '"' * 301, "null", "\u0000", "a@example.org\u2028b@example.org",
     ]  # fmt: skip
-    row = checked(
+    row, found = compared(
         "email,edition\n" + "".join(f"{one},en\n" for one in naughty) + "ok@example.org,en\n"
     )
     assert row.status == ImportStatus.CHECKED
-    assert row.new == 1
+    assert found["new"] == 1
 
 
 @pytest.mark.parametrize(
@@ -281,9 +290,9 @@ def test_where_nobody_can_tell_a_person_names_the_columns() -> None:
     with pytest.raises(ImportStuck, match="exactly one"):
         applying.name_columns(row, ["", "consent"])
     applying.name_columns(row, ["address", "consent"])
-    checking.check(row.pk, clock)
+    found = checking.check(row.pk, clock)
     row.refresh_from_db()
-    assert (row.status, row.new) == (ImportStatus.CHECKED, 1)
+    assert (row.status, found) == (ImportStatus.CHECKED, Counter(lines=1, new=1))
 
 
 @pytest.mark.parametrize(
@@ -423,7 +432,89 @@ def test_a_step_that_is_not_next_is_refused() -> None:
     with pytest.raises(ImportStuck):
         applying.ask_to_apply(row, make_user(), NOW)
     with pytest.raises(ImportStuck, match="Undo it"):
-        applying.throw_away(row)
+        applying.throw_away(row, make_user(), NOW)
+    assert not AuditEntry.objects.filter(action=AuditAction.DISCARDED).exists()
+
+
+# --- What a dry run gives away ------------------------------------------------------------
+
+MADE_UP = "".join(f"nobody{n}@example.org\n" for n in range(60))
+
+
+def seen(row: Import) -> tuple[object, ...]:
+    """All that staff and the web process are told of it."""
+    return (row.status, *(row.shown(name) for name in COUNTS), row.said())
+
+
+@pytest.mark.parametrize("around", ["", MADE_UP])
+def test_a_dry_run_says_the_same_whether_or_not_one_person_is_on_the_list(around: str) -> None:
+    """Alone in the file, or among so many made-up ones that the file is no small one."""
+    text = f"email\n{around}asked@example.org\n"
+    before = seen(checked(text, "en"))
+    reader = make_subscriber(edition=Edition.objects.get(code="en"), address="asked@example.org")
+    assert seen(checked(text, "en")) == before
+    reader.end(SubscriberStatus.LEFT, NOW)
+    assert seen(checked(text, "en")) == before
+
+
+def test_while_a_file_is_read_the_row_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "BATCH", 1)
+    rows: list[Import] = []
+    renewed = Import.renew
+
+    def looked_at(self: Import, now: dt.datetime) -> None:
+        renewed(self, now)
+        rows.append(Import.objects.get(pk=self.pk))
+
+    monkeypatch.setattr(Import, "renew", looked_at)
+    checked(f"email\n{MADE_UP}", "en")
+    assert len(rows) == 60
+    assert {row.new + row.known + row.suppressed + row.doubled for row in rows} == {0}
+
+
+def test_dry_runs_of_any_size_cost_a_question_each(settings: Settings) -> None:
+    settings.LIST_QUESTIONS_PER_DAY_TOTAL = settings.LIST_QUESTIONS_PER_DAY = 3
+    for text in ("a@example.org\n", MADE_UP):
+        assert checked(f"email\n{text}", "en").status == ImportStatus.CHECKED
+    inquiry = inquiring.ask("a@example.org", make_user(), NOW)
+    inquiring.answer(inquiry.pk, NOW)
+    refused = checked("email\na@example.org\n", "en")
+    assert (refused.status, refused.new) == (ImportStatus.FAILED, 0)
+    assert "used up" in refused.failure
+    assert not refused.staged.exists()
+    assert not refused.chunks.exists()
+    with pytest.raises(TooManyQuestions):
+        inquiring.ask("a@example.org", make_user(), NOW)
+
+
+def test_two_dry_runs_at_once_share_what_is_left(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were begun while there was one question left; the answer is what counts."""
+    settings.LIST_QUESTIONS_PER_DAY = 1
+    monkeypatch.setattr(lookup_limits, "check_left", lambda *_about: None)
+    assert checked("email\na@example.org\n", "en").status == ImportStatus.CHECKED
+    assert checked("email\na@example.org\n", "en").status == ImportStatus.FAILED
+
+
+def test_each_dry_run_is_written_down_with_its_counts_and_so_is_throwing_it_away() -> None:
+    row = checked(f"email\n{MADE_UP}rubbish\n", "en")
+    pk = row.pk
+    applying.throw_away(row, make_user(), NOW)
+    assert not Import.objects.exists()
+    entries = {entry.action: entry.detail for entry in AuditEntry.objects.filter(subject_id=pk)}
+    for action in (AuditAction.CHECKED, AuditAction.DISCARDED):
+        assert "lines: 61; new: 60–69" in entries[action]
+        assert "invalid: 1" in entries[action]
+
+
+def test_whoever_can_read_the_list_anyway_is_told_exactly_and_without_limit(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.LIST_QUESTIONS_PER_DAY = 0
+    (tmp_path / "list.csv").write_text("email\na@example.org\n")
+    call_command("import_subscribers", tmp_path / "list.csv", edition="en")
+    assert "1 lines: 1 new, 0 known" in capsys.readouterr().out
 
 
 # --- Workers ---------------------------------------------------------------------------
@@ -455,9 +546,8 @@ def test_a_check_that_was_killed_begins_anew_with_the_same_result(
     assert not checking.check(row.pk, clock), "the dead worker's lease still holds"
     later = NOW + dt.timedelta(minutes=6)
     assert due.settle_and_launch(later).imports == [row.pk]
-    assert checking.check(row.pk, lambda: later)
-    row.refresh_from_db()
-    assert (row.lines, row.new, row.invalid) == (10, 5, 5)
+    found = checking.check(row.pk, lambda: later)
+    assert found == Counter(lines=10, new=5, invalid=5)
     assert row.staged.count() == 5
 
 

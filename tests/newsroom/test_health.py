@@ -27,7 +27,7 @@ from tests.newsroom.production import environment, run
 
 WELL = {
     **{"database": "ok", "letters": "ok", "relays": "ok"},
-    **{"broker": "ok", "worker": "ok", "beat": "ok"},
+    **{"broker": "ok", "worker": "ok", "intake": "ok", "beat": "ok"},
 }
 
 
@@ -78,7 +78,7 @@ def test_it_is_not_well_without_its_database(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("process", ["worker", "beat"])
+@pytest.mark.parametrize("process", ["worker", "intake", "beat"])
 def test_a_dead_process_takes_no_web_process_out_of_a_load_balancer_but_wakes_who_watches(
     asked: Client, process: str
 ) -> None:
@@ -98,6 +98,7 @@ def test_a_broker_that_is_away_leaves_open_who_lives(asked: Client, settings: Se
             **WELL,
             "broker": "no answer",
             "worker": "unknown",
+            "intake": "unknown",
             "beat": "unknown",
         }
 
@@ -174,7 +175,7 @@ def test_a_fault_of_ours_is_no_absence_of_the_database(client: Client) -> None:
     assert answer.headers["Retry-After"] == "60"
 
 
-@pytest.mark.parametrize("process", ["worker", "beat"])
+@pytest.mark.parametrize("process", ["worker", "intake", "beat"])
 def test_a_process_is_well_as_long_as_it_gives_signs(
     settings: Settings, tmp_path: Path, process: str
 ) -> None:

@@ -226,6 +226,45 @@ with only_one(connection, "a name"):
 """
 
 
+ANSWERED = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+apps = MigrationExecutor(connection).loader.project_state(
+    [("newsletter", "0007_limits_and_relays"), ("auth", "0001_initial")]).apps
+def make(model, **fields):
+    return apps.get_model("newsletter", model).objects.create(**fields)
+edition = make("Edition", code="en", name="EN", languages=["en"], time_zone="UTC",
+    sender_address="a@example.org", list_id="en.example.org")
+reader = make("Subscriber", id=7, sealed_address=b"x", key_generation=1, provider="other",
+    edition=edition, language="en", signed_up_at="2026-11-16T08:00Z")
+manager = apps.get_model("auth", "User").objects.create(username="zubr")
+make("Inquiry", asked_by=manager, asked_at="2026-11-16T08:00Z", sealed_address=b"",
+    answer="known", subscriber=reader)
+make("Import", uploaded_at="2026-11-16T08:00Z", status="checked",
+    lines=47, new=17, known=9, suppressed=0, doubled=20, refused=1)
+"""
+ROUNDED = """
+from newsletter.models import Import, Inquiry
+print([Import.objects.get().shown(name) for name in ("lines", "new", "known", "doubled")])
+inquiry = Inquiry.objects.get()
+print(inquiry.answer, inquiry.is_waiting, bytes(inquiry.sealed_subject))
+"""
+
+
+def test_what_was_answered_before_names_no_row_and_no_exact_number(loaded: Loaded) -> None:
+    for words in (("auth",), ("newsletter", "0007")):
+        done = loaded.manage("migrate", *words)
+        assert done.returncode == 0, done.stderr
+    done = loaded.script(ANSWERED)
+    assert done.returncode == 0, done.stderr
+    done = loaded.manage("migrate")
+    assert done.returncode == 0, done.stderr
+    assert loaded.script(ROUNDED).stdout.splitlines() == [
+        "['47', '10–19', '0–9', '20–29']",
+        "known False b''",
+    ]
+
+
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()

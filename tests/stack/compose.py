@@ -41,14 +41,20 @@ class NotSet(Exception):
 class Strict(yaml.SafeLoader):
     """Refuses a key that stands twice in one mapping, as compose does; YAML takes the last."""
 
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._flat: set[int] = set()
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        # Before the merge keys (<<) are resolved: what is merged may be overridden.
+        # Before the merge keys (<<) are resolved: what is merged may be overridden. They are once,
+        # and another mapping may be merged from this one.
         names = [key.value for key, _value in node.value if key.tag != MERGE]
         twice = {name for name in names if names.count(name) > 1}
-        if twice:
+        if twice and node.start_mark.index not in self._flat:
             raise yaml.constructor.ConstructorError(
                 "in a mapping", node.start_mark, f"{', '.join(sorted(twice))} stands there twice"
             )
+        self._flat.add(node.start_mark.index)
         super().flatten_mapping(node)
 
 

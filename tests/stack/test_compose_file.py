@@ -28,13 +28,13 @@ NOT_FOR_CONTAINERS = {
 def test_only_the_worker_is_given_the_private_key() -> None:
     """And those that make and change it, which run for one command and reach nothing outside."""
     holders = {name for name, service in SERVICES.items() if "worker-key" in str(service)}
-    assert holders == {"worker", "keys", "keyholder"}
+    assert holders == {"worker", "intake", "keys", "keyholder"}
     told = {
         name
         for name, service in SERVICES.items()
         if service.get("environment", {}).get("WORKER_KEY_FILE", "none") != "none"
     }
-    assert told == {"worker", "keys", "keyholder"}
+    assert told == {"worker", "intake", "keys", "keyholder"}
     assert SERVICES["keys"]["network_mode"] == "none"
     assert SERVICES["keyholder"]["networks"] == ["inside"]
     assert mounts(SERVICES["worker"])["/keys/worker"] == ("worker-key", False)
@@ -67,7 +67,7 @@ def test_every_service_that_stays_is_watched_and_started_again() -> None:
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "intake", "beat"):
         needs = SERVICES[name]["depends_on"]
         assert needs["migrate"]["condition"] == "service_completed_successfully"
         assert needs["redis"]["condition"] == "service_healthy"

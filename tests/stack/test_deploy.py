@@ -11,7 +11,7 @@ import pytest
 from newsroom.starting import EXIT_CODE
 from tests.stack.compose import ROOT, VARIABLES, services
 
-ROLES = ("web", "worker", "beat")
+ROLES = ("web", "worker", "intake", "beat")
 
 
 def unit(role: str) -> dict[str, str]:
@@ -28,7 +28,8 @@ def given(role: str) -> dict[str, str]:
 
 
 def test_only_the_worker_is_told_of_the_private_key_and_has_a_user_of_its_own() -> None:
-    assert given("worker")["WORKER_KEY_FILE"] == "/var/lib/newsroom-worker/worker.key"
+    for role in ("worker", "intake"):
+        assert given(role)["WORKER_KEY_FILE"] == "/var/lib/newsroom-worker/worker.key"
     for role in ("web", "beat"):
         assert given(role)["WORKER_KEY_FILE"] == "none"
         assert unit(role)["User"] != unit("worker")["User"]
@@ -38,7 +39,8 @@ def test_only_the_worker_is_told_of_the_private_key_and_has_a_user_of_its_own() 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_unit_runs_what_compose_runs(role: str) -> None:
-    program, *words = shlex.split(unit(role)["ExecStart"])
+    # systemd has names of its own behind a %, and takes two for one.
+    program, *words = shlex.split(unit(role)["ExecStart"].replace("%%", "%"))
     here = [PurePosixPath(program).name, *words]
     # Behind a proxy on the same machine nobody else needs to reach it.
     command = services(VARIABLES)[role]["command"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,15 +53,15 @@ class Command(BaseCommand):
             raise CommandError(f"There is no edition {code}. There are: {known}.")
         with path.open("rb") as file:
             row = take_whole(iter(lambda: file.read(PIECE), b""), edition, timezone.now())
-        checking.check(row.pk, timezone.now)
+        found = checking.check(row.pk, timezone.now, is_limited=False) or Counter()
         row.refresh_from_db()
-        for line in self.report(row):
+        for line in self.report(row, found):
             self.stdout.write(line)
         if row.status != ImportStatus.CHECKED:
-            applying.throw_away(row)
+            applying.throw_away(row, None, timezone.now())
             raise CommandError(row.failure or "No column is called email. Name one so.")
         if not apply:
-            applying.throw_away(row)
+            applying.throw_away(row, None, timezone.now())
             self.stdout.write("Nobody was added. Run it again with --apply.")
             return
         applying.ask_to_apply(row, None, timezone.now())
@@ -77,12 +78,12 @@ class Command(BaseCommand):
         row.refresh_from_db()
         self.stdout.write(f"{row.removed} of {row.added} removed again")
 
-    def report(self, row: Import) -> Iterator[str]:
+    def report(self, row: Import, found: Counter[str]) -> Iterator[str]:
         """The difference, and the lines that are invalid by their numbers."""
         for problem in row.problems.all():
             yield f"Line {problem.line}: {problem.get_problem_display()}"
         yield (
-            f"{row.lines} lines: {row.new} new, {row.known} known, {row.suppressed} suppressed, "
-            f"{row.refused} gone according to the file, {row.doubled} doubled, "
-            f"{row.invalid} invalid"
+            f"{found['lines']} lines: {found['new']} new, {found['known']} known, "
+            f"{found['suppressed']} suppressed, {found['refused']} gone according to the file, "
+            f"{found['doubled']} doubled, {found['invalid']} invalid"
         )
