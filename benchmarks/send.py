@@ -170,8 +170,8 @@ def letter_size() -> int:
     """Bytes of one letter as it leaves."""
     from django.utils import timezone
 
-    from newsletter.models import Variant
     from newsletter.mime import Personal, WireLetter
+    from newsletter.models import Variant
     from newsroom.links import TOKEN_LENGTH
 
     token = "a" * TOKEN_LENGTH

@@ -27,7 +27,6 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     "newsletter.Subscriber": ("SELECT", "UPDATE", "DELETE"),
     # Approving adds letters. Which of them leaves, a worker decides: newsletter/signing.py.
     SIGNED: ("SELECT", "INSERT"),
-    "newsletter.Suppression": ("SELECT", "INSERT", "DELETE"),
     "newsletter.Delivery": ("SELECT", "INSERT", "UPDATE"),
     # Whoever pauses a mailing locks its lanes' rows, for which PostgreSQL asks for UPDATE.
     "newsletter.Lane": ("SELECT", "UPDATE"),

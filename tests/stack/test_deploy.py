@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 from pathlib import PurePosixPath
 
@@ -15,11 +16,21 @@ ROLES = ("web", "worker", "intake", "beat")
 
 
 def unit(role: str) -> dict[str, str]:
-    """The [Service] of its unit. None of ours sets a name twice."""
+    """The [Service] of its unit. Nothing is set twice but the files of its environment."""
+    text = (ROOT / "deploy" / f"newsroom-{role}.service").read_text()
+    shared = "EnvironmentFile=/etc/newsroom/environment\n"
+    assert text.count(shared) == 1
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(ROOT / "deploy" / f"newsroom-{role}.service")
+    parser.read_string(text.replace(shared, ""))
     return dict(parser["Service"])
+
+
+def test_each_process_has_the_database_role_of_its_own() -> None:
+    """The owner's is in no unit."""
+    roles = {"web": "web", "beat": "web", "worker": "worker", "intake": "worker"}
+    for role in ROLES:
+        assert unit(role)["EnvironmentFile"] == f"/etc/newsroom/{roles[role]}"
 
 
 def given(role: str) -> dict[str, str]:
