@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article, Draft, Page, Picture, Revision
 from newsroom import imaging, renditions
-from newsroom.imaging import BadPicture, Prepared
+from newsroom.image_processing import Prepared
+from newsroom.imaging import BadPicture
 
 
 class CannotKeep(BadPicture):

@@ -23,7 +23,8 @@ from articles.admin.languages import language_tabs, mark_language
 from articles.models import Picture
 from articles.picturing import is_used, keep, remove, uses_of
 from newsroom import imaging, languages
-from newsroom.imaging import BadPicture, Prepared
+from newsroom.image_processing import Prepared
+from newsroom.imaging import BadPicture
 from staff.desk import DeskAdmin
 
 

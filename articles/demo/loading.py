@@ -18,7 +18,8 @@ from articles.picturing import keep
 from articles.publishing import publish
 from articles.standing import save_page
 from articles.writing import save_article
-from newsroom.imaging import Prepared, prepare_own
+from newsroom.image_processing import Prepared
+from newsroom.imaging import prepare_own
 from newsroom.weeks import Week
 
 PREFIX = "demo-"
