@@ -9,7 +9,8 @@ from typing import Any
 from unittest.mock import patch
 
 from articles.demo.covers import draw_cover
-from newsroom.imaging import Prepared, prepare_own
+from newsroom.image_processing import Prepared
+from newsroom.imaging import prepare_own
 
 
 @cache
