@@ -77,6 +77,13 @@ class Site(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of a client that has gone before its answer."""
+
+    def handle_error(self, *_about: Any) -> None:
+        """Nothing."""
+
+
 class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
@@ -171,7 +178,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         nginx = program("nginx")
     except Missing as missing:
         skip_or_fail(missing)
-    site = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    site = Server(("127.0.0.1", 0), Site)
     threading.Thread(target=site.serve_forever, daemon=True).start()
     found = Proxy(folder, free_port(), free_port())
     for name in (MAIN, MIRROR):
