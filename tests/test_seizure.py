@@ -421,10 +421,12 @@ def fail_everywhere(built: House, relay: Catcher) -> None:
     built.stores.query(rename.format("newsletter_subscriber", "away"))
     assert reader(built, UNLUCKY, "GET", path + query) in failing
     assert reader(built, UNLUCKY, "POST", path + query) in failing
+    built.stores.query(rename.format("away", "newsletter_subscriber"))
+    built.stores.query(rename.format("newsletter_suppression", "away"))
     # The worker opens the address before it misses the table.
     assert reader(built, UNLUCKY, "POST", "/en/subscribe/", form=form) == 302
     wait_for(lambda: "raised unexpected" in built.log("worker"), "the worker's exception", 60)
-    built.stores.query(rename.format("away", "newsletter_subscriber"))
+    built.stores.query(rename.format("away", "newsletter_suppression"))
     for path in (r"/en/letter/\[token\]", "/en/subscribe/"):
         failed = rf"(Internal Server Error|Service Unavailable): {path}"
         assert re.search(failed, built.log("web"))
