@@ -25,6 +25,7 @@ from articles.picturing import is_used, keep, remove, uses_of
 from newsroom import imaging, languages
 from newsroom.image_processing import Prepared
 from newsroom.imaging import BadPicture
+from newsroom.middleware import LARGEST_TEXTS
 from staff.desk import DeskAdmin
 
 
