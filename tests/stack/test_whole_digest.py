@@ -67,9 +67,9 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
         assert machine.is_well(name)
     catcher = machine.start("mailcatcher")
     box = LetterBox(Path(machine.command("mailcatcher")[-1]))
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "intake"):
         machine.start(name)
-    for name in ("mailcatcher", "web", "worker"):
+    for name in ("mailcatcher", "web", "worker", "intake"):
         wait(lambda name=name: machine.is_well(name), name)
     assert not machine.is_well("beat")
 
