@@ -13,17 +13,12 @@ from articles.models import Article, ArticleLanguage, Digest, Draft, Status
 from articles.readiness import matrix
 from newsroom import languages
 from newsroom.weeks import Week
-from staff.first_page import MOST, Panel, add_panel
+from staff.first_page import MOST, Panel, panel
 
 READ = "articles.view_article"
 
 
-def connect() -> None:
-    """Called once the apps are ready."""
-    for position, maker in enumerate((waiting, the_week, stale, typed)):
-        add_panel(10 * position, maker)
-
-
+@panel(10)
 def the_week(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """The week that is being written, and the last one until its digest is approved."""
     if not request.user.has_perm(READ):
@@ -46,6 +41,7 @@ def the_week(request: HttpRequest, now: dt.datetime) -> Panel | None:
     return Panel(_("The week"), "admin/articles/panels/week.html", context, is_wide=True)
 
 
+@panel(0)
 def waiting(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """What this person is asked for."""
     user = request.user
@@ -67,6 +63,7 @@ def waiting(request: HttpRequest, now: dt.datetime) -> Panel | None:
     return Panel(_("Waits for you"), "admin/articles/panels/waiting.html", context)
 
 
+@panel(20)
 def stale(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """Translations whose source has changed: one's own, or all of them for who may publish."""
     user = request.user
@@ -82,6 +79,7 @@ def stale(request: HttpRequest, now: dt.datetime) -> Panel | None:
     return Panel(_("Stale translations"), "admin/articles/panels/stale.html", context)
 
 
+@panel(30)
 def typed(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """What this person has typed and not saved, and what lost its article."""
     own = Draft.objects.filter(owner_id=request.user.pk)

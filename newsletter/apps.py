@@ -1,7 +1,6 @@
 """The app's registration."""
 
 from django.apps import AppConfig
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from newsroom import health
@@ -14,9 +13,7 @@ class NewsletterConfig(AppConfig):
     verbose_name = _("Newsletter")
 
     def ready(self) -> None:
-        # By name: models cannot be imported before every app is ready.
-        import_string("newsletter.hearing.connect")()
-        import_string("newsletter.checks.connect")()
-        import_string("newsletter.first_page.connect")()
-        health.add_check("letters", import_string("newsletter.alarming.word"))
-        health.add_check("relays", import_string("newsletter.alarming.relays_word"))
+        from newsletter import alarming, checks, first_page, receivers  # noqa: F401
+
+        health.add_check("letters", alarming.word)
+        health.add_check("relays", alarming.relays_word)

@@ -18,12 +18,7 @@ from newsletter.retention import PolicyBroken
 from newsroom.checks import is_public_name
 
 
-def connect() -> None:
-    """Once every app is ready."""
-    register(senders, Tags.database)
-    register(kept_fields)
-
-
+@register(Tags.database)
 def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
     """Whether an answer finds its way, and whether other servers believe the sender."""
     if not settings.PRODUCTION or not databases:
@@ -49,6 +44,7 @@ def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
                 )
 
 
+@register
 def kept_fields(**_kwargs: Any) -> Iterator[CheckMessage]:
     """Whether retention.yaml says of each field about a person why it is kept and how long."""
     try:

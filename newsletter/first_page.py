@@ -16,15 +16,10 @@ from newsletter.relaying.standing import alarming as failing_relays
 from newsletter.tallying import count, recent
 from newsletter.watching import Progress
 from newsroom.weeks import Week
-from staff.first_page import MOST, Panel, add_panel
+from staff.first_page import MOST, Panel, panel
 
 
-def connect() -> None:
-    """Called once the apps are ready."""
-    add_panel(5, sendings)
-    add_panel(6, the_list)
-
-
+@panel(5)
 def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """Each edition's next hour, and the mailings that are on their way or stand still."""
     if not request.user.has_perm("newsletter.view_mailing"):
@@ -50,6 +45,7 @@ def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
     return Panel(_("Letters"), "admin/newsletter/panels/sendings.html", context)
 
 
+@panel(6)
 def the_list(request: HttpRequest, now: dt.datetime) -> Panel | None:
     """What stands at the list's door, and whether more come than can be asked to confirm."""
     if not request.user.has_perm("newsletter.view_subscriber"):

@@ -1,7 +1,7 @@
 """The app's registration."""
 
-from django.apps import AppConfig
-from django.utils.module_loading import import_string
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -12,5 +12,7 @@ class StaffConfig(AppConfig):
     verbose_name = _("Staff")
 
     def ready(self) -> None:
-        # By name: models cannot be imported before every app is ready.
-        import_string("staff.hearing.connect")()
+        from staff import receivers, roles  # noqa: F401
+
+        # Once, after every app's permissions are there.
+        post_migrate.connect(roles.make_roles, sender=list(apps.get_app_configs())[-1])

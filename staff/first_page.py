@@ -29,14 +29,18 @@ Maker = Callable[[HttpRequest, dt.datetime], Panel | None]
 _makers: list[tuple[int, Maker]] = []
 
 
-def add_panel(position: int, maker: Maker) -> None:
-    """Called once for each panel when its app is ready; a lower position stands first."""
-    if maker not in [known for _position, known in _makers]:
+def panel(position: int) -> Callable[[Maker], Maker]:
+    """Registers the function that makes a panel; a lower position stands first."""
+
+    def register(maker: Maker) -> Maker:
         _makers.append((position, maker))
         _makers.sort(key=lambda one: one[0])
+        return maker
+
+    return register
 
 
 def panels(request: HttpRequest, now: dt.datetime) -> list[Panel]:
     """What this person sees, in order."""
     made = (maker(request, now) for _position, maker in _makers)
-    return [panel for panel in made if panel is not None]
+    return [one for one in made if one is not None]

@@ -319,7 +319,7 @@ def test_no_module_of_ours_reads_the_clock_but_an_entry_point() -> None:
     entry_points = re.compile(
         r"/(\w*views|machines|tasks|admin|management|mailcatcher|demo)(/|\.py)|supervising"
         r"|newsroom/health\.py"
-        r"|staff/(adapters|sessions|hearing)\.py"
+        r"|staff/(adapters|sessions|receivers)\.py"
     )
     for app in ("newsroom", "staff", "articles", "newsletter"):
         for path in (ROOT / app).rglob("*.py"):

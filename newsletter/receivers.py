@@ -1,10 +1,11 @@
-"""What the newsletter hears from the articles, which know nothing of letters."""
+"""What becomes of letters when an article is withdrawn or corrected; articles know of none."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from articles.models import Article
@@ -12,13 +13,7 @@ from articles.signals import article_corrected, article_withdrawn, withdrawal_as
 from newsletter import mailing
 
 
-def connect() -> None:
-    """Called once the apps are ready."""
-    article_withdrawn.connect(on_withdrawn, dispatch_uid="newsletter")
-    article_corrected.connect(on_corrected, dispatch_uid="newsletter")
-    withdrawal_asked.connect(on_asked, dispatch_uid="newsletter")
-
-
+@receiver(article_withdrawn)
 def on_withdrawn(
     sender: object, article: Article, languages: list[str], now: dt.datetime, **_kwargs: Any
 ) -> None:
@@ -27,11 +22,13 @@ def on_withdrawn(
     mailing.withdraw_from_mailings(article, languages, now, why)
 
 
+@receiver(withdrawal_asked)
 def on_asked(sender: object, article: Article, languages: list[str], **_kwargs: Any) -> list[str]:
     """What would become of the letters that show it."""
     return mailing.consequences(article, languages)
 
 
+@receiver(article_corrected)
 def on_corrected(
     sender: object, article: Article, languages: list[str], now: dt.datetime, **_kwargs: Any
 ) -> None:

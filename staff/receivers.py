@@ -1,5 +1,4 @@
-"""What ends sessions, heard wherever it happens, in the admin or on the command line; and
-the moment after migrations at which the roles are made."""
+"""What ends sessions, wherever it happens, in the admin or on the command line."""
 
 from __future__ import annotations
 
@@ -7,30 +6,19 @@ from typing import Any
 
 from allauth.core import context
 from allauth.mfa import signals as mfa
-from django.apps import apps
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
-from django.db.models.signals import post_delete, post_migrate, post_save
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
 from staff.ending import end_sessions, sweep
-from staff.roles import make_roles
 
 
-def connect() -> None:
-    """Starts to listen; once, when the app is ready."""
-    post_save.connect(user_saved, sender=User)
-    post_delete.connect(user_deleted, sender=User)
-    user_logged_in.connect(logged_in)
-    for signal in (mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset):
-        signal.connect(second_factor_changed)
-    # Once, after every app's permissions are there.
-    post_migrate.connect(make_roles, sender=list(apps.get_app_configs())[-1])
-
-
+@receiver(post_save, sender=User)
 def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:
     """A disabled account has no session; a new password leaves the one it was typed in."""
     if created:
@@ -43,16 +31,19 @@ def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:
         end_sessions(instance, but=_session_of(context.request))
 
 
+@receiver(post_delete, sender=User)
 def user_deleted(instance: User, **_kwargs: Any) -> None:
     """The database has deleted the sessions with the account."""
     _leave(instance)
 
 
+@receiver([mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset])
 def second_factor_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     """Whoever was in by the old rules has to come in by the new ones."""
     end_sessions(user, but=request.session)
 
 
+@receiver(user_logged_in)
 def logged_in(**_kwargs: Any) -> None:
     """Somebody has to sweep, and a log-in is rare and writes anyway."""
     sweep(timezone.now())
