@@ -123,7 +123,7 @@ def test_a_newcomer_sees_the_week_sent_and_ctrl_c_ends_everything(
     with urlopen(f"http://127.0.0.1:{port + 1}/") as answer:
         assert "example.org" in answer.read().decode()
     children = demo.children()
-    assert len(children) == 4
+    assert len(children) == 5
     demo.stop()
     assert "Stopped." in demo.said
     assert "Traceback" not in demo.said
