@@ -35,8 +35,16 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     # How often a worker has answered today, and whom it has asked to confirm.
     "newsletter.WorkerQuota": ("SELECT",),
     "newsletter.JournalMark": ("SELECT",),
-    "newsletter.StagedReader": ("SELECT", "DELETE"),
+    # What is no subscriber yet has a keyed hash, and so has whoever a list calls gone.
+    "newsletter.StagedReader": ("SELECT (id, belongs_to_id)", "DELETE"),
+    # A question about the list is answered, counted and named by a worker.
+    "newsletter.Inquiry": ("SELECT", "INSERT", "DELETE", "UPDATE (wish)"),
+    "staff.AuditEntry": ("SELECT", "INSERT"),
 }
+WORKERS_COLUMNS = {
+    "newsletter.Import": {"new", "known", "suppressed", "doubled", "added", "removed"},
+}
+"""What is counted against the list, to the nearest ten."""
 
 
 def exist(connection: BaseDatabaseWrapper) -> bool:
@@ -66,6 +74,11 @@ def create(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
 def grant(connection: BaseDatabaseWrapper) -> None:
     """Gives both roles their rights on every table, and takes any other away."""
     web_may = {_table(label): rights for label, rights in WEB_MAY.items()}
+    for label, columns in WORKERS_COLUMNS.items():
+        every = {field.column for field in apps.get_model(label)._meta.concrete_fields}
+        others = (sql.Identifier(name).as_string() for name in sorted(every - columns))
+        updates = f"UPDATE ({', '.join(others)})"
+        web_may[_table(label)] = ("SELECT", "INSERT", "DELETE", updates)
     migrations = MigrationRecorder.Migration._meta.db_table
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     with connection.cursor() as cursor:
