@@ -21,7 +21,6 @@ from staff.models import AuditAction
 logger = logging.getLogger(__name__)
 
 PURPOSE = "inquiry"
-PADDED_BYTES = 256
 
 
 class TooManyQuestions(Exception):
@@ -31,13 +30,13 @@ class TooManyQuestions(Exception):
 @transaction.atomic
 def ask(typed: str, by: Any, now: dt.datetime) -> Inquiry:
     """Seals the question for a worker. Raises InvalidAddress, TooManyQuestions, KeyMissing."""
-    address = addresses.normalise(typed).encode()
+    address = sealing.padded(addresses.normalise(typed))
     most = settings.LIST_QUESTIONS_PER_DAY
     if not Spending.spend(f"questions of {by.pk}", window_start(now, DAY), most):
         raise TooManyQuestions(
             _("You have asked about %(count)s people today. Ask again tomorrow.") % {"count": most}
         )
-    sealed = sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE)
+    sealed = sealing.seal_intake(address, PURPOSE)
     inquiry = Inquiry.objects.create(asked_by=by, asked_at=now, sealed_address=sealed)
     record(AuditAction.ASKED, inquiry, by=by, now=now)
     return inquiry
@@ -51,7 +50,7 @@ def answer(inquiry_id: int, now: dt.datetime) -> None:
     if inquiry is None or inquiry.answer:
         return
     try:
-        address = keys.open_intake(bytes(inquiry.sealed_address), PURPOSE).decode().rstrip()
+        address = sealing.unpadded(keys.open_intake(bytes(inquiry.sealed_address), PURPOSE))
     except SealBroken:
         logger.error("Question %s was sealed with a foreign key.", inquiry.pk)
         inquiry.settle(Answer.UNREADABLE, now)

@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 PURPOSE = "sign-up"
 MOST_COUNTED = 1_000_000
-PADDED_BYTES = 256
-"""Every sealed sign-up is as long as every other, so that its length tells nothing."""
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 
 
@@ -54,9 +52,9 @@ def sign_up(
 
     Does not look at the list: the process that runs this cannot.
     """
-    address = addresses.normalise(typed).encode()
+    address = sealing.padded(addresses.normalise(typed))
     return SignUp.objects.create(
-        sealed_address=sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE),
+        sealed_address=sealing.seal_intake(address, PURPOSE),
         edition=edition,
         variant=variant,
         language=language,
@@ -82,7 +80,7 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         row.delete()
         return None
     try:
-        address = keys.open_intake(bytes(row.sealed_address), PURPOSE).decode().rstrip()
+        address = sealing.unpadded(keys.open_intake(bytes(row.sealed_address), PURPOSE))
     except SealBroken:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
         row.delete()

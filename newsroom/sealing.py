@@ -28,6 +28,11 @@ from django.conf import settings
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 WORKER_KEY = "worker.key"
+PADDED_BYTES = 256
+"""An address has 254 at most (RFC 5321, 4.5.3.1.3)."""
+SEALED_ADDRESS_BYTES = NONCE_BYTES + PADDED_BYTES + 16
+"""Of every list seal, with its nonce and AES-GCM's tag. A shorter one is from before addresses were
+padded; none of those could be as long."""
 HASH_LINE = "hash"
 """Under which name the worker's file keeps the key of the address's hash."""
 HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
@@ -88,7 +93,7 @@ class WorkerKeys:
         """Seals an address for one row of the list, under the newest generation."""
         nonce = os.urandom(NONCE_BYTES)
         seal = self._list_seals[self.generation]
-        return nonce + seal.encrypt(nonce, address.encode(), _row_context(row))
+        return nonce + seal.encrypt(nonce, padded(address), _row_context(row))
 
     def open_address(self, sealed: bytes, row: int, generation: int) -> str:
         """Opens a row's address. Raises SealBroken, or KeyMissing for a forgotten generation."""
@@ -99,11 +104,24 @@ class WorkerKeys:
             opened = self._list_seals[generation].decrypt(nonce, body, _row_context(row))
         except (InvalidTag, ValueError):
             raise SealBroken(f"Row {row} of the list was not sealed with our key.") from None
-        return opened.decode()
+        return unpadded(opened)
 
     def hash_address(self, address: str) -> bytes:
         """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
         return hmac.digest(self.hash_key, address.encode(), hashlib.sha256)
+
+
+def padded(address: str) -> bytes:
+    """An address as it is sealed: as long as every other. Raises ValueError for one too long."""
+    filled = address.encode().ljust(PADDED_BYTES)
+    if len(filled) > PADDED_BYTES:
+        raise ValueError("This is too long for an address.")
+    return filled
+
+
+def unpadded(opened: bytes) -> str:
+    """What `padded` padded, or an address from before; none ends in a space."""
+    return opened.decode().rstrip(" ")
 
 
 def seal_intake(plaintext: bytes, purpose: str) -> bytes:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,17 @@ def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
     settings.LINKS_KEY_FILE = folder / "links.key"
     sealing.make_keys(settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE)
     return folder
+
+
+@pytest.fixture
+def sealed_unpadded() -> Callable[[str, int], bytes]:
+    """Seals an address for a row as it was done before addresses were padded."""
+
+    def seal(address: str, row: int) -> bytes:
+        cipher = sealing.worker_keys()._list_seals[1]
+        return b"n" * 12 + cipher.encrypt(b"n" * 12, address.encode(), b"subscriber:%d" % row)
+
+    return seal
 
 
 @pytest.fixture(autouse=True)

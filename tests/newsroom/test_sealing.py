@@ -1,11 +1,13 @@
 """Who can open what."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from newsletter import addresses
 from newsroom import sealing
 from newsroom.sealing import KeyMissing, SealBroken
 
@@ -44,6 +46,25 @@ def test_another_secret_opens_nothing(tmp_path: Path) -> None:
     assert stranger.hash_address("a@example.org") != sealing.worker_keys().hash_address(
         "a@example.org"
     )
+
+
+def test_every_sealed_address_is_as_long_as_the_longest_that_there_may_be() -> None:
+    keys = sealing.worker_keys()
+    longest = f"{'a' * 64}@{'b' * 185}.org"
+    assert len(longest) == addresses.MOST_CHARACTERS
+    for address in ("a@b.by", "somebody@example.org", longest):
+        sealed = keys.seal_address(address, 7)
+        assert len(sealed) == sealing.SEALED_ADDRESS_BYTES
+        assert keys.open_address(sealed, 7, keys.generation) == address
+    with pytest.raises(ValueError, match="too long"):
+        keys.seal_address(f"{longest}{'c' * 3}", 7)
+
+
+def test_an_address_that_was_sealed_unpadded_still_opens(
+    sealed_unpadded: Callable[[str, int], bytes],
+) -> None:
+    keys = sealing.worker_keys()
+    assert keys.open_address(sealed_unpadded("a@example.org", 7), 7, 1) == "a@example.org"
 
 
 def test_an_older_generation_still_opens_and_the_hash_outlives_rotation() -> None:
