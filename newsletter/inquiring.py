@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from newsletter import addresses
-from newsletter.models import Answer, Inquiry, Spending, Subscriber, Suppression
+from newsletter.models import Answer, HashGeneration, Inquiry, Spending, Subscriber, Suppression
 from newsletter.models.spending import DAY, window_start
 from newsroom import sealing
 from newsroom.sealing import SealBroken
@@ -46,6 +46,7 @@ def ask(typed: str, by: Any, now: dt.datetime) -> Inquiry:
 def answer(inquiry_id: int, now: dt.datetime) -> None:
     """Opens the question, finds the row, forgets the address. Safe to repeat. Raises KeyMissing."""
     keys = sealing.worker_keys()
+    generation = HashGeneration.held(keys)
     inquiry = Inquiry.objects.select_for_update().filter(pk=inquiry_id).first()
     if inquiry is None or inquiry.answer:
         return
@@ -55,7 +56,7 @@ def answer(inquiry_id: int, now: dt.datetime) -> None:
         logger.error("Question %s was sealed with a foreign key.", inquiry.pk)
         inquiry.settle(Answer.UNREADABLE, now)
         return
-    address_hash = keys.hash_address(address)
+    address_hash = keys.hash_address(address, generation)
     subscriber = Subscriber.objects.filter(address_hash=address_hash).first()
     suppression = Suppression.objects.filter(address_hash=address_hash).first()
     if subscriber is not None:

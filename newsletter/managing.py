@@ -31,8 +31,13 @@ def forget(subscriber: Subscriber, by: Any, now: dt.datetime) -> None:
 @transaction.atomic
 def lift_suppression(inquiry: Inquiry, by: Any, now: dt.datetime) -> bool:
     """They may come back by a sign-up of their own. False if nothing stands in the way."""
-    if inquiry.suppression is None:
+    if inquiry.suppression_id is None:
         return False
-    lifted = Suppression.objects.lift(bytes(inquiry.suppression.address_hash), now)
+    # As it is now: it may have been lifted or hashed anew since the page was opened.
+    rows = Suppression.objects.select_for_update().filter(pk=inquiry.suppression_id)
+    suppression = rows.first()
+    if suppression is None:
+        return False
+    lifted = Suppression.objects.lift(bytes(suppression.address_hash), now)
     record(AuditAction.LIFTED, inquiry, by=by, now=now)
     return lifted

@@ -16,6 +16,7 @@ from newsletter import inquiring, subscribing
 from newsletter.bounces import obeying
 from newsletter.importing import uploading
 from newsletter.models import (
+    HashGeneration,
     ImportChunk,
     Inquiry,
     SetAsideMail,
@@ -84,9 +85,9 @@ def remaining(keys: WorkerKeys) -> int:
 
 
 def knows_newer(keys: WorkerKeys) -> bool:
-    """Whether an address is sealed under a generation that came after all of these."""
+    """Whether the list is sealed or hashed under a generation that came after all of these."""
     newer = {"key_generation__gt": keys.generation}
-    return any(
+    return HashGeneration.objects.filter(generation__gt=keys.hash_generation).exists() or any(
         model._default_manager.filter(**newer).exclude(sealed_address=b"").exists()
         for model, _number in LIST_SEALS
     )

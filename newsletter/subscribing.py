@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from newsletter import addresses, welcoming, wordings
 from newsletter.models import (
     Edition,
+    HashGeneration,
     Manner,
     SignUp,
     Spending,
@@ -71,6 +72,8 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
     Safe to repeat: the sign-up goes in the transaction that obeys it. Raises KeyMissing.
     """
     keys = sealing.worker_keys()
+    # Before anything is opened: with older keys than the list's it is not ours to drop.
+    generation = HashGeneration.held(keys)
     row = SignUp.objects.select_for_update().filter(pk=sign_up_id).first()
     if row is None:
         return None
@@ -85,14 +88,16 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
         row.delete()
         return None
-    subscriber = _take_in(row, address, keys, now)
+    subscriber = _take_in(row, address, keys, generation, now)
     row.delete()
     return subscriber.pk if subscriber and subscriber.confirmation_due_at else None
 
 
-def _take_in(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> Subscriber | None:
+def _take_in(
+    row: SignUp, address: str, keys: WorkerKeys, generation: int, now: dt.datetime
+) -> Subscriber | None:
     """The subscriber who is to be asked, or None where nobody may be."""
-    address_hash = keys.hash_address(address)
+    address_hash = keys.hash_address(address, generation)
     if not _may_come_back(address_hash, now):
         return None
     known = Subscriber.objects.select_for_update().filter(address_hash=address_hash).first()
@@ -115,7 +120,7 @@ def _take_in(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> S
     # Who left a moment ago and comes back at once is asked again, but not twice a day.
     too_soon = asked is not None and asked > now - ONE_CONFIRMATION_IN
     subscriber.confirmation_due_at = asked + ONE_CONFIRMATION_IN if too_soon and asked else now
-    subscriber.put_address(address, keys)
+    subscriber.put_address(address, keys, generation)
     subscriber.save()
     return subscriber
 
@@ -166,6 +171,7 @@ def leave(token: str, now: dt.datetime) -> bool:
         return find_letter(token).end(SubscriberStatus.LEFT, now)
 
 
+@transaction.atomic
 def add_confirmed(
     address: str, edition: Edition, confirmed_at: dt.datetime, keys: WorkerKeys
 ) -> Subscriber | None:
@@ -173,7 +179,8 @@ def add_confirmed(
 
     `address` is in its normal form.
     """
-    address_hash = keys.hash_address(address)
+    generation = HashGeneration.held(keys)
+    address_hash = keys.hash_address(address, generation)
     if (
         Suppression.objects.filter(address_hash=address_hash).exists()
         or Subscriber.objects.filter(address_hash=address_hash).exists()
@@ -188,7 +195,7 @@ def add_confirmed(
         confirmed_at=confirmed_at,
         consented_to=edition.code,
     )
-    subscriber.put_address(address, keys)
+    subscriber.put_address(address, keys, generation)
     try:
         with transaction.atomic():
             subscriber.save(force_insert=True)
