@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from django.db import connection, models, transaction
 
 from newsletter.models import Departure, HashGeneration, StagedReader, Subscriber, Suppression
+from newsroom.bulk_update import update_each
 from newsroom.sealing import WorkerKeys
 
-BATCH = 10_000
+BATCH = 1000
 HASHED: tuple[type[models.Model], ...] = (Subscriber, StagedReader, Suppression, Departure)
 """Tables with a keyed hash, in the order in which whoever leaves locks them."""
 
@@ -37,7 +38,8 @@ def carry_on(keys: WorkerKeys, until: int) -> int:
     done = 0
     for model in HASHED:
         for batch in _batches(model):
-            _write(model, [(keys.carry_hash_on(h, since, until), pk) for pk, h in batch])
+            hashed = [(pk, keys.carry_hash_on(one, since, until)) for pk, one in batch]
+            update_each(model, ["address_hash"], hashed)
             done += len(batch)
     HashGeneration.objects.update(generation=until)
     return done
@@ -53,9 +55,3 @@ def _batches(model: type[models.Model]) -> Iterator[list[tuple[int, bytes]]]:
             return
         yield batch
         rest = rows.filter(pk__gt=batch[-1][0])
-
-
-def _write(model: type[models.Model], changes: list[tuple[bytes, int]]) -> None:
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE {table} SET address_hash = %s WHERE id = %s", changes)  # noqa: S608

@@ -25,6 +25,7 @@ from newsletter.models import (
     Subscriber,
 )
 from newsroom import sealing
+from newsroom.bulk_update import update_each
 from newsroom.sealing import SEALED_ADDRESS_BYTES, KeyMissing, SealBroken, WorkerKeys
 
 BATCH = 1000
@@ -177,20 +178,13 @@ def _batches(
 
 
 def _write(model: type[models.Model], rows: list[tuple[Row, str]], keys: WorkerKeys) -> None:
-    if not rows:
-        return
     changes = [
-        (keys.seal_address(address, number), keys.generation, pk, bytes(sealed))
+        (pk, keys.seal_address(address, number), keys.generation, bytes(sealed))
         for (pk, number, sealed, _generation), address in rows
     ]
-    quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        # Only where it is what it was: who has left meanwhile has no address any more.
-        cursor.executemany(
-            f"UPDATE {quote(model._meta.db_table)} "  # noqa: S608
-            "SET sealed_address = %s, key_generation = %s WHERE id = %s AND sealed_address = %s",
-            changes,
-        )
+    # Only where it is what it was: who has left meanwhile has no address any more.
+    columns = ["sealed_address", "key_generation"]
+    update_each(model, columns, changes, if_still="sealed_address")
 
 
 def _address(keys: WorkerKeys, row: Row) -> str | None:

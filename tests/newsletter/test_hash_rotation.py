@@ -393,7 +393,7 @@ def at_the(number, real):
 call_command("reseal_list")
 """
 STEPS = {
-    "between two tables of hashes": "hash_rotation._write = at_the(3, hash_rotation._write)",
+    "between two tables of hashes": "hash_rotation._batches = at_the(3, hash_rotation._batches)",
     "before the journal": "journal.Journal.carry_on = die",
     "before the journal's new file is in its place": "Path.replace = die",
     "before the intake key": "keyring.renew_intake = die",
