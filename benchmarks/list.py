@@ -4,11 +4,11 @@
 
 For each size an empty database gets a file of so many invented addresses: taken in (sealed piece by
 piece), checked (the dry run), applied; then a mailing is launched for all of them, one reader is
-looked up by the address, the list is sealed anew under another generation of the keys, and the
-import is undone. Each step is a process of its own, whose largest memory is the kernel's figure
-(ru_maxrss). Then sign-ups are taken in for ten seconds, as the form does. Beside the launch stands
-a raw limit of the same machine in the same run: INSERT … SELECT of as many rows of the same width
-into a table without indexes and constraints.
+looked up by the address, the list is hashed and sealed anew under another generation of the keys,
+and the import is undone. Each step is a process of its own, whose largest memory is the kernel's
+figure (ru_maxrss). Then sign-ups are taken in for ten seconds, as the form does. Beside the launch
+stands a raw limit of the same machine in the same run: INSERT … SELECT of as many rows of the same
+width into a table without indexes and constraints.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from django.db import connection
 from django.utils import timezone
 
 from articles.gathering import gather
-from newsletter import approving, inquiring, resealing, subscribing
+from newsletter import approving, inquiring, journal, resealing, subscribing
 from newsletter import mailing as mailings
 from newsletter.importing import applying, checking
 from newsletter.importing.uploading import take_whole
@@ -60,6 +60,7 @@ STEPS = (
     "launch",
     "raw_insert",
     "look_up",
+    "rehash",
     "reseal",
     "undo",
 )
@@ -156,11 +157,17 @@ def settings_of_the_day(questions: int) -> None:
     settings.LIST_QUESTIONS_PER_DAY = settings.LIST_QUESTIONS_PER_DAY_TOTAL = questions + 1
 
 
-def reseal(size: int) -> int:
-    """Under a new generation."""
-    Inquiry.objects.all().delete()
+def rehash(size: int) -> int:
+    """Under a new generation, in one transaction: so long whoever comes or leaves waits."""
     assert settings.WORKER_KEY_FILE is not None
     keyring.add_generation(settings.WORKER_KEY_FILE)
+    assert journal.carry_hashes_on() == size
+    return size
+
+
+def reseal(size: int) -> int:
+    """Under the new generation."""
+    Inquiry.objects.all().delete()
     assert resealing.reseal(lambda _done: None) == size
     return size
 

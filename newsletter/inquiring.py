@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from newsletter import addresses, lookup_limits, managing
 from newsletter.addresses import InvalidAddress
 from newsletter.lookup_limits import TooManyQuestions
-from newsletter.models import Answer, Inquiry, Subscriber, Suppression, Wish
+from newsletter.models import Answer, HashGeneration, Inquiry, Subscriber, Suppression, Wish
 from newsroom import sealing
 from newsroom.sealing import SealBroken
 from staff.audit import record
@@ -25,15 +25,14 @@ from staff.models import AuditAction
 logger = logging.getLogger(__name__)
 
 PURPOSE = "inquiry"
-PADDED_BYTES = 256
 
 
 def ask(typed: str, by: Any, now: dt.datetime) -> Inquiry:
     """Seals the question for a worker. Raises InvalidAddress, TooManyQuestions, KeyMissing."""
-    address = addresses.normalise(typed).encode()
+    address = sealing.padded(addresses.normalise(typed))
     waiting = Inquiry.objects.filter(asked_by=by, answer=Answer.WAITING).count()
     lookup_limits.check_left(by.pk, now, waiting)
-    sealed = sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE)
+    sealed = sealing.seal_intake(address, PURPOSE)
     return Inquiry.objects.create(asked_by=by, asked_at=now, sealed_address=sealed)
 
 
@@ -50,12 +49,13 @@ def work_on(inquiry_id: int, now: dt.datetime) -> bool:
 def answer(inquiry_id: int, now: dt.datetime) -> None:
     """Opens the question, finds the row, forgets the address. Safe to repeat. Raises KeyMissing."""
     keys = sealing.worker_keys()
+    generation = HashGeneration.held(keys)
     inquiry = Inquiry.objects.select_for_update().filter(pk=inquiry_id).first()
     if inquiry is None or inquiry.answer:
         return
     try:
         opened = keys.open_intake(bytes(inquiry.sealed_address), PURPOSE)
-        address = addresses.normalise(opened.decode())
+        address = addresses.normalise(sealing.unpadded(opened))
     except (SealBroken, UnicodeDecodeError, InvalidAddress):
         logger.error("Question %s was sealed with a foreign key, or is none.", inquiry.pk)
         inquiry.settle(Answer.UNREADABLE, now)
@@ -65,7 +65,7 @@ def answer(inquiry_id: int, now: dt.datetime) -> None:
     except TooManyQuestions:
         _refuse(inquiry, now)
         return
-    address_hash = keys.hash_address(address)
+    address_hash = keys.hash_address(address, generation)
     subscriber = Subscriber.objects.filter(address_hash=address_hash).first()
     suppression = Suppression.objects.filter(address_hash=address_hash).first()
     if subscriber is None and suppression is None:
@@ -90,6 +90,7 @@ def carry_out(inquiry_id: int, now: dt.datetime) -> bool:
 
     Tells nothing that was not told, so it costs no question. Raises KeyMissing.
     """
+    HashGeneration.held(sealing.worker_keys())
     inquiry = Inquiry.objects.select_for_update().filter(pk=inquiry_id).first()
     if inquiry is None or not inquiry.wish:
         return False

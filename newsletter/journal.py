@@ -7,7 +7,8 @@ from a backup knows less, and then nobody is written to until the lines in betwe
 obeyed. That happens by itself, before a lane's turn and at each tick.
 
 The file: a head of fixed length, then lines of fixed length. Old lines are pruned (JOURNAL_DAYS),
-so the head says how many have gone, and a line keeps its number for good.
+so the head says how many have gone, and a line keeps its number for good. The head says too of
+which generation of the keys all hashes are; with the database's they are carried on to the next.
 """
 
 from __future__ import annotations
@@ -16,26 +17,31 @@ import datetime as dt
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from newsletter import hash_rotation
 from newsletter.models import (
     Departure,
     DepartureKind,
+    HashGeneration,
     JournalMark,
     Subscriber,
     Suppression,
 )
 from newsletter.models.subscribers import DEPARTURES
+from newsroom import sealing
 from newsroom.locking import only_one
+from newsroom.sealing import FIRST_GENERATION, KeyMissing, WorkerKeys
 
-HEAD = "newsroom departures 1 {name} {pruned:015}\n"
+HEAD = "newsroom departures 2 {name} {pruned:015} {generation:05}\n"
+"""The first format had no generation: its hashes are of the first."""
 NAME_BYTES = 8
-HEAD_BYTES = len(HEAD.format(name="0" * 2 * NAME_BYTES, pruned=0))
+HEAD_BYTES = len(HEAD.format(name="0" * 2 * NAME_BYTES, pruned=0, generation=0))
 LINE = "{second:012} {kind} {hash}\n"
 LINE_BYTES = len(LINE.format(second=0, kind="l", hash="0" * 64))
 AT_ONCE = 1000
@@ -84,29 +90,38 @@ class Journal:
         """Raises JournalBroken where the file is something else."""
         self.path = path
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES).decode("ascii", "replace").split()
-        if len(head) != 5 or head[:3] != ["newsroom", "departures", "1"]:
+            head = file.readline(HEAD_BYTES)
+        words = head.decode("ascii", "replace").split()
+        if len(words) == 5 and words[:3] == ["newsroom", "departures", "1"]:
+            words.append(str(FIRST_GENERATION))
+        elif len(words) != 6 or words[:3] != ["newsroom", "departures", "2"]:
             raise JournalBroken(f"{path} is no journal of departures. {_WAY_OUT}")
-        self.name, self.pruned = head[3], int(head[4])
+        self.head_bytes = len(head)
+        self.name, self.pruned, self.generation = words[3], int(words[4]), int(words[5])
 
     @classmethod
     def make(cls, path: Path) -> Journal:
-        """A new one. Raises FileExistsError."""
+        """A new one, which comes under the database's generation with its first line.
+
+        Raises FileExistsError.
+        """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = HEAD.format(name=secrets.token_hex(NAME_BYTES), pruned=0)
+        text = HEAD.format(
+            name=secrets.token_hex(NAME_BYTES), pruned=0, generation=FIRST_GENERATION
+        )
         _write(path, [text], os.O_CREAT | os.O_EXCL)
         return cls(path)
 
     @property
     def lines(self) -> int:
         """How many there ever were. A line cut by a crash does not count."""
-        return self.pruned + max(self.path.stat().st_size - HEAD_BYTES, 0) // LINE_BYTES
+        return self.pruned + max(self.path.stat().st_size - self.head_bytes, 0) // LINE_BYTES
 
     def since(self, number: int) -> Iterator[Line]:
         """The lines after the first `number`. Raises JournalBroken at one that is none."""
         number = max(number, self.pruned)
         with self.path.open("rb") as file:
-            file.seek(HEAD_BYTES + (number - self.pruned) * LINE_BYTES)
+            file.seek(self.head_bytes + (number - self.pruned) * LINE_BYTES)
             while len(raw := file.read(LINE_BYTES)) == LINE_BYTES:
                 number += 1
                 try:
@@ -118,7 +133,7 @@ class Journal:
 
     def append(self, lines: Iterable[Line]) -> None:
         """On the disk once it returns."""
-        whole = HEAD_BYTES + (self.lines - self.pruned) * LINE_BYTES
+        whole = self.head_bytes + (self.lines - self.pruned) * LINE_BYTES
         if self.path.stat().st_size > whole:
             os.truncate(self.path, whole)
         _write(self.path, map(str, lines), os.O_APPEND)
@@ -132,15 +147,30 @@ class Journal:
             old += 1
         if not old:
             return 0
-        head = HEAD.format(name=self.name, pruned=self.pruned + old)
-        kept = map(str, self.since(self.pruned + old))
+        self._rewrite(self.pruned + old, self.generation, self.since(self.pruned + old))
+        return old
+
+    def carry_on(self, keys: WorkerKeys, until: int) -> None:
+        """Brings every line's hash under this generation. Raises KeyMissing, JournalBroken."""
+        if self.generation >= until:
+            return
+        lines = (
+            replace(
+                line, address_hash=keys.carry_hash_on(line.address_hash, self.generation, until)
+            )
+            for line in self.since(0)
+        )
+        self._rewrite(self.pruned, until, lines)
+
+    def _rewrite(self, pruned: int, generation: int, lines: Iterable[Line]) -> None:
+        """The whole file at once: killed meanwhile, the one before is still there."""
+        head = HEAD.format(name=self.name, pruned=pruned, generation=generation)
         beside = self.path.with_suffix(".new")
         beside.unlink(missing_ok=True)
-        _write(beside, chain([head], kept), os.O_CREAT | os.O_EXCL)
+        _write(beside, chain([head], map(str, lines)), os.O_CREAT | os.O_EXCL)
         beside.replace(self.path)
         _sync_folder(self.path)
-        self.pruned += old
-        return old
+        self.pruned, self.generation, self.head_bytes = pruned, generation, len(head)
 
 
 _WAY_OUT = (
@@ -194,6 +224,7 @@ def write_down() -> int:
     with only_one(connection, LOCK):
         journal = _journal(JournalMark.objects.first())
         _catch_up(journal)
+        _in_step(journal)
         while batch := list(Departure.objects.all()[:AT_ONCE]):
             journal.append(Line.of(one) for one in batch)
             # Killed before the commit, the lines are there twice. That does no harm.
@@ -202,6 +233,21 @@ def write_down() -> int:
                 Departure.objects.filter(pk__in=[one.pk for one in batch]).delete()
             written += len(batch)
     return written
+
+
+def carry_hashes_on() -> int:
+    """Brings database and journal under the newest generation of the hash; returns how many rows.
+
+    Killed in between, the journal follows before its next line. Raises KeyMissing, JournalBroken,
+    OSError.
+    """
+    with only_one(connection, LOCK):
+        journal = _journal(JournalMark.objects.first())
+        _catch_up(journal)
+        keys = sealing.worker_keys()
+        done = hash_rotation.carry_on(keys, keys.hash_generation)
+        journal.carry_on(keys, keys.hash_generation)
+        return done
 
 
 def prune(now: dt.datetime) -> int:
@@ -252,6 +298,7 @@ def _catch_up(journal: Journal) -> int:
     until = journal.lines
     if mark.lines >= until:
         return 0
+    _in_step(journal)
     # The last word on each address counts; a line may stand there twice, and late.
     last: dict[bytes, Line] = {}
     for line in journal.since(mark.lines):
@@ -263,6 +310,16 @@ def _catch_up(journal: Journal) -> int:
             _obey(line)
     JournalMark.objects.filter(pk=mark.pk).update(lines=until)
     return until - mark.lines
+
+
+def _in_step(journal: Journal) -> None:
+    """Both under the newer generation of the two: a restored backup may be behind the journal."""
+    try:
+        keys = sealing.worker_keys()
+        hash_rotation.carry_on(keys, journal.generation)
+        journal.carry_on(keys, HashGeneration.held(keys))
+    except KeyMissing as error:
+        raise JournalBroken(f"Its hashes cannot be compared: {error}") from None
 
 
 def _obey(line: Line) -> None:

@@ -1,4 +1,7 @@
-"""Sealing the list anew after a rotation of the keys: in batches, and safe to be killed."""
+"""Sealing the list anew: in batches, and safe to be killed.
+
+After a rotation of the keys; and after an upgrade, for seals from before addresses were padded.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import Error, connection, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Length
 
 from newsletter import inquiring, subscribing
 from newsletter.bounces import obeying
 from newsletter.importing import uploading
 from newsletter.models import (
+    HashGeneration,
     ImportChunk,
     Inquiry,
     SetAsideMail,
@@ -19,7 +25,8 @@ from newsletter.models import (
     Subscriber,
 )
 from newsroom import sealing
-from newsroom.sealing import KeyMissing, SealBroken, WorkerKeys
+from newsroom.bulk_update import update_each
+from newsroom.sealing import SEALED_ADDRESS_BYTES, KeyMissing, SealBroken, WorkerKeys
 
 BATCH = 1000
 MOST_NAMED = 20
@@ -48,7 +55,7 @@ class SomeUnopened(SealBroken):
 
 
 def reseal(report: Callable[[int], None]) -> int:
-    """Brings every address under the newest generation; returns how many were sealed anew.
+    """Brings every address under the newest generation, padded; returns how many were not.
 
     Two at once do no harm, and whoever leaves meanwhile stays gone. `report` is told after each
     batch. Raises KeyMissing; SomeUnopened once all others are done.
@@ -75,14 +82,14 @@ def reseal(report: Callable[[int], None]) -> int:
 
 
 def remaining(keys: WorkerKeys) -> int:
-    """How many addresses an older generation still seals."""
-    return sum(_older(model, keys).count() for model, _number in LIST_SEALS)
+    """How many addresses are to be sealed anew."""
+    return sum(_to_seal(model, keys).count() for model, _number in LIST_SEALS)
 
 
 def knows_newer(keys: WorkerKeys) -> bool:
-    """Whether an address is sealed under a generation that came after all of these."""
+    """Whether the list is sealed or hashed under a generation that came after all of these."""
     newer = {"key_generation__gt": keys.generation}
-    return any(
+    return HashGeneration.objects.filter(generation__gt=keys.hash_generation).exists() or any(
         model._default_manager.filter(**newer).exclude(sealed_address=b"").exists()
         for model, _number in LIST_SEALS
     )
@@ -145,11 +152,18 @@ def _older(model: type[models.Model], keys: WorkerKeys) -> models.QuerySet[Any]:
     return rows.exclude(sealed_address=b"").order_by("pk")
 
 
+def _to_seal(model: type[models.Model], keys: WorkerKeys) -> models.QuerySet[Any]:
+    older = Q(key_generation__lt=keys.generation)
+    unpadded = Q(key_generation=keys.generation) & ~Q(octets=SEALED_ADDRESS_BYTES)
+    rows = model._default_manager.alias(octets=Length("sealed_address"))
+    return rows.filter(older | unpadded).exclude(sealed_address=b"").order_by("pk")
+
+
 def _batches(
     model: type[models.Model], number: str, keys: WorkerKeys
 ) -> Iterator[tuple[list[Row], list[int]]]:
     """One pass through the table: which rows were sealed anew, and which nobody can open."""
-    rows, last = _older(model, keys), None
+    rows, last = _to_seal(model, keys), None
     while True:
         # From where the last batch ended: what is done need not be looked through again.
         rest = rows if last is None else rows.filter(pk__gt=last)
@@ -165,20 +179,13 @@ def _batches(
 
 
 def _write(model: type[models.Model], rows: list[tuple[Row, str]], keys: WorkerKeys) -> None:
-    if not rows:
-        return
     changes = [
-        (keys.seal_address(address, number), keys.generation, pk, bytes(sealed))
+        (pk, keys.seal_address(address, number), keys.generation, bytes(sealed))
         for (pk, number, sealed, _generation), address in rows
     ]
-    quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        # Only where it is what it was: who has left meanwhile has no address any more.
-        cursor.executemany(
-            f"UPDATE {quote(model._meta.db_table)} "  # noqa: S608
-            "SET sealed_address = %s, key_generation = %s WHERE id = %s AND sealed_address = %s",
-            changes,
-        )
+    # Only where it is what it was: who has left meanwhile has no address any more.
+    columns = ["sealed_address", "key_generation"]
+    update_each(model, columns, changes, if_still="sealed_address")
 
 
 def _address(keys: WorkerKeys, row: Row) -> str | None:

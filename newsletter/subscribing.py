@@ -18,6 +18,7 @@ from newsletter import addresses, welcoming, wordings
 from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
+    HashGeneration,
     Manner,
     SignUp,
     Spending,
@@ -36,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 PURPOSE = "sign-up"
 MOST_COUNTED = 1_000_000
-PADDED_BYTES = 256
-"""Every sealed sign-up is as long as every other, so that its length tells nothing."""
 BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
 
 
@@ -62,11 +61,11 @@ def sign_up(
 
     Does not look at the list: the process that runs this cannot.
     """
-    address = addresses.normalise(typed).encode()
+    address = sealing.padded(addresses.normalise(typed))
     if is_full(manner):
         raise IntakeFull
     return SignUp.objects.create(
-        sealed_address=sealing.seal_intake(address.ljust(PADDED_BYTES), PURPOSE),
+        sealed_address=sealing.seal_intake(address, PURPOSE),
         edition=edition,
         variant=variant,
         language=language,
@@ -100,6 +99,8 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
     Safe to repeat: the sign-up goes in the transaction that obeys it. Raises KeyMissing.
     """
     keys = sealing.worker_keys()
+    # Before anything is opened: with older keys than the list's it is not ours to drop.
+    generation = HashGeneration.held(keys)
     row = SignUp.objects.select_for_update().filter(pk=sign_up_id).first()
     if row is None:
         return None
@@ -111,7 +112,7 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
     try:
         opened = keys.open_intake(bytes(row.sealed_address), PURPOSE)
         # Looked at once more: whoever has the web process may seal what the form would refuse.
-        address = addresses.normalise(opened.decode())
+        address = addresses.normalise(sealing.unpadded(opened))
     except SealBroken:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
         row.delete()
@@ -120,14 +121,16 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         logger.error("Sign-up %s is no address and is dropped.", row.pk)
         row.delete()
         return None
-    subscriber = _take_in(row, address, keys, now)
+    subscriber = _take_in(row, address, keys, generation, now)
     row.delete()
     return subscriber.pk if subscriber and subscriber.confirmation_due_at else None
 
 
-def _take_in(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> Subscriber | None:
+def _take_in(
+    row: SignUp, address: str, keys: WorkerKeys, generation: int, now: dt.datetime
+) -> Subscriber | None:
     """The subscriber who is to be asked, or None where nobody may be."""
-    address_hash = keys.hash_address(address)
+    address_hash = keys.hash_address(address, generation)
     if not _may_come_back(address_hash, now):
         return None
     known = Subscriber.objects.select_for_update().filter(address_hash=address_hash).first()
@@ -150,7 +153,7 @@ def _take_in(row: SignUp, address: str, keys: WorkerKeys, now: dt.datetime) -> S
     # Who left a moment ago and comes back at once is asked again, but not twice a day.
     too_soon = asked is not None and asked > now - ONE_CONFIRMATION_IN
     subscriber.confirmation_due_at = asked + ONE_CONFIRMATION_IN if too_soon and asked else now
-    subscriber.put_address(address, keys)
+    subscriber.put_address(address, keys, generation)
     subscriber.save()
     return subscriber
 
@@ -201,6 +204,7 @@ def leave(token: str, now: dt.datetime) -> bool:
         return find_letter(token).end(SubscriberStatus.LEFT, now)
 
 
+@transaction.atomic
 def add_confirmed(
     address: str, edition: Edition, confirmed_at: dt.datetime, keys: WorkerKeys
 ) -> Subscriber | None:
@@ -208,7 +212,8 @@ def add_confirmed(
 
     `address` is in its normal form.
     """
-    address_hash = keys.hash_address(address)
+    generation = HashGeneration.held(keys)
+    address_hash = keys.hash_address(address, generation)
     if (
         Suppression.objects.filter(address_hash=address_hash).exists()
         or Subscriber.objects.filter(address_hash=address_hash).exists()
@@ -223,7 +228,7 @@ def add_confirmed(
         confirmed_at=confirmed_at,
         consented_to=edition.code,
     )
-    subscriber.put_address(address, keys)
+    subscriber.put_address(address, keys, generation)
     try:
         with transaction.atomic():
             subscriber.save(force_insert=True)

@@ -35,16 +35,13 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     # How often a worker has answered today, and whom it has asked to confirm.
     "newsletter.WorkerQuota": ("SELECT",),
     "newsletter.JournalMark": ("SELECT",),
-    # What is no subscriber yet has a keyed hash, and so has whoever a list calls gone.
-    "newsletter.StagedReader": ("SELECT (id, belongs_to_id)", "DELETE"),
+    "newsletter.HashGeneration": ("SELECT",),
     # A question about the list is answered, counted and named by a worker.
     "newsletter.Inquiry": ("SELECT", "INSERT", "DELETE", "UPDATE (wish)"),
     "staff.AuditEntry": ("SELECT", "INSERT"),
 }
-WORKERS_COLUMNS = {
-    "newsletter.Import": {"new", "known", "suppressed", "doubled", "added", "removed"},
-}
-"""What is counted against the list, to the nearest ten."""
+IMPORT_COUNTS = {"new", "known", "suppressed", "doubled", "added", "removed"}
+"""What a worker counts against the list, to the nearest ten."""
 
 
 def exist(connection: BaseDatabaseWrapper) -> bool:
@@ -74,11 +71,10 @@ def create(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
 def grant(connection: BaseDatabaseWrapper) -> None:
     """Gives both roles their rights on every table, and takes any other away."""
     web_may = {_table(label): rights for label, rights in WEB_MAY.items()}
-    for label, columns in WORKERS_COLUMNS.items():
-        every = {field.column for field in apps.get_model(label)._meta.concrete_fields}
-        others = (sql.Identifier(name).as_string() for name in sorted(every - columns))
-        updates = f"UPDATE ({', '.join(others)})"
-        web_may[_table(label)] = ("SELECT", "INSERT", "DELETE", updates)
+    counted = _all_but("UPDATE", "newsletter.Import", IMPORT_COUNTS)
+    web_may[_table("newsletter.Import")] = ("SELECT", "INSERT", "DELETE", counted)
+    staged = _all_but("SELECT", "newsletter.StagedReader", {"address_hash"})
+    web_may[_table("newsletter.StagedReader")] = (staged, "DELETE")
     migrations = MigrationRecorder.Migration._meta.db_table
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     with connection.cursor() as cursor:
@@ -89,6 +85,12 @@ def grant(connection: BaseDatabaseWrapper) -> None:
             _grant(cursor, WORKER, table, ("SELECT",) if read_only else ALL)
         for role in (WEB, WORKER):
             cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
+
+
+def _all_but(right: str, label: str, columns: set[str]) -> str:
+    every = {field.column for field in apps.get_model(label)._meta.concrete_fields}
+    others = (sql.Identifier(name).as_string() for name in sorted(every - columns))
+    return f"{right} ({', '.join(others)})"
 
 
 def _grant(cursor: CursorWrapper, role: str, table: str, rights: tuple[str, ...]) -> None:

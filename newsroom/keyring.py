@@ -24,8 +24,11 @@ def add_generation(worker: Path) -> int:
     """
     with _alone(worker.parent):
         keys = sealing.load_worker_keys(worker)
-        secrets = {**keys.secrets, keys.generation + 1: os.urandom(SECRET_BYTES)}
-        changed = WorkerKeys(secrets, keys.hash_key)
+        number, secret = keys.generation + 1, os.urandom(SECRET_BYTES)
+        changed = WorkerKeys(
+            {**keys.secrets, number: secret},
+            {**keys.hash_keys, number: sealing.hash_key_of(secret)},
+        )
         replace(worker, sealing.worker_lines(changed))
         return changed.generation
 
@@ -48,7 +51,7 @@ def drop_older(worker: Path, than: int) -> list[int]:
     """Drops the generations before `than`; returns those dropped. Raises KeyMissing, OSError.
 
     Whoever calls it has made sure that nothing is sealed with them any more. One that was added
-    since then is no reason to drop more.
+    since then is no reason to drop more. Their hash keys stay: they open nothing.
     """
     with _alone(worker.parent):
         keys = sealing.load_worker_keys(worker)
@@ -57,7 +60,7 @@ def drop_older(worker: Path, than: int) -> list[int]:
             raise KeyMissing(f"The key at {worker} has no generation {than}.")
         older = sorted(set(keys.secrets) - set(kept))
         if older:
-            replace(worker, sealing.worker_lines(WorkerKeys(kept, keys.hash_key)))
+            replace(worker, sealing.worker_lines(WorkerKeys(kept, keys.hash_keys)))
         return older
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from newsroom.sealing import FIRST_GENERATION
+
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 MISREAD = str.maketrans("ILO", "110")
 OF_A_LINE, OF_A_GROUP = 20, 4
@@ -23,10 +25,10 @@ class PaperBroken(Exception):
 
 @dataclass(frozen=True)
 class Keys:
-    """All that has to be kept: secrets by generation, the key of the hash, the links key."""
+    """All that has to be kept: secrets and hash keys by generation, the links key."""
 
     secrets: dict[int, bytes]
-    hash_key: bytes
+    hash_keys: dict[int, bytes]
     links: bytes
 
 
@@ -53,10 +55,11 @@ def read(lines: Iterable[str]) -> Keys:
     for needed, what in (("H", "address hash (H)"), ("L", "links (L)")):
         if needed not in secrets:
             raise PaperBroken(f"The lines of the key of {what} are missing.")
-    generations = {int(name[1:]): key for name, key in secrets.items() if name[0] == "W"}
+    generations = {_number(name): key for name, key in secrets.items() if name[0] == "W"}
     if not generations:
         raise PaperBroken("The lines of the worker's secret (W) are missing.")
-    keys = Keys(generations, secrets["H"], secrets["L"])
+    hash_keys = {_number(name): key for name, key in secrets.items() if name[0] == "H"}
+    keys = Keys(generations, hash_keys, secrets["L"])
     if whole != _of(keys):
         raise PaperBroken("The last line (ALL) does not fit: a line or a generation is missing.")
     return keys
@@ -64,7 +67,16 @@ def read(lines: Iterable[str]) -> Keys:
 
 def _named(keys: Keys) -> list[tuple[str, bytes]]:
     secrets = [(f"W{number}", secret) for number, secret in sorted(keys.secrets.items())]
-    return [*secrets, ("H", keys.hash_key), ("L", keys.links)]
+    hashes = [
+        ("H" if number == FIRST_GENERATION else f"H{number}", key)
+        for number, key in sorted(keys.hash_keys.items())
+    ]
+    return [*secrets, *hashes, ("L", keys.links)]
+
+
+def _number(name: str) -> int:
+    """Of a generation; the first one's hash key has none on the page."""
+    return int(name[1:] or FIRST_GENERATION)
 
 
 def _lines(name: str, secret: bytes) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 Two seals. The *intake seal* is a public key's (HPKE, RFC 9180): the web process seals with
 it what arrives and cannot open it again. The *list seal* (AES-GCM, NIST SP 800-38D) covers
-the list at rest, is bound to its row and is known to workers only. Both, and the key of the
-address's hash, come from the worker secret by HKDF (RFC 5869).
+the list at rest, is bound to its row and is known to workers only. Both, and the keys of the
+address's hash, come from the worker secrets by HKDF (RFC 5869). What is sealed of an address is
+always of one length, so that no seal tells how long the address is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -29,12 +31,31 @@ SECRET_BYTES = 32
 NONCE_BYTES = 12
 WORKER_KEY = "worker.key"
 HASH_LINE = "hash"
-"""Under which name the worker's file keeps the key of the address's hash."""
+"""Under which name the worker's file keeps the hash key of the first generation; those of later
+ones have their number behind it: `hash-2`."""
+KEY_NAME = re.compile(rf"(?P<hash>{HASH_LINE}-)?(?P<generation>[0-9]+)")
+FIRST_GENERATION = 1
+PADDED_BYTES = 256
+"""An address has 254 at most (RFC 5321, 4.5.3.1.3)."""
+SEALED_ADDRESS_BYTES = NONCE_BYTES + PADDED_BYTES + 16
+"""Of every list seal, with its nonce and AES-GCM's tag. A shorter one is from before addresses were
+padded; none of those could be as long."""
 HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
 class KeyMissing(Exception):
     """A key is not given to this process, not there or not readable; says what to do."""
+
+
+class GenerationMissing(KeyMissing):
+    """The worker's file lacks one: it was rotated elsewhere, or the generation was dropped."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"The worker's key file has no generation {number}. Copy the file from the host where "
+            "the keys were rotated, or add the printed page of that time with "
+            "`manage.py restore_keys`."
+        )
 
 
 class SealBroken(Exception):
@@ -44,12 +65,16 @@ class SealBroken(Exception):
 class WorkerKeys:
     """All that a worker derives from its secrets, one secret a generation."""
 
-    def __init__(self, secrets: dict[int, bytes], hash_key: bytes | None = None) -> None:
-        """`hash_key` is in the file since its first rotation; before, it comes from the oldest."""
+    def __init__(
+        self, secrets: dict[int, bytes], hash_keys: dict[int, bytes] | None = None
+    ) -> None:
+        """`hash_keys` are in the file since its first rotation; before, there is the first's."""
         self.secrets = secrets
         self.generation = max(secrets)
-        # Suppressions keep nothing but the hash, so its key has to outlive every rotation.
-        self.hash_key = hash_key or _derive(secrets[min(secrets)], "address hash")
+        # A suppression has no address that could be hashed anew, so each generation hashes the
+        # hash of the one before, and the keys of all of them stay.
+        self.hash_keys = hash_keys or {FIRST_GENERATION: hash_key_of(secrets[min(secrets)])}
+        self.hash_generation = max(self.hash_keys)
         self._list_seals = {
             generation: AESGCM(_derive(secret, "list seal"))
             for generation, secret in secrets.items()
@@ -65,7 +90,18 @@ class WorkerKeys:
 
     def newest_alone(self) -> WorkerKeys:
         """As it will be once the older generations are dropped."""
-        return WorkerKeys({self.generation: self.secrets[self.generation]}, self.hash_key)
+        return WorkerKeys({self.generation: self.secrets[self.generation]}, self.hash_keys)
+
+    def with_those_of(self, other: WorkerKeys) -> WorkerKeys | None:
+        """Both together; None where they are not of one list, or rotated apart."""
+        for ours, theirs in ((self.secrets, other.secrets), (self.hash_keys, other.hash_keys)):
+            if any(ours[number] != theirs[number] for number in ours.keys() & theirs.keys()):
+                return None
+        # One of them is an earlier state of the other: what it lacks came after all it has.
+        shorter, longer = sorted((self.hash_keys, other.hash_keys), key=len)
+        if sorted(longer)[: len(shorter)] != sorted(shorter):
+            return None
+        return WorkerKeys({**self.secrets, **other.secrets}, longer)
 
     def _intake_public_key(self, generation: int) -> bytes:
         public = self._intake_key(generation).public_key()
@@ -88,18 +124,18 @@ class WorkerKeys:
         """Seals an address for one row of the list, under the newest generation."""
         nonce = os.urandom(NONCE_BYTES)
         seal = self._list_seals[self.generation]
-        return nonce + seal.encrypt(nonce, address.encode(), _row_context(row))
+        return nonce + seal.encrypt(nonce, padded(address), _row_context(row))
 
     def open_address(self, sealed: bytes, row: int, generation: int) -> str:
         """Opens a row's address. Raises SealBroken, or KeyMissing for a forgotten generation."""
         if generation not in self._list_seals:
-            raise KeyMissing(f"The worker's key file has no generation {generation}.")
+            raise GenerationMissing(generation)
         nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
             opened = self._list_seals[generation].decrypt(nonce, body, _row_context(row))
         except (InvalidTag, ValueError):
             raise SealBroken(f"Row {row} of the list was not sealed with our key.") from None
-        return opened.decode()
+        return unpadded(opened)
 
     def sign(self, message: bytes) -> bytes:
         """A code (HMAC-SHA256) that only a worker can make."""
@@ -116,14 +152,53 @@ class WorkerKeys:
         key = _derive(self.secrets[generation], "signature")
         return hmac.digest(key, message, hashlib.sha256)
 
-    def hash_address(self, address: str) -> bytes:
-        """The keyed hash (HMAC-SHA256) by which a worker knows an address again."""
-        return hmac.digest(self.hash_key, address.encode(), hashlib.sha256)
+    def hash_address(self, address: str, generation: int) -> bytes:
+        """The keyed hash (HMAC-SHA256) by which a worker knows an address again.
+
+        That of a generation is the hash of the one before, hashed with its own key. Raises
+        KeyMissing for a generation that is not in the file.
+        """
+        return self._hash_on(address.encode(), 0, generation)
+
+    def carry_hash_on(self, address_hash: bytes, since: int, until: int) -> bytes:
+        """A hash of the generation `since` as that of `until`. Raises KeyMissing."""
+        self.need_hash_generation(since)
+        return self._hash_on(address_hash, since, until)
+
+    def need_hash_generation(self, number: int) -> None:
+        """Raises KeyMissing where it is not in the file."""
+        if number not in self.hash_keys:
+            raise GenerationMissing(number)
+
+    def _hash_on(self, said: bytes, since: int, until: int) -> bytes:
+        self.need_hash_generation(until)
+        for number in sorted(self.hash_keys):
+            if since < number <= until:
+                said = hmac.digest(self.hash_keys[number], said, hashlib.sha256)
+        return said
 
     def counting_mark(self, window: str, text: str) -> bytes:
         """A keyed hash to count by within one window, and unlike any of another's."""
         key = _derive(self.secrets[self.generation], f"count {window}")
         return hmac.digest(key, text.encode(), hashlib.sha256)
+
+
+def hash_key_of(secret: bytes) -> bytes:
+    """The key that a generation hashes with; it does not lead back to the secret."""
+    return _derive(secret, "address hash")
+
+
+def padded(address: str) -> bytes:
+    """An address as it is sealed: as long as every other. Raises ValueError for one too long."""
+    filled = address.encode().ljust(PADDED_BYTES)
+    if len(filled) > PADDED_BYTES:
+        raise ValueError("This is too long for an address.")
+    return filled
+
+
+def unpadded(opened: bytes) -> str:
+    """What `padded` padded, or an address from before; none ends in a space."""
+    return opened.decode().rstrip(" ")
 
 
 def seal_intake(plaintext: bytes, purpose: str) -> bytes:
@@ -206,25 +281,26 @@ def _cached(path: Path, load: Callable[[Path], Key]) -> Key:
 def load_worker_keys(path: Path) -> WorkerKeys:
     """What the worker's file holds. Raises KeyMissing."""
     secrets: dict[int, bytes] = {}
-    hash_key = None
+    hash_keys: dict[int, bytes] = {}
     for line in _read(path, "WORKER_KEY_FILE").split():
         name, _, encoded = line.partition(":")
         secret = _decode(encoded, path, "WORKER_KEY_FILE", SECRET_BYTES)
-        if name == HASH_LINE:
-            hash_key = secret
-        elif name.isdecimal():
-            secrets[int(name)] = secret
-        else:
+        found = KEY_NAME.fullmatch(f"{name}-{FIRST_GENERATION}" if name == HASH_LINE else name)
+        if found is None:
             raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
-    if not secrets:
+        (hash_keys if found["hash"] else secrets)[int(found["generation"])] = secret
+    if not secrets or (hash_keys and FIRST_GENERATION not in hash_keys):
         raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
-    return WorkerKeys(secrets, hash_key)
+    return WorkerKeys(secrets, hash_keys)
 
 
 def worker_lines(keys: WorkerKeys) -> str:
-    """The worker's file, with the key of the hash apart from any generation."""
+    """The worker's file; the keys of the hash outlive the secrets that they came from."""
     lines = [f"{number}:{encode(secret)}" for number, secret in sorted(keys.secrets.items())]
-    return "\n".join([*lines, f"{HASH_LINE}:{encode(keys.hash_key)}"])
+    for number, key in sorted(keys.hash_keys.items()):
+        name = HASH_LINE if number == FIRST_GENERATION else f"{HASH_LINE}-{number}"
+        lines.append(f"{name}:{encode(key)}")
+    return "\n".join(lines)
 
 
 def _load_intake_key(path: Path) -> X25519PublicKey:

@@ -26,6 +26,7 @@ from newsletter.importing.uploading import purpose
 from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import (
     Edition,
+    HashGeneration,
     Import,
     ImportProblem,
     ImportStatus,
@@ -130,6 +131,8 @@ class _Check:
     row: Import
     keys: WorkerKeys
     clock: Clock
+    hash_generation: int = 0
+    """The list's during one batch."""
     layout: list[Column] = field(default_factory=list)
     editions: dict[str, Edition] = field(default_factory=dict)
     found: Counter[str] = field(default_factory=Counter)
@@ -183,6 +186,9 @@ class _Check:
     # --- One batch ---------------------------------------------------------------------
 
     def _stage(self, batch: list[Row]) -> None:
+        # A file takes minutes, and the keys may be rotated meanwhile.
+        self.keys = sealing.worker_keys()
+        self.hash_generation = HashGeneration.held(self.keys)
         lines, problems = [], []
         for row in batch:
             found = self._line(row)
@@ -226,7 +232,7 @@ class _Check:
         return _Line(
             row.line,
             address,
-            self.keys.hash_address(address),
+            self.keys.hash_address(address, self.hash_generation),
             edition,
             columns.parse_moment(said.get(Column.CONSENT, "")),
             is_refused,

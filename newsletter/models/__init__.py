@@ -4,6 +4,7 @@ from newsletter.models.bounces import BounceKind, SetAsideMail, SetAsideReason
 from newsletter.models.deliveries import Delivery, DeliveryKind, DeliveryStatus, Lane, Reason
 from newsletter.models.departures import Departure, DepartureKind, JournalMark
 from newsletter.models.editions import Edition
+from newsletter.models.hashes import HashGeneration
 from newsletter.models.imports import (
     Import,
     ImportChunk,
@@ -42,6 +43,7 @@ __all__ = [
     "Departure",
     "DepartureKind",
     "Edition",
+    "HashGeneration",
     "Import",
     "ImportChunk",
     "ImportProblem",

@@ -194,11 +194,14 @@ class Subscriber(models.Model):
     def is_gone(self) -> bool:
         return self.status in GONE
 
-    def put_address(self, address: str, keys: WorkerKeys) -> None:
-        """Seals the address for this row and sets the hash that knows it again. Not saved."""
+    def put_address(self, address: str, keys: WorkerKeys, hash_generation: int) -> None:
+        """Seals the address for this row and sets the hash that knows it again. Not saved.
+
+        `hash_generation` is held (HashGeneration) until it is.
+        """
         self.sealed_address = keys.seal_address(address, self.pk)
         self.key_generation = keys.generation
-        self.address_hash = keys.hash_address(address)
+        self.address_hash = keys.hash_address(address, hash_generation)
 
     def address(self, keys: WorkerKeys) -> str:
         """Opens the address. Raises SealBroken or KeyMissing."""
@@ -217,10 +220,11 @@ class Subscriber(models.Model):
                 ended_at=None,
             )
         )
+        # After the UPDATE, which holds the row: the hash may have been carried on meanwhile.
+        self.refresh_from_db()
         if changed and self.address_hash is not None:
             # The reader's own confirmation is what lifts a suppression.
             Suppression.objects.lift(bytes(self.address_hash), now)
-        self.refresh_from_db()
         return bool(changed)
 
     def end(self, status: SubscriberStatus, now: dt.datetime) -> bool:
@@ -241,15 +245,16 @@ class Subscriber(models.Model):
                 preferences_due_at=None,
             )
         )
+        # After the UPDATE, which holds the row: the hash may have been carried on meanwhile. Or
+        # the reader is forgotten by now: then there is nothing to end.
+        with suppress(type(self).DoesNotExist):
+            self.refresh_from_db()
         if changed and self.address_hash is not None:
             address_hash = bytes(self.address_hash)
             Suppression.objects.update_or_create(
                 address_hash=address_hash, defaults={"reason": status, "since": now}
             )
             Departure.objects.create(address_hash=address_hash, kind=DEPARTURES[status], at=now)
-        # Forgotten meanwhile, perhaps: then there is nothing to end.
-        with suppress(type(self).DoesNotExist):
-            self.refresh_from_db()
         return bool(changed)
 
     def ask_for_preferences(self, now: dt.datetime) -> bool:
@@ -272,8 +277,10 @@ class Subscriber(models.Model):
         The journal gets one line, so that no restored backup brings them back. Deliveries keep
         their counts and lose their reader. Must run inside a transaction.
         """
-        if self.address_hash is not None:
-            address_hash = bytes(self.address_hash)
+        mine = type(self).objects.select_for_update().filter(pk=self.pk)
+        address_hash = mine.values_list("address_hash", flat=True).first()
+        if address_hash is not None:
+            address_hash = bytes(address_hash)
             Suppression.objects.filter(address_hash=address_hash).delete()
             Departure.objects.create(
                 address_hash=address_hash, kind=DepartureKind.FORGOTTEN, at=now

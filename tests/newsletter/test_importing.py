@@ -132,7 +132,7 @@ def test_applying_adds_them_as_they_consented() -> None:
 def test_nobody_who_left_between_check_and_apply_is_brought_back() -> None:
     row = checked("email,edition\na@example.org,en\nb@example.org,en\n")
     Suppression.objects.create(
-        address_hash=sealing.worker_keys().hash_address("a@example.org"), reason="complained"
+        address_hash=sealing.worker_keys().hash_address("a@example.org", 1), reason="complained"
     )
     applying.ask_to_apply(row, make_user(), NOW)
     applying.apply(row.pk, clock)

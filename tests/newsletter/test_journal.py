@@ -236,7 +236,7 @@ def test_the_journal_holds_keyed_hashes_and_is_its_owners_alone(edition: Edition
     make_subscriber(edition=edition, address="reader@example.org").end(SubscriberStatus.LEFT, NOW)
     due.keep_the_journal()
     [line] = Journal(live.JOURNAL_FILE).since(0)
-    assert line.address_hash == sealing.worker_keys().hash_address("reader@example.org")
+    assert line.address_hash == sealing.worker_keys().hash_address("reader@example.org", 1)
     assert live.JOURNAL_FILE.stat().st_mode & 0o777 == 0o600
     assert b"example" not in live.JOURNAL_FILE.read_bytes()
 

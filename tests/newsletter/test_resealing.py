@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -14,13 +15,18 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from newsletter import resealing
+from newsletter import inquiring, resealing, subscribing
+from newsletter.importing import applying, checking
+from newsletter.importing.uploading import take_whole
 from newsletter.models import (
+    Inquiry,
+    SignUp,
+    StagedReader,
     Subscriber,
     SubscriberStatus,
 )
 from newsroom import keyring, sealing
-from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.services import database_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +102,56 @@ def test_every_address_comes_under_the_newest_generation(own_set: Path) -> None:
     assert resealing.reseal(said.append) == 0
     call_command("rotate_keys", "--finish", verbosity=0)
     assert open_all() == wanted
+
+
+@pytest.mark.django_db
+def test_addresses_from_before_they_were_padded_are_sealed_as_long_as_every_other(
+    sealed_unpadded: Callable[[str, int], bytes],
+) -> None:
+    """Without a rotation: an upgrade is enough."""
+    edition = make_edition(code="en")
+    wanted = {"a@b.by", f"{'long' * 15}@{'domain' * 10}.example.org", "reader@example.org"}
+    for address in wanted:
+        reader = make_subscriber(edition=edition, address=address)
+        reader.sealed_address = sealed_unpadded(address, reader.pk)
+        reader.save()
+    row = take_whole([b"email,edition\nc@d.by,en\nsomebody.else@example.org,en\n"], None, NOW)
+    checking.check(row.pk, lambda: NOW)
+    staged = StagedReader.objects.order_by("pk")[0]
+    staged.sealed_address = sealed_unpadded("c@d.by", staged.reader)
+    staged.save()
+    assert len(lengths()) == 4
+    assert open_all() == wanted
+    call_command("reseal_list")
+    assert lengths() == {sealing.SEALED_ADDRESS_BYTES}
+    assert resealing.reseal(lambda _done: None) == 0
+    applying.ask_to_apply(row, make_user(), NOW)
+    applying.apply(row.pk, lambda: NOW)
+    assert open_all() == wanted | {"c@d.by", "somebody.else@example.org"}
+    assert lengths() == {sealing.SEALED_ADDRESS_BYTES}
+
+
+def lengths() -> set[int]:
+    return {
+        len(sealed)
+        for model, _number in resealing.LIST_SEALS
+        for sealed in model._default_manager.values_list("sealed_address", flat=True)
+    }
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("table", ["sign-ups", "questions"])
+def test_what_waits_for_a_worker_tells_no_length_either(table: str) -> None:
+    edition, user = make_edition(), make_user()
+    for address in ("a@b.by", "somebody@example.org", f"{'a' * 64}@{'b' * 60}.org"):
+        if table == "sign-ups":
+            subscribing.sign_up(address, edition, "en", NOW)
+        else:
+            inquiring.ask(address, user, NOW)
+    rows = (SignUp if table == "sign-ups" else Inquiry)._default_manager
+    found = [len(sealed) for sealed in rows.values_list("sealed_address", flat=True)]
+    assert len(found) == 3
+    assert len(set(found)) == 1
 
 
 @pytest.mark.django_db

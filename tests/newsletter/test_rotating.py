@@ -21,6 +21,7 @@ from newsletter.importing.uploading import Intake, take_whole
 from newsletter.models import (
     Delivery,
     DeliveryStatus,
+    HashGeneration,
     Inquiry,
     Mailing,
     MailingStatus,
@@ -106,7 +107,8 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
         call_command("rotate_keys")
         rows = Subscriber.objects.order_by("pk")
         first = rows[0]
-        first.put_address(first.address(sealing.worker_keys()), sealing.worker_keys())
+        keys = sealing.worker_keys()
+        first.put_address(first.address(keys), keys, HashGeneration.held(keys))
         first.save()
         batch = claim(*about)
         batch.letters.sort(key=lambda one: one.subscriber != first.pk)

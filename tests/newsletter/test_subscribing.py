@@ -192,7 +192,7 @@ def test_leaving_erases_the_address_and_keeps_only_its_hash(edition: Edition) ->
     assert reader.status == SubscriberStatus.LEFT
     assert reader.sealed_address == b""
     kept = Suppression.objects.get()
-    assert bytes(kept.address_hash) == sealing.worker_keys().hash_address("reader@example.org")
+    assert bytes(kept.address_hash) == sealing.worker_keys().hash_address("reader@example.org", 1)
     assert not subscribing.leave(letter_token(reader), NOW)
 
 

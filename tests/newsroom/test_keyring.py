@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import random
 import subprocess
@@ -47,14 +48,46 @@ def test_a_running_process_sees_a_new_generation_without_being_started_again(key
         before.open_intake(sealing.seal_intake(b"b", "p"), "p")
 
 
-def test_the_hash_of_an_address_outlives_every_generation(keys: Path) -> None:
-    mark = sealing.worker_keys().hash_address("a@example.org")
+def test_a_hash_can_be_carried_on_for_good_though_its_generation_is_dropped(keys: Path) -> None:
+    first = sealing.worker_keys().hash_address("a@example.org", 1)
     rotate(keys)
+    second = sealing.worker_keys().carry_hash_on(first, 1, 2)
     rotate(keys)
     assert keyring.drop_older(keys / "worker.key", 3) == [1, 2]
-    assert sealing.worker_keys().hash_address("a@example.org") == mark
+    now = sealing.worker_keys()
+    third = now.hash_address("a@example.org", 3)
+    assert now.hash_address("a@example.org", 1) == first
+    assert now.carry_hash_on(first, 1, 3) == now.carry_hash_on(second, 2, 3) == third
+    assert len({first, second, third}) == 3
+
+
+def test_an_older_file_computes_no_newer_hash(keys: Path) -> None:
+    older = sealing.worker_keys()
     rotate(keys)
-    assert sealing.worker_keys().hash_address("a@example.org") == mark
+    newer = sealing.worker_keys()
+    with pytest.raises(KeyMissing, match="no generation 2"):
+        older.hash_address("a@example.org", 2)
+    with pytest.raises(KeyMissing, match="no generation 2"):
+        older.carry_hash_on(b"h" * 32, 1, 2)
+    # Nor does what it has lead to the newer key.
+    assert newer.hash_keys[2] not in {*older.hash_keys.values(), *older.secrets.values()}
+    assert newer.hash_address("a@example.org", 1) == older.hash_address("a@example.org", 1)
+
+
+def test_a_file_from_before_hashes_had_generations_is_taken_as_it_is(keys: Path) -> None:
+    secret, hash_key = b"3" * 32, b"h" * 32
+    lines = f"3:{sealing.encode(secret)}\nhash:{sealing.encode(hash_key)}\n"
+    (keys / "worker.key").write_text(lines)
+    found = sealing.worker_keys()
+    expected = hmac.digest(hash_key, b"a@example.org", "sha256")
+    assert found.hash_address("a@example.org", found.hash_generation) == expected
+    rotate(keys)
+    assert sealing.worker_keys().hash_keys.keys() == {1, 4}
+    keyring.drop_older(keys / "worker.key", 4)
+    assert sealing.worker_keys().hash_address("a@example.org", 1) == expected
+    # A file that was never rotated has no line for it.
+    (keys / "worker.key").write_text(f"1:{sealing.encode(secret)}\n")
+    assert sealing.worker_keys().hash_keys == {1: sealing.hash_key_of(secret)}
 
 
 def test_what_was_dropped_opens_nothing_any_more(keys: Path) -> None:
@@ -215,13 +248,63 @@ def test_a_line_that_is_missing_or_swapped_is_noticed(capsys: pytest.CaptureFixt
         paper.read(["nothing"])
 
 
+def test_a_page_from_before_hashes_had_generations_is_taken_as_it_is() -> None:
+    printed = """
+        W1.1  64RK 2C9H 64RK 2C9H 64RK  GF
+        W1.2  2C9H 64RK 2C9H 64RK 2C9H  0M
+        W1.3  64RK 2C9H 64RG  63
+        H.1   D1M6 GT38 D1M6 GT38 D1M6  07
+        H.2   GT38 D1M6 GT38 D1M6 GT38  Y6
+        H.3   D1M6 GT38 D1M0  WA
+        L.1   DHP6 RV3C DHP6 RV3C DHP6  N0
+        L.2   RV3C DHP6 RV3C DHP6 RV3C  03
+        L.3   DHP6 RV3C DHP6 RV3C DHP6  5X
+        L.4   RV3C DHP6 RV3C DHP6 RV3C  VA
+        L.5   DHP6 RV3C DHP6 RV3C DHP6  34
+        L.6   RV0  B9
+        ALL   WN3G QSFR
+    """
+    wanted = paper.Keys({1: b"1" * 32}, {1: b"h" * 32}, b"l" * 64)
+    assert paper.read(printed.splitlines()) == wanted
+
+
+def test_a_page_of_before_a_rotation_adds_its_generation_to_the_file(
+    keys: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """So that a backup of that time opens, and what has happened since is known."""
+    sealed = sealing.worker_keys().seal_address("a@example.org", 7)
+    typed = tmp_path / "typed"
+    typed.write_text(page(capsys))
+    rotate(keys)
+    keyring.drop_older(keys / "worker.key", 2)
+    newer, intake = sealing.worker_keys(), (keys / "intake.pub").read_text()
+    call_command("restore_keys", typed)
+    both = sealing.worker_keys()
+    assert both.open_address(sealed, 7, 1) == "a@example.org"
+    assert both.generation == 2
+    assert both.hash_keys == newer.hash_keys
+    assert (keys / "intake.pub").read_text() == intake
+
+
+def test_a_page_of_keys_that_were_rotated_apart_is_refused(
+    keys: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before, typed = (keys / "worker.key").read_text(), tmp_path / "typed"
+    rotate(keys)
+    typed.write_text(page(capsys))
+    (keys / "worker.key").write_text(before)
+    rotate(keys)
+    with pytest.raises(CommandError, match="is another key"):
+        call_command("restore_keys", typed)
+
+
 def test_another_key_that_is_there_is_never_overwritten(
     keys: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     typed = tmp_path / "typed"
     typed.write_text(page(capsys))
     call_command("restore_keys", typed)  # The same ones: fine.
-    rotate(keys)
+    (keys / "worker.key").write_text(f"1:{sealing.encode(b'x' * 32)}")
     with pytest.raises(CommandError, match="is another key"):
         call_command("restore_keys", typed)
     (keys / "worker.key").write_text("half a key")

@@ -216,6 +216,34 @@ def test_a_week_that_is_too_far_away_is_named_with_what_mends_it(loaded: Loaded)
     assert done.returncode == 0, done.stderr
 
 
+HASHED = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+apps = MigrationExecutor(connection).loader.project_state(
+    [("newsletter", "0007_limits_and_relays")]).apps
+apps.get_model("newsletter", "Suppression").objects.create(address_hash=b"h" * 32, reason="left")
+"""
+GENERATIONS = """
+from newsletter.models import HashGeneration
+print(list(HashGeneration.objects.values_list("generation", flat=True)))
+"""
+
+
+def test_hashes_that_were_there_before_are_of_the_first_generation(loaded: Loaded) -> None:
+    def said(done: Ended) -> str:
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    said(loaded.manage("migrate", "newsletter", "0007"))
+    said(loaded.manage("migrate"))
+    # No list yet: it begins under the newest key.
+    assert said(loaded.script(GENERATIONS)) == "[]"
+    said(loaded.manage("migrate", "newsletter", "0007"))
+    said(loaded.script(HASHED))
+    said(loaded.manage("migrate"))
+    assert said(loaded.script(GENERATIONS)) == "[1]"
+
+
 HOLD = """
 import signal
 from django.db import connection

@@ -20,8 +20,8 @@ THE NEWSROOM'S KEYS, printed on {today:%d %B %Y}
 Whoever has this page and any copy of the database can read the list. Keep it where neither is:
 in other hands, in another country, never photographed. Destroy pages of before a rotation.
 
-W is worker.key, each generation by its number; H is the key of the address's hash, in the same
-file; L is links.key. What intake.pub holds follows from W.
+W is worker.key, each generation by its number; H are the keys of the address's hash, in the same
+file, of every generation that there ever was; L is links.key. What intake.pub holds follows from W.
 
 To restore: type the lines below into a file in memory (/dev/shm) and run
 manage.py restore_keys FILE. Each line has a check of its own, so a typing error is named.
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         except KeyMissing as error:
             raise CommandError(str(error)) from None
         self.stdout.write(HEAD.format(today=timezone.now()))
-        for line in paper.written(paper.Keys(keys.secrets, keys.hash_key, links)):
+        for line in paper.written(paper.Keys(keys.secrets, keys.hash_keys, links)):
             self.stdout.write(line)
         self.stdout.write(f"\nFor {settings.SITE_URL}")
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
-from newsletter import resealing
+from newsletter import journal, resealing
+from newsletter.journal import JournalBroken
 from newsroom import keyring, sealing
 from newsroom.sealing import KeyMissing, SealBroken
 
@@ -15,12 +16,17 @@ from newsroom.sealing import KeyMissing, SealBroken
 class Command(BaseCommand):
     """Killed, it goes on where it was; workers may send meanwhile."""
 
-    help = "Seals every address anew with the newest generation of the worker's keys."
+    help = (
+        "Hashes and seals every address anew with the newest generation of the worker's keys, and "
+        "pads seals from before addresses were padded."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.WORKER_KEY_FILE is None:
             raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
         intake = settings.INTAKE_KEY_FILE
+        # First: a worker with older keys stops from here on, rather than drop a sign-up.
+        self.hash_anew()
         try:
             if keyring.renew_intake(settings.WORKER_KEY_FILE, intake):
                 self.stdout.write(
@@ -35,6 +41,16 @@ class Command(BaseCommand):
         if done:
             self.stdout.write("")
         self.stdout.write(f"{done} addresses sealed anew. Next: manage.py rotate_keys --finish")
+
+    def hash_anew(self) -> None:
+        try:
+            hashed = journal.carry_hashes_on()
+        except (KeyMissing, JournalBroken) as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(f"The journal of departures cannot be kept: {error}") from None
+        if hashed:
+            self.stdout.write(f"{hashed} keyed hashes hashed anew.")
 
     def report(self, done: int) -> None:
         self.stdout.write(f"{done} of {self.of}", ending="\r")

@@ -15,7 +15,7 @@ from newsroom.sealing import KeyMissing, WorkerKeys
 
 
 class Command(BaseCommand):
-    """Overwrites no key that is another one."""
+    """Overwrites no key that is another one; adds to the worker's what it has not."""
 
     help = "Makes the key files out of the lines of a printed page, from a file or standard input."
     requires_system_checks = []
@@ -37,13 +37,14 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
         except (PaperBroken, UnicodeDecodeError) as error:
             raise CommandError(str(error)) from None
-        worker = WorkerKeys(keys.secrets, keys.hash_key)
+        worker, damaged = self.with_what_is_there(
+            WorkerKeys(keys.secrets, keys.hash_keys), keys.links
+        )
         files = {
             settings.WORKER_KEY_FILE: sealing.worker_lines(worker),
             settings.LINKS_KEY_FILE: sealing.encode(keys.links),
             settings.INTAKE_KEY_FILE: sealing.encode(worker.intake_public_key()),
         }
-        damaged = self.refuse_to_overwrite(worker, keys.links)
         try:
             for path in damaged:
                 self.stdout.write(f"The damaged file is kept as {keyring.put_aside(path)}")
@@ -54,27 +55,30 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from None
 
-    def refuse_to_overwrite(self, worker: WorkerKeys, links: bytes) -> list[Path]:
-        """A key that is there and is another one may be the only one that opens the list.
+    def with_what_is_there(self, typed: WorkerKeys, links: bytes) -> tuple[WorkerKeys, list[Path]]:
+        """A page of another time adds its generations to those of the file.
 
-        Returns those that hold no key: a person may still make something of what they hold.
+        A key that is there and is another one may be the only one that opens the list: it is not
+        overwritten. Returns the files, too, that hold no key: a person may still make something of
+        what they hold.
         """
+        worker: WorkerKeys | None = typed
         damaged = []
-        found = {settings.WORKER_KEY_FILE: worker.secrets, settings.LINKS_KEY_FILE: links}
-        for path, wanted in found.items():
-            if path is None or not path.exists():
-                continue
-            try:
-                there: object = (
-                    sealing.links_key()
-                    if path == settings.LINKS_KEY_FILE
-                    else sealing.worker_keys().secrets
-                )
-            except KeyMissing:
-                damaged.append(path)
-                continue
-            if there != wanted:
-                raise CommandError(
-                    f"{path} is there and is another key. Move it away first if you are sure."
-                )
-        return damaged
+        assert settings.WORKER_KEY_FILE is not None
+        try:
+            if settings.WORKER_KEY_FILE.exists():
+                worker = sealing.worker_keys().with_those_of(typed)
+        except KeyMissing:
+            damaged.append(settings.WORKER_KEY_FILE)
+        if worker is None:
+            raise _another(settings.WORKER_KEY_FILE)
+        try:
+            if settings.LINKS_KEY_FILE.exists() and sealing.links_key() != links:
+                raise _another(settings.LINKS_KEY_FILE)
+        except KeyMissing:
+            damaged.append(settings.LINKS_KEY_FILE)
+        return worker, damaged
+
+
+def _another(path: Path) -> CommandError:
+    return CommandError(f"{path} is there and is another key. Move it away first if you are sure.")

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from newsletter import resealing
+from newsletter import journal, resealing
+from newsletter.journal import JournalBroken
 from newsroom import keyring, sealing
 from newsroom.sealing import KeyMissing
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
         try:
             self.finish() if options["finish"] else self.rotate()
-        except (KeyMissing, OSError) as error:
+        except (KeyMissing, JournalBroken, OSError) as error:
             raise CommandError(f"{error} The worker's key is as it was.") from None
         except Error as error:
             raise CommandError(
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Generation {number} is there. Next:\n"
             f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker. A worker without "
-            "it\n   would lose what the web process takes in after step 3.\n"
+            "it\n   takes no sign-up in after step 3.\n"
             "2. manage.py print_keys, and keep the page with the others.\n"
             f"3. manage.py reseal_list, and copy {settings.INTAKE_KEY_FILE} to every other host of "
             "the\n   web process.\n"
@@ -77,6 +78,8 @@ class Command(BaseCommand):
                 "`manage.py reseal_list`; sign-ups and uploads go by themselves once a worker has "
                 "seen them, and mail that was set aside after 30 days, or by hand in the admin."
             )
+        # Done by reseal_list already, unless it was killed or the journal's disk was full.
+        journal.carry_hashes_on()
         dropped = keyring.drop_older(settings.WORKER_KEY_FILE, keys.generation)
         if not dropped:
             self.stdout.write("There is one generation only.")
