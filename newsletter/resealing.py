@@ -40,11 +40,14 @@ LIST_SEALS: tuple[tuple[type[models.Model], str], ...] = (
 INTAKE_SEALS: tuple[tuple[type[models.Model], str, Callable[[Any], str]], ...] = (
     (SignUp, "sealed_address", lambda _row: subscribing.PURPOSE),
     (Inquiry, "sealed_address", lambda _row: inquiring.PURPOSE),
-    (Inquiry, "sealed_subject", inquiring.subject_purpose),
     (ImportChunk, "sealed", lambda row: uploading.purpose(row.belongs_to_id, row.position)),
     (SetAsideMail, "sealed", lambda _row: obeying.PURPOSE),
 )
-"""Tables under the intake's seal. They are not sealed anew: they are opened soon, or go."""
+"""Tables under the intake's seal. They are not sealed anew: they are opened soon, or go.
+
+Whom an answered question is about is not among them: where it cannot be opened any more it says so,
+and is asked again.
+"""
 
 Row = tuple[int, int, bytes, int]
 """Its key, the number that its seal is bound to, the sealed address and its generation."""

@@ -37,7 +37,8 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     "newsletter.JournalMark": ("SELECT",),
     "newsletter.HashGeneration": ("SELECT",),
     # A question about the list is answered, counted and named by a worker.
-    "newsletter.Inquiry": ("SELECT", "INSERT", "DELETE", "UPDATE (wish)"),
+    # Deleting an edition takes it out of old answers.
+    "newsletter.Inquiry": ("SELECT", "INSERT", "DELETE", "UPDATE (wish, edition_id)"),
     "staff.AuditEntry": ("SELECT", "INSERT"),
 }
 IMPORT_COUNTS = {"new", "known", "suppressed", "doubled", "added", "removed"}

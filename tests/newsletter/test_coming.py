@@ -297,7 +297,12 @@ def names_of(queue: str) -> set[str]:
 
 
 def test_nothing_that_a_stranger_can_cause_stands_before_a_letter() -> None:
-    assert names_of(LETTERS) == {"articles.tick", "newsletter.tick", "newsletter.work_lane"}
+    assert names_of(LETTERS) == {
+        "articles.tick",
+        "newsletter.tick",
+        "newsletter.sign_letters",
+        "newsletter.work_lane",
+    }
     assert names_of(SIGN_UPS) == {
         "newsletter.take_sign_ups",
         "newsletter.mail_confirmation",

@@ -106,8 +106,7 @@ def test_each_question_is_written_down_without_the_address(edition: Edition) -> 
 def written(by: Any, number: int, address: str = ADDRESS) -> list[Inquiry]:
     """As whoever controls the web process writes them, past the form."""
     sealed = [
-        sealing.seal_intake(address.encode().ljust(inquiring.PADDED_BYTES), inquiring.PURPOSE)
-        for _ in range(number)
+        sealing.seal_intake(sealing.padded(address), inquiring.PURPOSE) for _ in range(number)
     ]
     return [Inquiry.objects.create(asked_by=by, asked_at=NOW, sealed_address=s) for s in sealed]
 
