@@ -1,8 +1,14 @@
 """The app's registration."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
+
+from articles.site_version import make_triggers
 
 
 class ArticlesConfig(AppConfig):
@@ -14,3 +20,9 @@ class ArticlesConfig(AppConfig):
     def ready(self) -> None:
         # By name: models cannot be imported before every app is ready.
         import_string("articles.first_page.connect")()
+        post_migrate.connect(grow_site_version, sender=self)
+
+
+def grow_site_version(using: str, **_more: Any) -> None:
+    """After each `migrate`, whatever it did to the tables."""
+    make_triggers(connections[using])

@@ -39,10 +39,10 @@ def words_of(article: Article, language: str) -> Words:
     )
 
 
-def picture_of(article: Article, language: str) -> str:
-    """The picture's address; another one for other words, since who shares a link keeps it."""
+def picture_path(article: Article, language: str) -> str:
+    """Where its picture is; another one for other words, since who shares a link keeps it."""
     version = words_of(article, language).version
-    return settings.SITE_URL + reverse("share_picture", args=[language, article.pk, version])
+    return reverse("share_picture", args=[language, article.pk, version])
 
 
 def locale(language: str) -> str:
@@ -75,7 +75,8 @@ def card_of(article: Article, language: str, corrections: Iterable[Correction]) 
     """For the head of a public text's page, in the language of the moment."""
     row, text = article.language_rows[language], article.text_in(language)
     address = settings.SITE_URL + article.path_in(language)
-    picture, masthead = picture_of(article, language), furniture.masthead()
+    picture = settings.SITE_URL + picture_path(article, language)
+    masthead = furniture.masthead()
     published_at, changed_at = row.published_at, row.changed_at or row.published_at
     assert published_at is not None
     assert changed_at is not None

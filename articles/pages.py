@@ -10,11 +10,9 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
-from articles import tags
 from articles.models import Article, ArticleLanguage, ArticleText, Author, Digest, Topic
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
-from newsroom.showing import shows
 from newsroom.weeks import Week
 
 ON_A_PAGE = 20
@@ -49,9 +47,7 @@ def items(articles: list[Article], language: str) -> list[Item]:
     """Every article that has any public language, each in the nearest to the page's."""
     preferences = languages.nearest_first(language)
     texts = ((article, article.public_text(preferences)) for article in articles)
-    found = [Item(article, text, language) for article, text in texts if text is not None]
-    shows(*(tags.headline(item.article.pk, item.text.language) for item in found))
-    return found
+    return [Item(article, text, language) for article, text in texts if text is not None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +61,6 @@ class WeekPage:
 
 def week_page(week: Week, language: str) -> WeekPage | None:
     """None for a week in which nothing is public."""
-    shows(tags.week(week))
     digest = Digest.objects.filter(week=week).first()
     published = list(Article.objects.public().of_week(week).in_topic_order().with_everything())
     introduction = ""
@@ -91,7 +86,6 @@ def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "art
 
 def newest_week(language: str) -> Week | None:
     """The newest in which there is something to read in this language."""
-    shows(tags.NEWEST_WEEK)
     weeks = Article.objects.in_language(language).filter(week__isnull=False)
     newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
     return newest
@@ -99,7 +93,6 @@ def newest_week(language: str) -> Week | None:
 
 def latest(language: str, *, before: Week) -> list[Item]:
     """The weeks that came before one, newest first, in this language only."""
-    shows(tags.LISTS)
     older = Article.objects.in_language(language).filter(week__lt=before)
     weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
     return items(list(older.filter(week__in=weeks).newest_first().with_everything()), language)
@@ -107,28 +100,24 @@ def latest(language: str, *, before: Week) -> list[Item]:
 
 def newest_of_topic(topic: Topic, language: str) -> list[Item]:
     """In this language: as many as an article shows below it, and one, which may be itself."""
-    shows(tags.topic(topic.pk))
     newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
     return items(list(newest.with_everything()[: RELATED + 1]), language)
 
 
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
-    shows(tags.topic(topic.pk))
     articles = Article.objects.in_language(language).filter(topic=topic)
     return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
     """What they signed in this language, newest first. Raises Http404."""
-    shows(tags.author(author.pk))
     articles = Article.objects.in_language(language).filter(authors=author)
     return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
     """All weeks with something to read in this language, newest first. Raises Http404."""
-    shows(tags.LISTS)
     weeks = (
         Article.objects.in_language(language)
         .filter(week__isnull=False)

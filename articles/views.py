@@ -13,14 +13,13 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from articles import cards, pages, sharing, tags
-from articles.keeping.whole import kept
+from articles import cards, pages, sharing
 from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
+from articles.page_cache import cached_page, redirect
 from articles.sharing import PreviewClosed
 from newsroom import headers, languages
 from newsroom.links import BadToken
-from newsroom.showing import shows
 from newsroom.weeks import Week
 
 MEDIA_AGE = 7 * 24 * 3600
@@ -28,14 +27,11 @@ MEDIA_AGE = 7 * 24 * 3600
 
 
 @require_safe
-@kept
+@cached_page
 def home(request: HttpRequest, language: str = "") -> HttpResponse:
     """The newest week and what came before it."""
     language = language or languages.default()
-    shows(tags.LISTS)
     newest = pages.newest_week(language)
-    if newest:
-        shows(tags.introduction(newest, language))
     context = {
         "alternates": _alternates("home", language, Article.objects.all()),
         "week_page": pages.week_page(newest, language) if newest else None,
@@ -45,11 +41,10 @@ def home(request: HttpRequest, language: str = "") -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> HttpResponse:
-    """By its id, whatever the slug says; a language that is missing is said to be missing."""
+    """By its id: any other slug leads to its own. A missing language is said to be missing."""
     found = get_object_or_404(Article.objects.with_everything(), pk=pk)
-    shows(tags.article(pk, language))
     public = found.public_languages
     if not public and found.first_published_at() is None:
         raise Http404
@@ -61,6 +56,9 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     if not public or language in found.gone_languages:
         context["note"] = pages.note_on_withdrawal(found, language)
         return render(request, "articles/gone.html", context, status=410)
+    path = found.public_path_in(language)
+    if request.path_info != path:
+        return redirect(path)
     if language not in public:
         return render(request, "articles/missing.html", context)
     context["corrections"] = list(found.corrections.filter(language=language))
@@ -106,7 +104,7 @@ def preview(request: HttpRequest, language: str, token: str) -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """A topic's articles in this language."""
     found = get_object_or_404(Topic, code=code)
@@ -122,7 +120,7 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
 
 
 @require_safe
-@kept
+@cached_page
 def author(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """What somebody signed, in this language. Who has signed nothing public is nobody."""
     found = get_object_or_404(Author, code=code)
@@ -140,10 +138,9 @@ def author(request: HttpRequest, language: str, code: str, page: int = 1) -> Htt
 
 
 @require_safe
-@kept
+@cached_page
 def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
     """The week's digest: its page here and the letter's web version are one and the same."""
-    shows(tags.introduction(week, language))
     found = pages.week_page(week, language)
     if found is None:
         raise Http404
@@ -153,7 +150,7 @@ def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     """All digests, newest first."""
     listed = pages.page_of_weeks(language, page)

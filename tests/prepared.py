@@ -62,6 +62,7 @@ def kept(kind: str, version: str, make: Callable[[Path], None]) -> Path:
 def fingerprint(version: str) -> str:
     """Of all that says how a database looks after `migrate`."""
     said = hashlib.sha256(version.encode())
-    for path in (*sorted(ROOT.glob("*/migrations/*.py")), ROOT / "requirements.txt"):
+    also = (ROOT / "articles" / "site_version.py", ROOT / "requirements.txt")
+    for path in (*sorted(ROOT.glob("*/migrations/*.py")), *also):
         said.update(path.read_bytes())
     return said.hexdigest()[:16]

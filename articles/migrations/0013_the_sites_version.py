@@ -1,0 +1,28 @@
+"""One number instead of a log of what changed. Its triggers are made after each `migrate`."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('articles', '0012_page_changes'),
+    ]
+
+    operations = [
+        migrations.DeleteModel(
+            name='PageChange',
+        ),
+        migrations.CreateModel(
+            name='SiteVersion',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'articles_siteversion',
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='one_site_version')],
+            },
+        ),
+    ]
