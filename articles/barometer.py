@@ -20,6 +20,7 @@ from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictCha
 from articles.models.articles import ArticleQuerySet
 from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
+from newsroom.page_cache import part
 from newsroom.weeks import Week
 
 STEPS: dict[str, int] = {Verdict.IMPROVED: 1, Verdict.UNCHANGED: 0, Verdict.WORSENED: -1}
@@ -185,6 +186,9 @@ def changes_of(article: Article) -> list[Change]:
 
     One that only moved here gave the same verdict elsewhere: that is no news to its readers.
     """
+    every = VerdictChange.objects.order_by().values_list("article_id", flat=True)
+    if article.pk not in part(("changed verdicts",), lambda: frozenset(every)):
+        return []
     noted = list(article.verdict_changes.all())
     here = [one for one in noted if (one.topic_id, one.week) == (article.topic_id, article.week)]
     moves = {one.changed_at for one in noted if one not in here}

@@ -10,9 +10,18 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
-from articles.models import Article, ArticleLanguage, ArticleText, Author, Digest, Topic
+from articles.models import (
+    Article,
+    ArticleLanguage,
+    ArticleText,
+    Author,
+    Correction,
+    Digest,
+    Topic,
+)
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
+from newsroom.page_cache import part
 from newsroom.weeks import Week
 
 ON_A_PAGE = 20
@@ -62,7 +71,7 @@ class WeekPage:
 def week_page(week: Week, language: str) -> WeekPage | None:
     """None for a week in which nothing is public."""
     digest = Digest.objects.filter(week=week).first()
-    published = list(Article.objects.public().of_week(week).in_topic_order().with_everything())
+    published = list(Article.objects.public().of_week(week).in_topic_order().with_languages())
     introduction = ""
     if digest is not None and digest.is_approved:
         introduction = digest.introduction_in(language)
@@ -95,25 +104,25 @@ def latest(language: str, *, before: Week) -> list[Item]:
     """The weeks that came before one, newest first, in this language only."""
     older = Article.objects.in_language(language).filter(week__lt=before)
     weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
-    return items(list(older.filter(week__in=weeks).newest_first().with_everything()), language)
+    return items(list(older.filter(week__in=weeks).newest_first().with_languages()), language)
 
 
 def newest_of_topic(topic: Topic, language: str) -> list[Item]:
     """In this language: as many as an article shows below it, and one, which may be itself."""
     newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
-    return items(list(newest.with_everything()[: RELATED + 1]), language)
+    return items(list(newest.with_languages()[: RELATED + 1]), language)
 
 
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(topic=topic)
-    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
 
 
 def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
     """What they signed in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(authors=author)
-    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
@@ -134,6 +143,14 @@ def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
         return paginator.page(number)
     except EmptyPage:
         raise Http404 from None
+
+
+def corrections_of(article: Article, language: str) -> list[Correction]:
+    """The public notes on one language of an article. Few articles have any."""
+    every = Correction.objects.values_list("article_id", flat=True)
+    if article.pk not in part(("corrected articles",), lambda: frozenset(every)):
+        return []
+    return list(article.corrections.filter(language=language))
 
 
 @dataclass(frozen=True)

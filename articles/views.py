@@ -61,7 +61,7 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
         return redirect(path)
     if language not in public:
         return render(request, "articles/missing.html", context)
-    context["corrections"] = list(found.corrections.filter(language=language))
+    context["corrections"] = pages.corrections_of(found, language)
     context["card"] = cards.card_of(found, language, context["corrections"])
     return render(request, "articles/article.html", context)
 

@@ -199,8 +199,8 @@ class Page:
 
     @property
     def size(self) -> int:
-        """Bytes, with the compressed form."""
-        return len(self.body) + len(self.compressed) + PAGE_OVERHEAD
+        """Bytes, with the compressed form, which is made when somebody first takes it."""
+        return (2 if self.is_compressible else 1) * len(self.body) + PAGE_OVERHEAD
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         """The page, or only that nothing has changed (RFC 9110, 13)."""

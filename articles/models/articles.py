@@ -130,6 +130,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
             "article_languages", "authors"
         )
 
+    def with_languages(self) -> ArticleQuerySet:
+        """Whatever a list shows: neither cover nor authors."""
+        return self.select_related("topic").prefetch_related("article_languages")
+
     def with_text_in(self, code: str) -> ArticleQuerySet:
         """For a list that shows one language, and of it more than titles: nothing else is read."""
         texts = [f"{field}_{code}" for field in TEXTS]
