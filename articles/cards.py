@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from articles import furniture
-from articles.models import Article, ArticleText, Correction, Masthead
+from articles.models import Article, ArticleText, Author, Correction, Masthead
 from newsroom import languages
 from newsroom.share_pictures import HEIGHT, WIDTH, Words
 
@@ -71,7 +71,9 @@ class Card:
     width, height = WIDTH, HEIGHT
 
 
-def card_of(article: Article, language: str, corrections: Iterable[Correction]) -> Card:
+def card_of(
+    article: Article, language: str, corrections: Iterable[Correction], authors: Iterable[Author]
+) -> Card:
     """For the head of a public text's page, in the language of the moment."""
     row, text = article.language_rows[language], article.text_in(language)
     address = settings.SITE_URL + article.path_in(language)
@@ -80,7 +82,7 @@ def card_of(article: Article, language: str, corrections: Iterable[Correction]) 
     published_at, changed_at = row.published_at, row.changed_at or row.published_at
     assert published_at is not None
     assert changed_at is not None
-    data = _news_article(article, text, masthead, corrections)
+    data = _news_article(article, text, masthead, corrections, authors)
     data |= {
         "url": address,
         "mainEntityOfPage": address,
@@ -109,17 +111,21 @@ def as_script(data: dict[str, Any]) -> SafeString:
 
 
 def _news_article(
-    article: Article, text: ArticleText, masthead: Masthead, corrections: Iterable[Correction]
+    article: Article,
+    text: ArticleText,
+    masthead: Masthead,
+    corrections: Iterable[Correction],
+    authors: Iterable[Author],
 ) -> dict[str, Any]:
     """schema.org's NewsArticle, as far as the texts say it; what is empty is left out."""
     publisher = {"@type": "Organization", "name": masthead.name or _("Newsroom")}
-    authors = [{"@type": "Person", "name": str(author)} for author in article.authors.all()]
+    people = [{"@type": "Person", "name": str(author)} for author in authors]
     said = {
         "headline": text.title,
         "description": text.lead,
         "inLanguage": text.language,
         "articleSection": str(article.topic or ""),
-        "author": authors or [publisher],
+        "author": people or [publisher],
         "publisher": publisher,
         "correction": [_correction(one) for one in corrections],
     }

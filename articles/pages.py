@@ -191,27 +191,31 @@ def alternates(
     `public` names the languages in which the page has its text; all of them without it.
     Where a list has no such `page`, its first one is offered, since a 404 helps nobody.
     """
-    found = []
-    for code in languages.codes():
-        is_there = public is None or code in public
-        paged = [page] if is_there and page > 1 else []
-        path = reverse(view, args=[code, *args, *paged])
-        found.append(Alternate(code, languages.own_name(code), path, code == language, is_there))
-    return found
+    there = languages.codes() if public is None else public
+    paths = {
+        code: reverse(view, args=[code, *args, *([page] if code in there and page > 1 else [])])
+        for code in languages.codes()
+    }
+    return alternates_at(paths, language, there)
+
+
+def alternates_at(paths: dict[str, str], language: str, public: list[str]) -> list[Alternate]:
+    """The same at these addresses, one for each language."""
+    return [
+        Alternate(code, languages.own_name(code), path, code == language, code in public)
+        for code, path in paths.items()
+    ]
 
 
 def preview_page(
     article: Article, text: ArticleText, language: str, paths: dict[str, str]
 ) -> dict[str, Any]:
     """An article's page before it is public; `paths` leads to the same in each language."""
-    there = {one.language for one in article.texts()}
-    alternates = [
-        Alternate(code, languages.own_name(code), paths[code], code == language, code in there)
-        for code in languages.codes()
-    ]
+    there = [one.language for one in article.texts()]
     return {
         "article": article,
         "text": text,
-        "alternates": alternates,
+        "alternates": alternates_at(paths, language, there),
+        "authors": list(article.authors.all()),
         "corrections": article.corrections.filter(language=language),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -44,7 +43,7 @@ def home(request: HttpRequest, language: str = "") -> HttpResponse:
 @cached_page
 def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> HttpResponse:
     """By its id: any other slug leads to its own. A missing language is said to be missing."""
-    found = get_object_or_404(Article.objects.with_everything(), pk=pk)
+    found = get_object_or_404(Article.objects.with_languages().select_related("cover"), pk=pk)
     public = found.public_languages
     if not public and found.first_published_at() is None:
         raise Http404
@@ -62,7 +61,8 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     if language not in public:
         return render(request, "articles/missing.html", context)
     context["corrections"] = pages.corrections_of(found, language)
-    context["card"] = cards.card_of(found, language, context["corrections"])
+    context["authors"] = list(found.authors.all())
+    context["card"] = cards.card_of(found, language, context["corrections"], context["authors"])
     return render(request, "articles/article.html", context)
 
 
@@ -81,11 +81,11 @@ def _alternates(
 
 def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
     """As any page's, but each language with its own slug, and no link to what was withdrawn."""
-    plain = pages.alternates("article", language, article.pk, public=public)
     gone = article.gone_languages
-    paths = {one.language: one.path for one in plain}
-    paths |= {code: article.path_in(code) for code in public} | dict.fromkeys(gone, "")
-    return [replace(one, path=paths[one.language]) for one in plain]
+    paths = {
+        code: "" if code in gone else article.public_path_in(code) for code in languages.codes()
+    }
+    return pages.alternates_at(paths, language, public)
 
 
 @require_safe

@@ -42,6 +42,11 @@ def slug_of(language: str, title: str) -> str:
     return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
 
 
+@lru_cache(maxsize=10_000)
+def _path(language: str, pk: int, slug: str = "") -> str:
+    return reverse("article", args=[language, pk, *filter(None, [slug])])
+
+
 class Verdict(models.TextChoices):
     """What became of the topic's situation that week."""
 
@@ -230,18 +235,13 @@ class Article(models.Model):
         """`/be/307/slug/`, the slug being that language's title's."""
         # Its title alone, so that a list of addresses need not fetch the texts.
         title = getattr(self, f"title_{language}") or ""
-        slug = slug_of(language, title) or self.any_text().slug
-        return (
-            reverse("article", args=[language, self.pk, slug])
-            if slug
-            else reverse("article", args=[language, self.pk])
-        )
+        return _path(language, self.pk, slug_of(language, title) or self.any_text().slug)
 
     def public_path_in(self, language: str) -> str:
         """Its one address there. Of a language that is not public it says no title."""
         if language in self.public_languages:
             return self.path_in(language)
-        return reverse("article", args=[language, self.pk])
+        return _path(language, self.pk)
 
     # --- Texts ---------------------------------------------------------------------
 
