@@ -142,12 +142,22 @@ class Store(Generic[T]):
             if number == self._number and fits:
                 self._things[key] = thing
 
+    def clear(self) -> None:
+        with self._lock:
+            self._things.clear()
+            self._number = 0
+
     def __len__(self) -> int:
         with self._lock:
             return len(self._things)
 
 
 _parts: Store[Any] = Store(MAX_PARTS)
+
+
+def forget_parts() -> None:
+    """For tests, whose numbers begin anew."""
+    _parts.clear()
 
 
 def part(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:

@@ -150,7 +150,6 @@ def test_an_article_withdrawn_while_the_page_is_made_takes_no_page_down(
 @pytest.mark.parametrize(
     "path", ["/be/barometer/", "/be/barometer/2026/", "/be/barometer/2026.csv", "/be/topics/elite/"]
 )
-@pytest.mark.usefixtures("nothing_is_kept")
 def test_it_asks_as_much_for_many_verdicts_as_for_few(
     client: Client, path: str, django_assert_max_num_queries: Any
 ) -> None:

@@ -146,7 +146,6 @@ def test_no_card_names_the_newsroom(client: Client) -> None:
     assert cards.words_of(article, "be").name == ""
 
 
-@pytest.mark.usefixtures("nothing_is_kept")
 def test_a_newsroom_that_may_be_named_is(client: Client, settings: Settings) -> None:
     article = make_article()
     nameless = picture_path(client, article)

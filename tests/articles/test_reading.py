@@ -188,7 +188,6 @@ def test_an_empty_newsroom_has_a_first_page(client: Client) -> None:
     assert "Яшчэ нічога не апублікавана" in page(client, "/be/")
 
 
-@pytest.mark.usefixtures("nothing_is_kept")
 @pytest.mark.parametrize("path", ["/be/", "/be/topics/elite/", "/be/weeks/", f"/be/weeks/{WEEK}/"])
 def test_a_page_asks_as_much_for_many_articles_as_for_few(
     client: Client, path: str, django_assert_max_num_queries: DjangoAssertNumQueries
