@@ -46,6 +46,10 @@ GIVEN_UP_AFTER_SECONDS = 60.0
 """After which a question that hangs is asked anew by another thread."""
 PAGE_OVERHEAD = 2000
 """Bytes that a page takes besides its two forms, roughly."""
+MADE_WITHIN_SECONDS = 5.0
+"""How long a request waits for another that makes the same page."""
+MAX_KNOWN = 10_000
+"""Addresses of pages that were stored."""
 MAX_PARTS = 1000
 COMPRESSIBLE = re.compile(r"text/|application/(?:atom\+xml|xml|json)")
 WORTH_COMPRESSING = 500
@@ -259,6 +263,9 @@ class PageCache:
         """`size` in bytes; 0 stores nothing."""
         self._application = application
         self._version = version
+        self._making: dict[Key, threading.Event] = {}
+        self._were_stored: LRUCache[Key, bool] = LRUCache(MAX_KNOWN)
+        self._lock = threading.Lock()
         self.store: Store[Page] | None = Store(size, lambda page: page.size) if size else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -269,16 +276,41 @@ class PageCache:
         asked = _Asked(environ)
         key = (asked.scheme or "", environ["PATH_INFO"])
         page = store.get(key, number)
-        if page is None or not _has_valid_host(asked):
-            token = _version.set(number)
-            try:
-                page, answer = self._ask_django(environ, start_response)
-            finally:
-                _version.reset(token)
+        if page is None and self._is_made_by_another(key):
+            page = store.get(key, number)
+        if page is not None and _has_valid_host(asked):
+            return page.answer(environ, start_response)
+        token = _version.set(number)
+        try:
+            page, answer = self._ask_django(environ, start_response)
             if page is not None:
                 store.put(key, page, number)
-            return answer
-        return page.answer(environ, start_response)
+        finally:
+            _version.reset(token)
+            self._is_made(key, is_stored=page is not None)
+        return answer
+
+    def _is_made_by_another(self, key: Key) -> bool:
+        """Waits for the thread that makes it already, so that a change makes a page anew once.
+
+        Only for what was stored before: who asks for something else need not wait for others.
+        """
+        with self._lock:
+            if key not in self._were_stored:
+                return False
+            making = self._making.get(key)
+            if making is None:
+                self._making[key] = threading.Event()
+                return False
+        return making.wait(MADE_WITHIN_SECONDS)
+
+    def _is_made(self, key: Key, *, is_stored: bool) -> None:
+        with self._lock:
+            if is_stored:
+                self._were_stored[key] = True
+            making = self._making.pop(key, None)
+        if making is not None:
+            making.set()
 
     def _ask_django(
         self, environ: WSGIEnvironment, start_response: StartResponse

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -13,7 +15,7 @@ from unittest.mock import Mock
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from articles import pages, publishing, site_version
 from articles.models import Article, Masthead
@@ -170,7 +172,7 @@ def test_any_other_slug_leads_to_the_articles_one_address(client: Client, made_u
 
 
 def test_no_address_tells_a_title_that_is_not_public(client: Client) -> None:
-    article = make_article(published=("en",))
+    article = make_article(published_in=("en",))
     answer = client.get(f"/be/{article.pk}/made-up/")
     assert answer.headers["Location"] == f"/be/{article.pk}/"
     assert client.get(f"/be/{article.pk}/").status_code == 200
@@ -236,7 +238,7 @@ def test_what_asks_for_something_or_ages_by_itself_is_not_stored(
 
 
 def test_no_draft_and_no_preview_is_stored(visitor: Visitor) -> None:
-    article = make_article(published=())
+    article = make_article(published_in=())
     for path in (f"/be/{article.pk}/", article.path_in("be"), "/be/preview/made-up/"):
         assert visitor.get(path).status_code == 404
     assert visitor.stored == 0
@@ -267,6 +269,37 @@ def test_every_table_that_a_stored_page_asks_grows_the_sites_version(
     assert asked - set(site_version.tables()) == set()
     assert "articles_article" in asked
     assert "newsletter_edition" in asked
+
+
+def test_a_change_makes_a_page_anew_once_however_many_ask(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait for whoever came first, and get the same page."""
+    path = make_article().path_in("be")
+    page = visitor.get(path).content
+    visitor.number = 2
+    others, waits = ThreadPoolExecutor(4), threading.Event()
+    wait = threading.Event.wait
+
+    def say_that_one_waits(event: threading.Event, *about: Any) -> bool:
+        waits.set()
+        return wait(event, *about)
+
+    def ask() -> bytes:
+        # Outside of the test's transaction nobody could make it.
+        return b"".join(visitor.cache(RequestFactory().get(path).environ, lambda *told: None))
+
+    def meanwhile(*about: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Event, "wait", say_that_one_waits)
+            answers.extend(others.submit(ask) for _ in range(4))
+            assert wait(waits, 20)
+        return []
+
+    answers: list[Future[bytes]] = []
+    monkeypatch.setattr(pages, "corrections_of", meanwhile)
+    assert visitor.get(path).content == page
+    assert [answer.result(20) for answer in answers] == [page] * 4
 
 
 # --- HTTP ----------------------------------------------------------------------------------
