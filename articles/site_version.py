@@ -91,7 +91,22 @@ def make_triggers(database: BaseDatabaseWrapper) -> None:
     """
     there = set(database.introspection.table_names())
     shown = [table for table in tables() if table in there] if TABLE in there else []
-    wanted = {name: (table, sql) for table in shown for name, sql in _triggers(database, table)}
+    _set_triggers(database, shown)
+    with database.cursor() as cursor:
+        if shown:
+            grows = [POSTGRESQL_GROWS] if database.vendor == "postgresql" else SQLITE_GROWS
+            for statement in grows:
+                cursor.execute(statement)
+
+
+def drop_triggers(database: BaseDatabaseWrapper) -> None:
+    """Before the number's table goes."""
+    _set_triggers(database, [])
+
+
+def _set_triggers(database: BaseDatabaseWrapper, shown: list[str]) -> None:
+    """Has exactly these tables' triggers in the database."""
+    wanted = {name: sql for table in shown for name, sql in _triggers(database, table)}
     with database.cursor() as cursor:
         cursor.execute(_EXISTING[database.vendor])
         existing = dict(cursor.fetchall())
@@ -102,11 +117,7 @@ def make_triggers(database: BaseDatabaseWrapper) -> None:
         if missing and database.vendor == "postgresql":
             cursor.execute(POSTGRESQL_FUNCTION)
         for name in sorted(missing):
-            cursor.execute(wanted[name][1])
-        if shown:
-            grows = [POSTGRESQL_GROWS] if database.vendor == "postgresql" else SQLITE_GROWS
-            for statement in grows:
-                cursor.execute(statement)
+            cursor.execute(wanted[name])
 
 
 _EXISTING = {
@@ -130,13 +141,11 @@ def _triggers(database: BaseDatabaseWrapper, table: str) -> Iterator[tuple[str, 
 
 
 def _of_postgresql(table: str) -> dict[str, str]:
-    deferred = f"ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
     grows = f"EXECUTE FUNCTION {PREFIX}grows()"
     return {
-        "write": f"CREATE CONSTRAINT TRIGGER {{name}} AFTER INSERT OR DELETE {deferred} {grows}",
-        "update": (
-            f"CREATE CONSTRAINT TRIGGER {{name}} AFTER UPDATE {deferred} "
-            f"WHEN (old.* IS DISTINCT FROM new.*) {grows}"
+        "write": (
+            f"CREATE CONSTRAINT TRIGGER {{name}} AFTER INSERT OR UPDATE OR DELETE ON {table} "
+            f"DEFERRABLE INITIALLY DEFERRED FOR EACH ROW {grows}"
         ),
         "truncate": (
             f"CREATE TRIGGER {{name}} AFTER TRUNCATE ON {table} FOR EACH STATEMENT {grows}"

@@ -240,13 +240,14 @@ def test_whatever_migrate_lost_comes_back() -> None:
         before = number()
         Topic.objects.filter(pk=topic.pk).update(position=9)
         assert number() == before
-        post_migrate.send(
-            apps.get_app_config("articles"),
-            app_config=apps.get_app_config("articles"),
-            verbosity=0,
-            interactive=False,
-            using="default",
-        )
+        with transaction.atomic():
+            post_migrate.send(
+                apps.get_app_config("articles"),
+                app_config=apps.get_app_config("articles"),
+                verbosity=0,
+                interactive=False,
+                using="default",
+            )
         assert dict(_triggers(cursor)) == names
     assert number() > before
     with grows():
