@@ -8,8 +8,11 @@ way is answered; SIGHUP replaces its workers one after the other, with the code 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +31,8 @@ HEADERS_WITHIN_MS = 10_000
 MAX_HEADER_BYTES = 64 * 1024
 STOP_WITHIN_SECONDS = 25
 """What is under way is answered until then; whoever is not done is killed."""
+PR_SET_PDEATHSIG = 1
+"""See prctl(2)."""
 OF_A_REQUEST = ("CONTENT_", "HTTP_", "PATH_", "QUERY_", "REMOTE_", "REQUEST_", "SCRIPT_", "SERVER_")
 # Its own lines, and what it says of an exception that nobody caught; no line for each request.
 LOGGING = {
@@ -52,6 +57,7 @@ def serve(application: WSGIApplication, bind: str, workers: int, **more: Any) ->
         interface=Interfaces.WSGI,
         workers=workers,
         blocking_threads=THREADS,
+        runtime_blocking_threads=THREADS,
         http=HTTPModes.http1,
         websockets=False,
         http1_settings=HTTP1Settings(
@@ -62,7 +68,14 @@ def serve(application: WSGIApplication, bind: str, workers: int, **more: Any) ->
         workers_kill_timeout=STOP_WITHIN_SECONDS,
         **more,
     )
-    server.serve(target_loader=lambda: without_our_environment(application), wrap_loader=False)
+    server.serve(target_loader=lambda: _begin_worker(application), wrap_loader=False)
+
+
+def _begin_worker(application: WSGIApplication) -> WSGIApplication:
+    """In each worker. One whose parent was killed would go on serving, with nobody to end it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return without_our_environment(application)
 
 
 def without_our_environment(application: WSGIApplication) -> WSGIApplication:
