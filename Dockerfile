@@ -7,7 +7,7 @@ COPY requirements.txt ./
 RUN python -m venv --without-pip /venv
 RUN pip --python /venv/bin/python install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 ENV PATH=/venv/bin:$PATH
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py ./
 COPY newsroom newsroom
 COPY staff staff
 COPY articles articles
@@ -31,4 +31,4 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "-m", "newsroom.health", "web", "http://127.0.0.1:8000/healthz"]
-CMD ["gunicorn", "newsroom.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2"]
+CMD ["python", "-m", "newsroom.web", "--bind", "0.0.0.0:8000", "--workers", "2"]

@@ -16,12 +16,11 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from articles import tags
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
 from articles.models.articles import ArticleQuerySet
 from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
-from newsroom.showing import shows
+from newsroom.page_cache import part
 from newsroom.weeks import Week
 
 STEPS: dict[str, int] = {Verdict.IMPROVED: 1, Verdict.UNCHANGED: 0, Verdict.WORSENED: -1}
@@ -136,7 +135,6 @@ class Barometer:
 
 def years(topic: Topic | None = None) -> list[int]:
     """The ISO years in which a topic, or any, has a cell; newest first."""
-    shows(tags.LISTS if topic is None else tags.verdicts(topic.pk))
     within = Q() if topic is None else Q(topic=topic)
     given = _giving(within).public().order_by().values_list("week", flat=True)
     changed = _changes(within).order_by().values_list("week", flat=True)
@@ -145,7 +143,6 @@ def years(topic: Topic | None = None) -> list[int]:
 
 def topics_of(year: int) -> list[Topic]:
     """Those that have a cell in that year, in their order."""
-    shows(tags.LISTS)
     within = _of_year(year)
     given = _giving(within).public().order_by().values("topic")
     changed = _changes(within).order_by().values("topic")
@@ -155,12 +152,8 @@ def topics_of(year: int) -> list[Topic]:
 def barometer(
     language: str, year: int | None = None, topics: Sequence[Topic] | None = None
 ) -> Barometer:
-    """A year's cells, or those of all years; of these topics or of each.
-
-    Whoever shows the titles of few cells notes them; pages of all topics note LISTS.
-    """
+    """A year's cells, or those of all years; of these topics or of each."""
     shown = {topic.pk: topic for topic in (Topic.objects.all() if topics is None else topics)}
-    shows(*map(tags.verdicts, shown))
     within = Q() if year is None else _of_year(year)
     if topics is not None:
         within &= Q(topic__in=shown)
@@ -193,6 +186,9 @@ def changes_of(article: Article) -> list[Change]:
 
     One that only moved here gave the same verdict elsewhere: that is no news to its readers.
     """
+    every = VerdictChange.objects.order_by().values_list("article_id", flat=True)
+    if article.pk not in part(("changed verdicts",), lambda: frozenset(every)):
+        return []
     noted = list(article.verdict_changes.all())
     here = [one for one in noted if (one.topic_id, one.week) == (article.topic_id, article.week)]
     moves = {one.changed_at for one in noted if one not in here}

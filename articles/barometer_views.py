@@ -10,10 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from articles import barometer, pages, tags
+from articles import barometer, pages
 from articles.barometer_data import as_csv, as_json
-from articles.keeping.whole import kept
-from newsroom.showing import shows
+from articles.page_cache import cached_page
 
 TOPICS_ON_A_PAGE = 12
 FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
@@ -23,7 +22,7 @@ FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
 
 
 @require_safe
-@kept
+@cached_page
 def year(
     request: HttpRequest, language: str, year: int | None = None, page: int = 1
 ) -> HttpResponse:
@@ -47,10 +46,9 @@ def year(
 
 
 @require_safe
-@kept
+@cached_page
 def data(request: HttpRequest, language: str, form: str, year: int | None = None) -> HttpResponse:
     """The same as a file; of all years without one."""
-    shows(tags.LISTS)
     if year is not None:
         _must_be_there(year, barometer.years())
     content_type, written = FORMATS[form]

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from articles import furniture
-from articles.models import Article, ArticleText, Correction, Masthead
+from articles.models import Article, ArticleText, Author, Correction, Masthead
 from newsroom import languages
 from newsroom.share_pictures import HEIGHT, WIDTH, Words
 
@@ -39,10 +39,10 @@ def words_of(article: Article, language: str) -> Words:
     )
 
 
-def picture_of(article: Article, language: str) -> str:
-    """The picture's address; another one for other words, since who shares a link keeps it."""
+def picture_path(article: Article, language: str) -> str:
+    """Where its picture is; another one for other words, since who shares a link keeps it."""
     version = words_of(article, language).version
-    return settings.SITE_URL + reverse("share_picture", args=[language, article.pk, version])
+    return reverse("share_picture", args=[language, article.pk, version])
 
 
 def locale(language: str) -> str:
@@ -71,15 +71,18 @@ class Card:
     width, height = WIDTH, HEIGHT
 
 
-def card_of(article: Article, language: str, corrections: Iterable[Correction]) -> Card:
+def card_of(
+    article: Article, language: str, corrections: Iterable[Correction], authors: Iterable[Author]
+) -> Card:
     """For the head of a public text's page, in the language of the moment."""
     row, text = article.language_rows[language], article.text_in(language)
     address = settings.SITE_URL + article.path_in(language)
-    picture, masthead = picture_of(article, language), furniture.masthead()
+    picture = settings.SITE_URL + picture_path(article, language)
+    masthead = furniture.masthead()
     published_at, changed_at = row.published_at, row.changed_at or row.published_at
     assert published_at is not None
     assert changed_at is not None
-    data = _news_article(article, text, masthead, corrections)
+    data = _news_article(article, text, masthead, corrections, authors)
     data |= {
         "url": address,
         "mainEntityOfPage": address,
@@ -108,17 +111,21 @@ def as_script(data: dict[str, Any]) -> SafeString:
 
 
 def _news_article(
-    article: Article, text: ArticleText, masthead: Masthead, corrections: Iterable[Correction]
+    article: Article,
+    text: ArticleText,
+    masthead: Masthead,
+    corrections: Iterable[Correction],
+    authors: Iterable[Author],
 ) -> dict[str, Any]:
     """schema.org's NewsArticle, as far as the texts say it; what is empty is left out."""
     publisher = {"@type": "Organization", "name": masthead.name or _("Newsroom")}
-    authors = [{"@type": "Person", "name": str(author)} for author in article.authors.all()]
+    people = [{"@type": "Person", "name": str(author)} for author in authors]
     said = {
         "headline": text.title,
         "description": text.lead,
         "inLanguage": text.language,
         "articleSection": str(article.topic or ""),
-        "author": authors or [publisher],
+        "author": people or [publisher],
         "publisher": publisher,
         "correction": [_correction(one) for one in corrections],
     }

@@ -1,10 +1,10 @@
-"""What is around every page. Kept as it is read, since a page asks for it several times."""
+"""What is around every page, asked for once for each version of the site."""
 
 from __future__ import annotations
 
 from articles import standing
-from articles.keeping.parts import part
 from articles.models import Masthead, Topic
+from newsroom.page_cache import part
 
 
 def masthead() -> Masthead:

@@ -16,22 +16,20 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-from articles import cards, feeds, sitemaps, tags
+from articles import cards, feeds, sitemaps
 from articles.feeds import Feed
-from articles.keeping.whole import kept, tag
 from articles.models import Article, Topic
+from articles.page_cache import cached_page, redirect, with_etag
 from newsroom import share_pictures
-from newsroom.showing import shows
 
 ATOM = "application/atom+xml; charset=utf-8"
 XML = "application/xml; charset=utf-8"
 
 
 @require_safe
-@kept
+@cached_page
 def feed(request: HttpRequest, language: str, code: str = "", page: int = 1) -> HttpResponse:
     """A language's texts or, with a topic's code, that topic's; newest change first."""
-    shows(tags.TEXTS)
     topic = get_object_or_404(Topic, code=code) if code else None
     # Asked first: whatever changes meanwhile is new to whoever comes with this date.
     changed_at = feeds.last_modified(language)
@@ -40,18 +38,16 @@ def feed(request: HttpRequest, language: str, code: str = "", page: int = 1) -> 
 
 
 @require_safe
-@kept
+@cached_page
 def sitemap_index(request: HttpRequest) -> HttpResponse:
     """All sitemaps of all languages."""
-    shows(tags.TEXTS)
     return _xml("sitemap_index", {"files": sitemaps.files()})
 
 
 @require_safe
-@kept
+@cached_page
 def sitemap(request: HttpRequest, language: str, number: int | None = None) -> HttpResponse:
     """A language's lists or, with a number, a part of its articles."""
-    shows(tags.TEXTS)
     if number is None:
         return _xml("sitemap", {"entries": sitemaps.lists(language)})
     return _xml("sitemap", {"entries": sitemaps.articles(language, number)})
@@ -59,21 +55,22 @@ def sitemap(request: HttpRequest, language: str, number: int | None = None) -> H
 
 @require_safe
 def news(request: HttpRequest, language: str) -> HttpResponse:
-    """A language's texts of the last two days. Not kept: they age by themselves."""
+    """A language's texts of the last two days. Not stored: they age by themselves."""
     found = sitemaps.news(language, timezone.now())
     context = {"news": found, "language": language, "publication": sitemaps.publication()}
-    response = _xml("news", context)
-    tag(response)
-    return response
+    return with_etag(_xml("news", context))
 
 
 @require_safe
-@kept
+@cached_page
 def share_picture(request: HttpRequest, language: str, pk: int, version: str) -> HttpResponse:
-    """As the text is now, whatever version is asked for; none of a text that is not public."""
-    shows(tags.headline(pk, language))
+    """As the text is now: any other version leads there. None of a text that is not public."""
     public = Article.objects.in_language(language).select_related("topic")
-    words = cards.words_of(get_object_or_404(public, pk=pk), language)
+    found = get_object_or_404(public, pk=pk)
+    path = cards.picture_path(found, language)
+    if request.path_info != path:
+        return redirect(path)
+    words = cards.words_of(found, language)
     response = _answer(share_pictures.draw(words), "image/png")
     # It is made for other sites' pages.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -10,11 +10,18 @@ from django.db.models import Count
 from django.http import Http404
 from django.urls import reverse
 
-from articles import tags
-from articles.models import Article, ArticleLanguage, ArticleText, Author, Digest, Topic
+from articles.models import (
+    Article,
+    ArticleLanguage,
+    ArticleText,
+    Author,
+    Correction,
+    Digest,
+    Topic,
+)
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
-from newsroom.showing import shows
+from newsroom.page_cache import part
 from newsroom.weeks import Week
 
 ON_A_PAGE = 20
@@ -49,9 +56,7 @@ def items(articles: list[Article], language: str) -> list[Item]:
     """Every article that has any public language, each in the nearest to the page's."""
     preferences = languages.nearest_first(language)
     texts = ((article, article.public_text(preferences)) for article in articles)
-    found = [Item(article, text, language) for article, text in texts if text is not None]
-    shows(*(tags.headline(item.article.pk, item.text.language) for item in found))
-    return found
+    return [Item(article, text, language) for article, text in texts if text is not None]
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,8 @@ class WeekPage:
 
 def week_page(week: Week, language: str) -> WeekPage | None:
     """None for a week in which nothing is public."""
-    shows(tags.week(week))
     digest = Digest.objects.filter(week=week).first()
-    published = list(Article.objects.public().of_week(week).in_topic_order().with_everything())
+    published = list(Article.objects.public().of_week(week).in_topic_order().with_languages())
     introduction = ""
     if digest is not None and digest.is_approved:
         introduction = digest.introduction_in(language)
@@ -91,7 +95,6 @@ def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "art
 
 def newest_week(language: str) -> Week | None:
     """The newest in which there is something to read in this language."""
-    shows(tags.NEWEST_WEEK)
     weeks = Article.objects.in_language(language).of_any_week()
     newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
     return newest
@@ -99,36 +102,31 @@ def newest_week(language: str) -> Week | None:
 
 def latest(language: str, *, before: Week) -> list[Item]:
     """The weeks that came before one, newest first, in this language only."""
-    shows(tags.LISTS)
     older = Article.objects.in_language(language).filter(week__lt=before)
     weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
-    return items(list(older.filter(week__in=weeks).newest_first().with_everything()), language)
+    return items(list(older.filter(week__in=weeks).newest_first().with_languages()), language)
 
 
 def newest_of_topic(topic: Topic, language: str) -> list[Item]:
     """In this language: as many as an article shows below it, and one, which may be itself."""
-    shows(tags.topic(topic.pk))
     newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
-    return items(list(newest.with_everything()[: RELATED + 1]), language)
+    return items(list(newest.with_languages()[: RELATED + 1]), language)
 
 
 def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
-    shows(tags.topic(topic.pk))
     articles = Article.objects.in_language(language).filter(topic=topic)
-    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
 
 
 def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
     """What they signed in this language, newest first. Raises Http404."""
-    shows(tags.author(author.pk))
     articles = Article.objects.in_language(language).filter(authors=author)
-    return page_of(Paginator(articles.newest_first().with_everything(), ON_A_PAGE), number)
+    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
 
 
 def page_of_weeks(language: str, number: int) -> Page[Week]:
     """All weeks with something to read in this language, newest first. Raises Http404."""
-    shows(tags.LISTS)
     weeks = (
         Article.objects.in_language(language)
         .of_any_week()
@@ -145,6 +143,14 @@ def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
         return paginator.page(number)
     except EmptyPage:
         raise Http404 from None
+
+
+def corrections_of(article: Article, language: str) -> list[Correction]:
+    """The public notes on one language of an article. Few articles have any."""
+    every = Correction.objects.values_list("article_id", flat=True)
+    if article.pk not in part(("corrected articles",), lambda: frozenset(every)):
+        return []
+    return list(article.corrections.filter(language=language))
 
 
 @dataclass(frozen=True)
@@ -185,27 +191,31 @@ def alternates(
     `public` names the languages in which the page has its text; all of them without it.
     Where a list has no such `page`, its first one is offered, since a 404 helps nobody.
     """
-    found = []
-    for code in languages.codes():
-        is_there = public is None or code in public
-        paged = [page] if is_there and page > 1 else []
-        path = reverse(view, args=[code, *args, *paged])
-        found.append(Alternate(code, languages.own_name(code), path, code == language, is_there))
-    return found
+    there = languages.codes() if public is None else public
+    paths = {
+        code: reverse(view, args=[code, *args, *([page] if code in there and page > 1 else [])])
+        for code in languages.codes()
+    }
+    return alternates_at(paths, language, there)
+
+
+def alternates_at(paths: dict[str, str], language: str, public: list[str]) -> list[Alternate]:
+    """The same at these addresses, one for each language."""
+    return [
+        Alternate(code, languages.own_name(code), path, code == language, code in public)
+        for code, path in paths.items()
+    ]
 
 
 def preview_page(
     article: Article, text: ArticleText, language: str, paths: dict[str, str]
 ) -> dict[str, Any]:
     """An article's page before it is public; `paths` leads to the same in each language."""
-    there = {one.language for one in article.texts()}
-    alternates = [
-        Alternate(code, languages.own_name(code), paths[code], code == language, code in there)
-        for code in languages.codes()
-    ]
+    there = [one.language for one in article.texts()]
     return {
         "article": article,
         "text": text,
-        "alternates": alternates,
+        "alternates": alternates_at(paths, language, there),
+        "authors": list(article.authors.all()),
         "corrections": article.corrections.filter(language=language),
     }

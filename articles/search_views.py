@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from articles import pages, search_tokens, searching
 from articles.forms import SearchForm
-from articles.keeping.parts import with_parts
 from articles.search_tokens import Asked, SearchOver
 from newsroom import headers
 from newsroom.links import BadToken
@@ -23,7 +22,6 @@ TEMPLATE = "articles/search.html"
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-@with_parts
 def search(request: HttpRequest, language: str) -> HttpResponse:
     """The form. What it asks has an address of its own, to which a browser can go back.
 
@@ -43,7 +41,6 @@ def search(request: HttpRequest, language: str) -> HttpResponse:
 
 
 @require_safe
-@with_parts
 def found(request: HttpRequest, language: str, sealed: str, page: int = 1) -> HttpResponse:
     """What was found, for as long as the address can be read."""
     now = timezone.now()

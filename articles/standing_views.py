@@ -6,18 +6,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from articles import pages, tags
-from articles.keeping.whole import kept
+from articles import pages
 from articles.models import Page
-from newsroom.showing import shows
+from articles.page_cache import cached_page
 
 
 @require_safe
-@kept
+@cached_page
 def page(request: HttpRequest, language: str, code: str) -> HttpResponse:
     """In a language that it is not written in, it says in which it is."""
     found = get_object_or_404(Page, code=code)
-    shows(tags.page(code))
     if not found.written_in:
         raise Http404
     context = {

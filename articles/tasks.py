@@ -5,7 +5,6 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from articles.models import PageChange
 from articles.publishing import publish_due
 
 TICK_SECONDS = 60
@@ -13,6 +12,5 @@ TICK_SECONDS = 60
 
 @shared_task(name="articles.tick", expires=TICK_SECONDS)
 def tick() -> None:
-    """Each minute: what is scheduled and due? And what no kept page needs any more goes."""
+    """Each minute: what is scheduled and due?"""
     publish_due(timezone.now())
-    PageChange.objects.trim()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -13,14 +12,13 @@ from django.utils import timezone, translation
 from django.views.decorators.http import require_safe
 from django.views.static import serve
 
-from articles import cards, pages, sharing, tags
-from articles.keeping.whole import kept
+from articles import cards, pages, sharing
 from articles.models import Article, Author, Topic
 from articles.models.articles import ArticleQuerySet
+from articles.page_cache import cached_page, redirect
 from articles.sharing import PreviewClosed
 from newsroom import headers, languages, renditions
 from newsroom.links import BadToken
-from newsroom.showing import shows
 from newsroom.weeks import Week
 
 MEDIA_AGE = 7 * 24 * 3600
@@ -28,14 +26,11 @@ MEDIA_AGE = 7 * 24 * 3600
 
 
 @require_safe
-@kept
+@cached_page
 def home(request: HttpRequest, language: str = "") -> HttpResponse:
     """The newest week and what came before it."""
     language = language or languages.default()
-    shows(tags.LISTS)
     newest = pages.newest_week(language)
-    if newest:
-        shows(tags.introduction(newest, language))
     context = {
         "alternates": _alternates("home", language, Article.objects.all()),
         "week_page": pages.week_page(newest, language) if newest else None,
@@ -45,11 +40,10 @@ def home(request: HttpRequest, language: str = "") -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> HttpResponse:
-    """By its id, whatever the slug says; a language that is missing is said to be missing."""
-    found = get_object_or_404(Article.objects.with_everything(), pk=pk)
-    shows(tags.article(pk, language))
+    """By its id: any other slug leads to its own. A missing language is said to be missing."""
+    found = get_object_or_404(Article.objects.with_languages().select_related("cover"), pk=pk)
     public = found.public_languages
     if not public and found.first_published_at() is None:
         raise Http404
@@ -61,10 +55,14 @@ def article(request: HttpRequest, language: str, pk: int, slug: str = "") -> Htt
     if not public or language in found.gone_languages:
         context["note"] = pages.note_on_withdrawal(found, language)
         return render(request, "articles/gone.html", context, status=410)
+    path = found.public_path_in(language)
+    if request.path_info != path:
+        return redirect(path)
     if language not in public:
         return render(request, "articles/missing.html", context)
-    context["corrections"] = list(found.corrections.filter(language=language))
-    context["card"] = cards.card_of(found, language, context["corrections"])
+    context["corrections"] = pages.corrections_of(found, language)
+    context["authors"] = list(found.authors.all())
+    context["card"] = cards.card_of(found, language, context["corrections"], context["authors"])
     return render(request, "articles/article.html", context)
 
 
@@ -83,11 +81,11 @@ def _alternates(
 
 def _of_article(article: Article, language: str, public: list[str]) -> list[pages.Alternate]:
     """As any page's, but each language with its own slug, and no link to what was withdrawn."""
-    plain = pages.alternates("article", language, article.pk, public=public)
     gone = article.gone_languages
-    paths = {one.language: one.path for one in plain}
-    paths |= {code: article.path_in(code) for code in public} | dict.fromkeys(gone, "")
-    return [replace(one, path=paths[one.language]) for one in plain]
+    paths = {
+        code: "" if code in gone else article.public_path_in(code) for code in languages.codes()
+    }
+    return pages.alternates_at(paths, language, public)
 
 
 @require_safe
@@ -106,7 +104,7 @@ def preview(request: HttpRequest, language: str, token: str) -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """A topic's articles in this language."""
     found = get_object_or_404(Topic, code=code)
@@ -122,7 +120,7 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
 
 
 @require_safe
-@kept
+@cached_page
 def author(request: HttpRequest, language: str, code: str, page: int = 1) -> HttpResponse:
     """What somebody signed, in this language. Who has signed nothing public is nobody."""
     found = get_object_or_404(Author, code=code)
@@ -140,10 +138,9 @@ def author(request: HttpRequest, language: str, code: str, page: int = 1) -> Htt
 
 
 @require_safe
-@kept
+@cached_page
 def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
     """The week's digest: its page here and the letter's web version are one and the same."""
-    shows(tags.introduction(week, language))
     found = pages.week_page(week, language)
     if found is None:
         raise Http404
@@ -153,7 +150,7 @@ def week(request: HttpRequest, language: str, week: Week) -> HttpResponse:
 
 
 @require_safe
-@kept
+@cached_page
 def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     """All digests, newest first."""
     listed = pages.page_of_weeks(language, page)

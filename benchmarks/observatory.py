@@ -143,12 +143,8 @@ def serving(folder: Path, *commands: tuple[str, ...]) -> Iterator[str]:
         "DATABASE_URL": f"sqlite:///{folder / 'var' / 'newsroom.sqlite3'}",
     }
     manage(environment, "collectstatic", "--noinput")
-    web = [sys.executable, "-m", "gunicorn", "newsroom.wsgi", "--chdir", str(ROOT), "--bind"]
-    certificate = ["--certfile", str(folder / "certificate.pem"), "--keyfile"]
-    commands = {
-        "plain": [*web, f"127.0.0.1:{plain}"],
-        "tls": [*web, f"127.0.0.1:{tls}", *certificate, str(folder / "key.pem")],
-    }
+    web = [sys.executable, "-c", SERVE, str(folder)]
+    commands = {"plain": [*web, str(plain), ""], "tls": [*web, str(tls), "tls"]}
     with supervising.running(commands, environment, folder / "log") as processes:
         supervising.wait_for_answer(f"http://127.0.0.1:{plain}/healthz", processes)
         wait_for_port(tls, processes)
@@ -174,6 +170,17 @@ def manage(environment: dict[str, str], *words: str) -> None:
     """Runs one of the project's commands."""
     command = [sys.executable, str(ROOT / "manage.py"), *words, "--verbosity", "0"]
     subprocess.run(command, env=environment, check=True)
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from newsroom.server import serve
+from newsroom.wsgi import application
+folder, port, tls = sys.argv[1:]
+files = {"ssl_cert": Path(folder, "certificate.pem"), "ssl_key": Path(folder, "key.pem")}
+serve(application, f"127.0.0.1:{port}", 1, **(files if tls else {}))
+"""
 
 
 def make_certificate(folder: Path) -> None:

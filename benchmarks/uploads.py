@@ -2,7 +2,7 @@
 
     python benchmarks/uploads.py [--rounds 1] [--workers 2]
 
-Starts the site under gunicorn on a database of its own, logs in, and uploads one picture after
+Starts the site on a database of its own, logs in, and uploads one picture after
 another in the admin: each is as large as the bounds allow, in another format, or hides something
 that unpacks to much more. Prints for each what the site said, how long it took, the peak of the
 web processes and that of the process that decodes; and in the end what the web processes hold
@@ -155,7 +155,7 @@ def site(folder: Path, workers: int) -> Iterator[tuple[str, dict[str, str], list
     manage(
         environment, "createsuperuser", "--noinput", "--username", "editor", "--email", "e@e.org"
     )
-    web = [sys.executable, "-m", "gunicorn", "newsroom.wsgi", "--chdir", str(ROOT)]
+    web = [sys.executable, "-m", "newsroom.web"]
     web += ["--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
     with supervising.running({"web": web}, environment, folder / "log") as processes:
         address = f"http://127.0.0.1:{port}"
@@ -163,7 +163,7 @@ def site(folder: Path, workers: int) -> Iterator[tuple[str, dict[str, str], list
         yield (
             address,
             account,
-            [pid for pid in processes_of(r"gunicorn.*127\.0\.0\.1:" + str(port))],
+            [pid for pid in processes_of(r"newsroom\.(web|server).*127\.0\.0\.1:" + str(port))],
         )
 
 

@@ -69,6 +69,15 @@ FEATURES = (
 PASSKEYS = ("publickey-credentials-get", "publickey-credentials-create")
 
 
+def _permissions(passkeys: str) -> str:
+    return ", ".join(
+        [f"{name}=()" for name in FEATURES] + [f"{name}=({passkeys})" for name in PASSKEYS]
+    )
+
+
+PERMISSIONS = {is_staff: _permissions("self" if is_staff else "") for is_staff in (False, True)}
+
+
 class Headers(CSPMiddleware):
     """The outermost middleware, so that files, redirects and errors have them too."""
 
@@ -94,10 +103,7 @@ class Headers(CSPMiddleware):
         headers = response.headers
         # CSRF over TLS needs the referrer within the admin; readers' pages tell nobody.
         headers["Referrer-Policy"] = "same-origin" if staff else "no-referrer"
-        headers["Permissions-Policy"] = ", ".join(
-            [f"{name}=()" for name in FEATURES]
-            + [f"{name}=({'self' if staff else ''})" for name in PASSKEYS]
-        )
+        headers["Permissions-Policy"] = PERMISSIONS[staff]
         # A feed's reader shows our pictures on pages of its own.
         picture = request.path.startswith(settings.MEDIA_URL)
         policy = "cross-origin" if picture else "same-origin"

@@ -1,6 +1,5 @@
 """The languages that the newsroom writes in, in their order; the first is the default."""
 
-from collections.abc import Iterable
 from functools import cache
 
 from babel import Locale
@@ -11,11 +10,6 @@ from django.utils.translation import get_language
 def codes() -> list[str]:
     """The codes, as they stand first in a reader's path."""
     return [code for code, _ in settings.LANGUAGES]
-
-
-def columns(*fields: str, of: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Those that translated fields have, one for each language or for these."""
-    return tuple(f"{field}_{code}" for field in fields for code in of or codes())
 
 
 def default() -> str:

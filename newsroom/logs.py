@@ -1,11 +1,11 @@
 """What a log may say: nothing about a reader, whoever writes the line and whichever handler.
 
 Each record is masked as it is made: its message, and the traceback of its exception with all
-that it was caused by. Not in a formatter or a handler, since Django, Celery and gunicorn bring
+that it was caused by. Not in a formatter or a handler, since Django, Celery and granian bring
 their own. A record keeps nothing else: neither its arguments nor the exception, so that nobody
 can format them anew.
 
-Who installs it: gunicorn.conf.py, before Django is there; Django itself, by LOGGING_CONFIG;
+Who installs it: newsroom/web.py, before Django is there; Django itself, by LOGGING_CONFIG;
 newsroom/celery.py, so that worker and beat use Django's configuration, for what they print too.
 
 What masking cannot know: a name without its @, or what somebody puts into `extra`. So our own

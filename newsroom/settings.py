@@ -88,7 +88,6 @@ INSTALLED_APPS = [
     "newsletter",
 ]
 MIDDLEWARE = [
-    "articles.keeping.whole.KeptPages",
     "newsroom.headers.Headers",
     # Before all that looks at the host: whoever asks for our health may not know our name.
     "newsroom.health.Healthz",
@@ -165,7 +164,7 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PAGE_CACHE_MB = env.whole_number("PAGE_CACHE_MB", 32, least=0, most=4096)
-"""How much each web process may keep of readers' pages; 0 keeps none. See articles.keeping."""
+"""How much each web process may store of public pages; 0 stores none. See newsroom.page_cache."""
 
 # --- Celery --------------------------------------------------------------------------
 

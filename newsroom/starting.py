@@ -13,7 +13,7 @@ from newsroom import sealing
 from newsroom.sealing import KeyMissing
 
 EXIT_CODE = 3
-"""Gunicorn's own for a worker that cannot boot: it then ends, and does not try for ever."""
+"""Tells whoever restarts a process that trying again does not help."""
 
 
 class CannotStart(Exception):

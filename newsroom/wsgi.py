@@ -1,14 +1,21 @@
-"""The web process's entry."""
+"""The web process's entry: public pages from memory, and Django behind."""
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-# `ephemeral` is there before gunicorn forks, so that its workers share the memory of the keys.
+from articles import site_version
+
+# `ephemeral` is there before the server forks, so that its workers share the memory of the keys.
 from newsroom import ephemeral, starting  # noqa: F401
+from newsroom.page_cache import PageCache, Version
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 with starting.or_say_why():
-    application = get_wsgi_application()
+    django = get_wsgi_application()
     starting.refuse_worker_key("The web process")
+    application = PageCache(
+        django, Version(site_version.current).current, settings.PAGE_CACHE_MB * 1024 * 1024
+    )

@@ -19,9 +19,8 @@ from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from articles.keeping.store import store
 from newsletter.pacing import Pace
-from newsroom import health, sealing
+from newsroom import health, page_cache, sealing
 from newsroom.celery import app
 from newsroom.database_roles import WEB
 from newsroom.mailcatcher.catcher import Catcher
@@ -31,6 +30,7 @@ from tests.browsing import running_chromium
 from tests.newsletter.relays import Moody
 from tests.on_postgresql import TEMPLATE
 from tests.services import Missing, skip_or_fail
+from tests.visiting import Visitor
 
 
 @pytest.fixture(scope="session")
@@ -149,10 +149,11 @@ def nobody_has_asked_how_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("newsroom.heartbeats._shown", {})
 
 
-@pytest.fixture(autouse=True)
-def no_page_is_kept_yet() -> None:
-    """What a test wrote is rolled back, which no database of a newsroom ever is."""
-    store.clear()
+@pytest.fixture
+def visitor() -> Visitor:
+    """Of a web process that has stored nothing yet."""
+    page_cache.forget_parts()
+    return Visitor()
 
 
 @pytest.fixture(autouse=True)

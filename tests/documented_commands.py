@@ -223,7 +223,7 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
     "python": check_python,
     "python3": check_python,
     **dict.fromkeys(("pip", "ruff", "mypy", "lint-imports", "pytest"), check_installed),
-    **dict.fromkeys(("gunicorn", "celery"), check_installed),
+    "celery": check_installed,
 }
 """Programs that are not run, but whose words are looked up."""
 

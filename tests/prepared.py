@@ -62,7 +62,7 @@ def kept(kind: str, version: str, make: Callable[[Path], None]) -> Path:
 def fingerprint(version: str) -> str:
     """Of all that says how a database looks after `migrate`."""
     said = hashlib.sha256(version.encode())
-    said_by = [ROOT / "requirements.txt", ROOT / "newsroom" / "database_roles.py"]
-    for path in (*sorted(ROOT.glob("*/migrations/*.py")), *said_by):
+    makers = ["articles/site_version.py", "newsroom/database_roles.py", "requirements.txt"]
+    for path in (*sorted(ROOT.glob("*/migrations/*.py")), *(ROOT / name for name in makers)):
         said.update(path.read_bytes())
     return said.hexdigest()[:16]

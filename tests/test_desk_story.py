@@ -122,7 +122,7 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     for language, path in (("Русский", "ru"), ("Беларуская", "be")):
         page = open_tab(windows["editor"], page_of(article), language)
         press(page, "Publish")
-        assert client.get(f"/{path}/{article.pk}/").status_code == 200
+        assert client.get(f"/{path}/{article.pk}/", follow=True).status_code == 200
 
     # Two editors collide.
     first = open_tab(windows["editor"], page_of(article), "Русский")

@@ -1,7 +1,6 @@
 """What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
 
 from articles.models.articles import Article, ArticleText, Verdict
-from articles.models.changes import PageChange
 from articles.models.digests import Digest, DigestEntry, DigestGap
 from articles.models.languages import (
     ArticleLanguage,
@@ -14,6 +13,7 @@ from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
 from articles.models.search import SearchEntry
+from articles.models.site_version import SiteVersion
 from articles.models.standing import Page
 from articles.models.verdicts import VerdictChange
 
@@ -30,11 +30,11 @@ __all__ = [
     "Draft",
     "Masthead",
     "Page",
-    "PageChange",
     "Picture",
     "PreviewLink",
     "Revision",
     "SearchEntry",
+    "SiteVersion",
     "Status",
     "Topic",
     "Verdict",

@@ -5,28 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.db.models.signals import m2m_changed
-from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from slugify import slugify
 
-from articles import old_paths, tags
+from articles import old_paths
 from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
-from articles.models.changes import Facts, PageChange, Shown, ShownQuerySet, differ
-from articles.models.languages import ArticleLanguage, places_of
+from articles.models.languages import ArticleLanguage
 from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
+from articles.site_version import shown_on_pages
 from newsroom import html, languages, weeks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from newsroom.weeks import Week
 
 # Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
@@ -44,6 +40,11 @@ def slug_of(language: str, title: str) -> str:
     """A title in Latin letters. Kept, since a page has dozens of them and each takes a while."""
     own_letters = TRANSLITERATION.get(language, ())
     return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
+
+
+@lru_cache(maxsize=10_000)
+def _path(language: str, pk: int, slug: str = "") -> str:
+    return reverse("article", args=[language, pk, *filter(None, [slug])])
 
 
 class Verdict(models.TextChoices):
@@ -95,7 +96,7 @@ class ArticleText:
         return slug_of(self.language, self.title)
 
 
-class ArticleQuerySet(ShownQuerySet["Article"]):
+class ArticleQuerySet(models.QuerySet["Article"]):
     """Adjectives filter, `with_*` fetches."""
 
     def not_withdrawn(self) -> ArticleQuerySet:
@@ -138,6 +139,10 @@ class ArticleQuerySet(ShownQuerySet["Article"]):
             "article_languages", "authors"
         )
 
+    def with_languages(self) -> ArticleQuerySet:
+        """Whatever a list shows: neither cover nor authors."""
+        return self.select_related("topic").prefetch_related("article_languages")
+
     def with_text_in(self, code: str) -> ArticleQuerySet:
         """For a list that shows one language, and of it more than titles: nothing else is read."""
         texts = [f"{field}_{code}" for field in TEXTS]
@@ -148,13 +153,9 @@ class ArticleQuerySet(ShownQuerySet["Article"]):
         return self.select_for_update(of=("self",))
 
 
-class Article(Shown):
+@shown_on_pages
+class Article(models.Model):
     """One commentary: topic, week, verdict, and title, lead and body in each language."""
-
-    PLACE = ("topic_id", "week", "withdrawn_at")
-    """What decides which lists it is in."""
-    FOR_ALL_LANGUAGES = (*PLACE, "verdict", "cover_id")
-    SHOWN = (*FOR_ALL_LANGUAGES, *languages.columns(*TEXTS))
 
     topic = models.ForeignKey(Topic, models.PROTECT, verbose_name=_("topic"), null=True, blank=True)
     week = WeekField(
@@ -239,43 +240,13 @@ class Article(Shown):
         """`/be/307/slug/`, the slug being that language's title's."""
         # Its title alone, so that a list of addresses need not fetch the texts.
         title = getattr(self, f"title_{language}") or ""
-        slug = slug_of(language, title) or self.any_text().slug
-        return (
-            reverse("article", args=[language, self.pk, slug])
-            if slug
-            else reverse("article", args=[language, self.pk])
-        )
+        return _path(language, self.pk, slug_of(language, title) or self.any_text().slug)
 
-    # --- What pages show -------------------------------------------------------------
-
-    @classmethod
-    def facts(cls, pks: Sequence[Any]) -> dict[Any, Facts]:
-        found = super().facts(pks)
-        once_public = ArticleLanguage.objects.once_public().filter(article__in=pks)
-        seen = set(once_public.values_list("article", flat=True)) if pks else set()
-        for pk, row in found.items():
-            row["places"] = places_of(pk) if pk in seen else set()
-        return found
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """Of what was never public nobody sees anything."""
-        rows = [row for row in (before, after) if row and row["places"]]
-        if not rows:
-            return set()
-        pk = rows[0]["pk"]
-        found = {tags.TEXTS}
-        for code in languages.codes():
-            if differ(before, after, languages.columns(*TEXTS, of=(code,))):
-                found.add(tags.article(pk, code))
-            if differ(before, after, languages.columns("title", "lead", of=(code,))):
-                found |= {tags.headline(pk, code), tags.LISTS}
-        # The others link to it by its title.
-        if differ(before, after, (*cls.FOR_ALL_LANGUAGES, *languages.columns("title"))):
-            found |= tags.every_article(pk)
-        if differ(before, after, (*cls.PLACE, "verdict")):
-            found |= rows[0]["places"] | rows[-1]["places"]
-        return found
+    def public_path_in(self, language: str) -> str:
+        """Its one address there. Of a language that is not public it says no title."""
+        if language in self.public_languages:
+            return self.path_in(language)
+        return _path(language, self.pk)
 
     # --- Texts ---------------------------------------------------------------------
 
@@ -355,27 +326,3 @@ class Article(Shown):
         changed = type(self).objects.not_withdrawn().filter(pk=self.pk).update(withdrawn_at=now)
         self.refresh_from_db(fields=["withdrawn_at"])
         return bool(changed)
-
-
-@receiver(m2m_changed, sender=Article.authors.through)
-def note_signatures(
-    action: str,
-    instance: Article | Author,
-    reverse: bool,
-    pk_set: set[int] | None,
-    **_more: object,
-) -> None:
-    """Who signs is a row of a table that has no model of its own to say so."""
-    if action not in {"post_add", "post_remove", "pre_clear"}:
-        return
-    articles, authors = ({instance.pk}, pk_set), (pk_set, {instance.pk})
-    of_articles, signing = authors if reverse else articles
-    if of_articles is None:
-        signed = Article.objects.filter(authors__in=signing or ())
-        of_articles = set(signed.values_list("pk", flat=True))
-    if signing is None:
-        signing = set(Author.objects.filter(articles__in=of_articles).values_list("pk", flat=True))
-    found = {tags.author(pk) for pk in signing}
-    public = {pk for pk, row in Article.facts(list(of_articles)).items() if row["places"]}
-    if public:
-        PageChange.objects.note(found.union({tags.TEXTS}, *map(tags.every_article, public)))

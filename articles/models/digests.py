@@ -9,11 +9,10 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
 from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article
-from articles.models.changes import Facts, Shown, ShownQuerySet, differ
 from articles.models.masthead import Topic
+from articles.site_version import shown_on_pages
 from newsroom import languages
 
 
@@ -24,10 +23,9 @@ class DigestStatus(models.TextChoices):
     APPROVED = "approved", _("Approved")
 
 
-class Digest(Shown):
+@shown_on_pages
+class Digest(models.Model):
     """One week's issue."""
-
-    SHOWN = ("week", "status", *languages.columns("introduction"))
 
     week = WeekField(
         _("week"), unique=True, help_text=_("Any day of it; the week is named by its Monday.")
@@ -57,8 +55,6 @@ class Digest(Shown):
         related_name="+",
     )
 
-    objects = ShownQuerySet["Digest"].as_manager()
-
     class Meta:
         verbose_name, verbose_name_plural = _("digest"), _("digests")
         ordering = ["-week"]
@@ -70,18 +66,6 @@ class Digest(Shown):
 
     def get_absolute_url(self) -> str:
         return reverse("week", args=[languages.current(), self.week])
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """Of one that is open nobody sees anything."""
-        rows = [row for row in (before, after) if row is not None]
-        approved = {row["week"] for row in rows if row["status"] == DigestStatus.APPROVED}
-        is_other = differ(before, after, ("week", "status"))
-        found = {tags.week(week) for week in approved if is_other}
-        for code in languages.codes():
-            if is_other or differ(before, after, languages.columns("introduction", of=(code,))):
-                found |= {tags.introduction(week, code) for week in approved}
-        return found
 
     @property
     def is_approved(self) -> bool:
@@ -123,18 +107,15 @@ class Digest(Shown):
         return True
 
 
-class DigestEntry(Shown):
+@shown_on_pages
+class DigestEntry(models.Model):
     """An article's place in a digest."""
-
-    SHOWN = ("article_id", "position", "digest__week", "digest__status")
 
     digest = models.ForeignKey(Digest, models.CASCADE, related_name="entries")
     article = models.ForeignKey(
         Article, models.CASCADE, verbose_name=_("article"), related_name="digest_entries"
     )
     position = models.PositiveSmallIntegerField(_("position"), default=0, db_index=True)
-
-    objects = ShownQuerySet["DigestEntry"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("article"), _("articles")
@@ -147,12 +128,6 @@ class DigestEntry(Shown):
 
     def __str__(self) -> str:
         return str(self.article)
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        rows = [row for row in (before, after) if row is not None]
-        approved = [row for row in rows if row["digest__status"] == DigestStatus.APPROVED]
-        return {tags.week(row["digest__week"]) for row in approved}
 
 
 class GapPolicy(models.TextChoices):

@@ -10,15 +10,11 @@ from django.db import models
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
-from articles.models.changes import Facts, Shown, ShownQuerySet, differ
+from articles.site_version import shown_on_pages
 from newsroom import languages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from articles.models.articles import ArticleText
-    from newsroom.weeks import Week
 
 
 class Status(models.TextChoices):
@@ -50,7 +46,7 @@ class WrongState(Exception):
     """What was asked is not possible in the language's state; says what is."""
 
 
-class ArticleLanguageQuerySet(ShownQuerySet["ArticleLanguage"]):
+class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
     """Adjectives filter; "now" is an argument."""
 
     def public(self) -> ArticleLanguageQuerySet:
@@ -62,9 +58,6 @@ class ArticleLanguageQuerySet(ShownQuerySet["ArticleLanguage"]):
 
     def of_living_articles(self) -> ArticleLanguageQuerySet:
         return self.filter(article__withdrawn_at__isnull=True)
-
-    def later_than(self, week: Week) -> ArticleLanguageQuerySet:
-        return self.filter(article__week__gt=week)
 
     def in_review(self) -> ArticleLanguageQuerySet:
         return self.of_living_articles().filter(status=Status.REVIEW)
@@ -81,10 +74,9 @@ class ArticleLanguageQuerySet(ShownQuerySet["ArticleLanguage"]):
         return self.exclude(source_language="").filter(models.Exists(moved_on))
 
 
-class ArticleLanguage(Shown):
+@shown_on_pages
+class ArticleLanguage(models.Model):
     """One article in one language, the first one written included."""
-
-    SHOWN = ("article_id", "language", "status", "published_at", "changed_at", "gone_note")
 
     article = models.ForeignKey(
         "articles.Article", models.CASCADE, related_name="article_languages"
@@ -158,27 +150,6 @@ class ArticleLanguage(Shown):
 
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
-
-    @classmethod
-    def facts(cls, pks: Sequence[Any]) -> dict[Any, Facts]:
-        found = super().facts(pks)
-        for row in found.values():
-            row["places"] = places_of(row["article_id"]) if row["published_at"] else set()
-        return found
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """Of what was never public nobody sees anything."""
-        rows = [row for row in (before, after) if row and row["published_at"]]
-        if not rows:
-            return set()
-        found = {tags.TEXTS, tags.article(rows[0]["article_id"], rows[0]["language"])}
-        if differ(before, after, ("gone_note",)):
-            found |= tags.every_article(rows[0]["article_id"])
-        was_public, is_public = (bool(row and row["status"] in PUBLIC) for row in (before, after))
-        if was_public != is_public:
-            found |= rows[0]["places"] | rows[-1]["places"]
-        return found
 
     # --- What it is ------------------------------------------------------------------
 
@@ -331,41 +302,14 @@ class ArticleLanguage(Shown):
         self.save(update_fields=["source_language", "source_fingerprint", "translator"])
 
 
-def places_of(article_id: int) -> set[str]:
-    """The tags of its pages and of whatever lists it, or would if it were public."""
-    rows = ArticleLanguage.objects.once_public().filter(article=article_id).order_by()
-    found = {tags.LISTS, tags.TEXTS, *tags.every_headline(article_id)}
-    found |= tags.every_article(article_id)
-    readable = ArticleLanguage.objects.public().of_living_articles()
-    columns = ("language", "topic", "week", "authors", "digests__week")
-    paths = [name if name == "language" else f"article__{name}" for name in columns]
-    weeks: set[tuple[str, Week]] = set()
-    for language, topic, week, author, digest_week in rows.values_list(*paths):
-        if topic is not None:
-            found |= {tags.topic(topic), tags.verdicts(topic)}
-        if author is not None:
-            found.add(tags.author(author))
-        found |= {tags.week(one) for one in (week, digest_week) if one is not None}
-        if week is not None:
-            weeks.add((language, week))
-    # One text at a time, by an index: the newest week of all texts would be asked of all of them.
-    later = (readable.later_than(week).filter(language=code) for code, week in weeks)
-    if not all(texts.exists() for texts in later):
-        found.add(tags.NEWEST_WEEK)
-    return found
-
-
-class Correction(Shown):
+@shown_on_pages
+class Correction(models.Model):
     """A dated public note on what was corrected, in one language."""
-
-    SHOWN = ("article_id", "language", "corrected_at", "note")
 
     article = models.ForeignKey("articles.Article", models.CASCADE, related_name="corrections")
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     corrected_at = models.DateTimeField(_("corrected"))
     note = models.CharField(_("note"), max_length=500)
-
-    objects = ShownQuerySet["Correction"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("correction"), _("corrections")
@@ -373,8 +317,3 @@ class Correction(Shown):
 
     def __str__(self) -> str:
         return self.note
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        rows = [row for row in (before, after) if row is not None]
-        return {tags.TEXTS, *(tags.article(row["article_id"], row["language"]) for row in rows)}

@@ -7,17 +7,14 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
-from articles.models.changes import Facts, Shown, ShownQuerySet
-from newsroom import languages
+from articles.site_version import shown_on_pages
 
 
-class Masthead(Shown):
+@shown_on_pages
+class Masthead(models.Model):
     """The newsroom's name and tagline: one row."""
 
     SINGLETON = 1
-    SHOWN = languages.columns("name", "tagline", "digest_title")
-
     name = models.CharField(_("name"), max_length=100, blank=True)
     tagline = models.CharField(_("tagline"), max_length=200, blank=True)
     digest_title = models.CharField(
@@ -30,8 +27,6 @@ class Masthead(Shown):
     # What the ids in feeds are made from: it moves with the database, whatever the host is called.
     identity = models.UUIDField(default=uuid.uuid4, editable=False)
 
-    objects = ShownQuerySet["Masthead"].as_manager()
-
     class Meta:
         verbose_name = verbose_name_plural = _("masthead")
         constraints = [
@@ -40,10 +35,6 @@ class Masthead(Shown):
 
     def __str__(self) -> str:
         return self.name or str(_("masthead"))
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        return {tags.FURNITURE}
 
     @property
     def namespace(self) -> uuid.UUID:
@@ -56,18 +47,15 @@ class Masthead(Shown):
         return cls.objects.filter(pk=cls.SINGLETON).first() or cls(pk=cls.SINGLETON)
 
 
-class Topic(Shown):
+@shown_on_pages
+class Topic(models.Model):
     """One of the few standing subjects."""
-
-    SHOWN = ("code", "position", *languages.columns("name"))
 
     code = models.SlugField(
         _("code"), unique=True, help_text=_("Stands in the addresses of pages; never changes.")
     )
     name = models.CharField(_("name"), max_length=100, blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
-
-    objects = ShownQuerySet["Topic"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("topic"), _("topics")
@@ -76,20 +64,13 @@ class Topic(Shown):
     def __str__(self) -> str:
         return self.name or self.code
 
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        return {tags.FURNITURE}
 
-
-class Author(Shown):
+@shown_on_pages
+class Author(models.Model):
     """A byline, possibly a pseudonym; never the log-in."""
-
-    SHOWN = ("code", *languages.columns("name"))
 
     code = models.SlugField(_("code"), unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
-
-    objects = ShownQuerySet["Author"].as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("author"), _("authors")
@@ -97,8 +78,3 @@ class Author(Shown):
 
     def __str__(self) -> str:
         return self.name or self.code
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """A new one has signed nothing yet."""
-        return {tags.FURNITURE} if before else set()

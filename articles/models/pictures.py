@@ -9,8 +9,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
-from articles.models.changes import Facts, Shown, ShownQuerySet, differ
+from articles.site_version import shown_on_pages
 from newsroom import languages, renditions
 from newsroom.renditions import Shown as ShownPicture
 
@@ -23,11 +22,9 @@ def new_key() -> str:
     return secrets.token_hex(12)
 
 
-class Picture(Shown):
+@shown_on_pages
+class Picture(models.Model):
     """Uploaded once, used as covers and in bodies."""
-
-    # A body's picture is described in the body.
-    SHOWN = ("credit", "focal_x", "focal_y", *languages.columns("alt", "caption"))
 
     key = models.CharField(max_length=24, unique=True, default=new_key, editable=False)
     width = models.PositiveIntegerField(_("width"), editable=False)
@@ -56,8 +53,6 @@ class Picture(Shown):
     )
     uploaded_at = models.DateTimeField(_("uploaded"), editable=False)
 
-    objects = ShownQuerySet["Picture"].as_manager()
-
     class Meta:
         verbose_name, verbose_name_plural = _("picture"), _("pictures")
         ordering = ["-uploaded_at", "-pk"]
@@ -65,19 +60,6 @@ class Picture(Shown):
     def __str__(self) -> str:
         words = (self.alt_in(languages.current()), self.caption, self.credit)
         return next((text for text in words if text), f"{self.uploaded_at:%Y-%m-%d %H:%M}")
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """A new one is nobody's cover yet."""
-        if before is None:
-            return set()
-        for_all = differ(before, after, ("credit", "focal_x", "focal_y"))
-        changed = [
-            code
-            for code in languages.codes()
-            if for_all or differ(before, after, languages.columns("alt", "caption", of=(code,)))
-        ]
-        return {tags.TEXTS, *(tags.picture(before["pk"], code) for code in changed)}
 
     def alt_in(self, language: str) -> str:
         """The description in that language only."""

@@ -10,9 +10,8 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
 from articles.fields import BodyField
-from articles.models.changes import Facts, Shown, ShownQuerySet, differ
+from articles.site_version import shown_on_pages
 from newsroom import html, languages
 
 
@@ -23,7 +22,7 @@ class PageCode(models.TextChoices):
     PRIVACY = "privacy", _("Privacy")
 
 
-class PageQuerySet(ShownQuerySet["Page"]):
+class PageQuerySet(models.QuerySet["Page"]):
     """Adjectives filter, `with_*` fetches."""
 
     def with_titles(self) -> PageQuerySet:
@@ -38,10 +37,9 @@ class PageQuerySet(ShownQuerySet["Page"]):
         return self.filter(found)
 
 
-class Page(Shown):
+@shown_on_pages
+class Page(models.Model):
     """A page in each language that it was written in: there it has title and body, or neither."""
-
-    SHOWN = ("code", *languages.columns("title", "body", "changed_at"))
 
     code = models.CharField(_("page"), max_length=20, choices=PageCode, unique=True)
     title = models.CharField(_("title"), max_length=200, blank=True)
@@ -60,15 +58,6 @@ class Page(Shown):
 
     def get_absolute_url(self) -> str:
         return self.path_in(languages.current())
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        """Every page's foot links to it by its title."""
-        there = [row for row in (before, after) if row is not None]
-        found = {tags.TEXTS, *(tags.page(row["code"]) for row in there)}
-        if differ(before, after, ("code", *languages.columns("title"))):
-            found.add(tags.FURNITURE)
-        return found
 
     def path_in(self, language: str) -> str:
         """The same in each language but for the first segment."""

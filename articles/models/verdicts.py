@@ -7,15 +7,14 @@ import datetime as dt
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
 from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article, Verdict
-from articles.models.changes import Facts, Shown, ShownQuerySet
 from articles.models.masthead import Topic
+from articles.site_version import shown_on_pages
 from newsroom.weeks import Week
 
 
-class VerdictChangeQuerySet(ShownQuerySet["VerdictChange"]):
+class VerdictChangeQuerySet(models.QuerySet["VerdictChange"]):
     """Adjectives filter."""
 
     def of_public_articles(self) -> VerdictChangeQuerySet:
@@ -23,14 +22,13 @@ class VerdictChangeQuerySet(ShownQuerySet["VerdictChange"]):
         return self.filter(article__in=Article.objects.public())
 
 
-class VerdictChange(Shown):
+@shown_on_pages
+class VerdictChange(models.Model):
     """Until `changed_at` the verdict on this topic for this week was `was`; empty is none.
 
     Written by articles.writing alone, and only for an article that had come out. What it is
     now is the article's own verdict, or the next change's `was`.
     """
-
-    SHOWN = ("article_id", "topic_id", "week", "was", "changed_at")
 
     article = models.ForeignKey(Article, models.CASCADE, related_name="verdict_changes")
     topic = models.ForeignKey(Topic, models.CASCADE, verbose_name=_("topic"), related_name="+")
@@ -49,12 +47,6 @@ class VerdictChange(Shown):
 
     def __str__(self) -> str:
         return f"{self.article_id}: {self.was} {self.changed_at:%Y-%m-%d %H:%M}"
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        rows = [row for row in (before, after) if row is not None]
-        found = {tags.LISTS, tags.TEXTS, *(tags.verdicts(row["topic_id"]) for row in rows)}
-        return found.union(*(tags.every_article(row["article_id"]) for row in rows))
 
 
 def changes_of_verdict(

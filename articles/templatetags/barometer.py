@@ -7,13 +7,12 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
-from articles import barometer, drawing, tags
+from articles import barometer, drawing
 from articles.barometer import Barometer, Cell, Change
 from articles.drawing import Line, signed
 from articles.models import Article, Topic, Verdict
 from articles.pages import Item
 from newsroom import languages
-from newsroom.showing import shows
 from newsroom.weeks import long_date
 
 register = template.Library()
@@ -41,8 +40,6 @@ def topic_barometer(topic: Topic) -> dict[str, Any]:
     language = languages.current()
     years = barometer.years(topic)
     shown = barometer.barometer(language, years[0], [topic]) if years else None
-    for cell in shown.cells if shown else ():
-        shows(tags.headline(cell.article_id, cell.language))
     # A withdrawal between two queries may leave a year empty.
     return {
         "barometer": shown if shown and shown.rows else None,

@@ -11,11 +11,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
-from articles import cards, feeds, furniture, pages, standing, tags
-from articles.keeping.parts import part
+from articles import cards, feeds, furniture, pages, standing
 from articles.models import Article, Masthead, Picture, Topic
 from newsroom import languages, renditions
-from newsroom.showing import shows
+from newsroom.page_cache import part
 from newsroom.weeks import Week, long_date
 
 register = template.Library()
@@ -183,7 +182,6 @@ def sanitised(body: str) -> SafeString:
 @register.simple_tag
 def picture(shown: Picture) -> SafeString:
     """A cover: the first picture of a page, so that it is not put off."""
-    shows(tags.picture(shown.pk, here()))
     return shown.shown_in(here(), lazy=False).markup()
 
 

@@ -11,8 +11,7 @@ from django.core.validators import MaxValueValidator, RegexValidator, validate_e
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles import tags
-from articles.models.changes import Facts, Shown, ShownQuerySet
+from articles.site_version import shown_on_pages
 from newsroom import languages
 from newsroom.weeks import Week
 
@@ -47,14 +46,10 @@ def validate_languages(codes: Any) -> None:
         )
 
 
-class Edition(Shown):
+# Each page has the form to sign up, which offers them.
+@shown_on_pages
+class Edition(models.Model):
     """An edition of the letter."""
-
-    # Each page has the form to sign up, which offers them.
-    SHOWN = (
-        *("code", "name", "languages", "position", "discreet_subject", "discreet_sender_name"),
-        *("discreet_sender_address", "discreet_list_id", "discreet_site_url"),
-    )
 
     code = models.SlugField(_("code"), unique=True)
     name = models.CharField(_("name"), max_length=40, help_text=_("As readers see it: BE/RU."))
@@ -95,8 +90,6 @@ class Edition(Shown):
     discreet_site_url = models.URLField(_("base address, discreet"), blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
 
-    objects = ShownQuerySet["Edition"].as_manager()
-
     class Meta:
         verbose_name, verbose_name_plural = _("edition"), _("editions")
         ordering = ["position", "code"]
@@ -109,10 +102,6 @@ class Edition(Shown):
 
     def __str__(self) -> str:
         return self.name
-
-    @classmethod
-    def tags_of_change(cls, before: Facts | None, after: Facts | None) -> set[str]:
-        return {tags.FURNITURE}
 
     @property
     def language(self) -> str:

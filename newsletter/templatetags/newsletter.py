@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from articles.keeping.parts import part
 from newsletter.forms import SignUpForm
 from newsletter.rendering import paragraphs, wrap
 from newsroom import languages
+from newsroom.page_cache import part
 
 register = template.Library()
 

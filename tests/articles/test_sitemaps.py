@@ -143,7 +143,6 @@ def test_a_withdrawn_text_leaves_every_sitemap_at_once(client: Client) -> None:
         assert naming() == []
 
 
-@pytest.mark.usefixtures("nothing_is_kept")
 def test_many_articles_are_in_several_files(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,7 +1,7 @@
 """A web application, tasks and a scheduler that fail with a reader in every word they say.
 
 Test processes serve them in the place of the newsroom's own, with everything else as it is:
-`gunicorn tests.newsroom.raising`, `celery -A tests.newsroom.raising worker`.
+`python -m tests.newsroom.raising`, `celery -A tests.newsroom.raising worker`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from newsroom import logs, server
 from newsroom.celery import app
 
 ADDRESS = "planted.reader+news@example.org"
@@ -79,11 +80,6 @@ def application(environ: Any, start_response: Any) -> Any:
     return django(environ, start_response)
 
 
-if "gunicorn" in sys.argv[0]:
-    django = get_wsgi_application()
-    settings.ROOT_URLCONF = __name__
-
-
 @app.task(name="raising.chained")
 def chained(_reader: str) -> None:
     fail()
@@ -107,3 +103,10 @@ class RaisingScheduler(Scheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         fail()
         return 0.0
+
+
+if __name__ == "__main__":
+    logs.install()
+    django = get_wsgi_application()
+    settings.ROOT_URLCONF = "tests.newsroom.raising"
+    server.main(application)

@@ -14,13 +14,13 @@ from newsroom.starting import EXIT_CODE
 from tests.newsroom.production import ROOT, environment, run, worker_environment
 from tests.services import free_port, wait_for
 
-GUNICORN = ["gunicorn", "newsroom.wsgi", "--workers", "2", "--bind"]
+WEB = ["python", "-m", "newsroom.web", "--workers", "2", "--bind"]
 BEAT = ["celery", "-A", "newsroom", "beat"]
 WORKER = ["celery", "-A", "newsroom", "worker", "--concurrency", "1"]
 
 
-def gunicorn() -> list[str]:
-    return [*GUNICORN, f"127.0.0.1:{free_port()}"]
+def web() -> list[str]:
+    return [*WEB, f"127.0.0.1:{free_port()}"]
 
 
 def says_and_ends(done: subprocess.CompletedProcess[str], said: str) -> None:
@@ -31,7 +31,7 @@ def says_and_ends(done: subprocess.CompletedProcess[str], said: str) -> None:
 
 
 def test_web_refuses_to_start_when_it_is_given_the_private_key(tmp_path: Path) -> None:
-    done = run(gunicorn(), worker_environment(tmp_path))
+    done = run(web(), worker_environment(tmp_path))
     says_and_ends(done, "The web process must not be given the worker's key")
     assert len(done.stderr.splitlines()) == 1
 
@@ -41,7 +41,7 @@ def test_web_refuses_to_start_when_it_finds_the_private_key(tmp_path: Path, plac
     env = environment(tmp_path)
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     found = shutil.copy(tmp_path / "worker-key" / "worker.key", tmp_path / place)
-    done = run(gunicorn(), env)
+    done = run(web(), env)
     says_and_ends(done, f"The web process can read the worker's key at {found}")
     # One line is all that there is.
     assert len(done.stderr.splitlines()) == 1
@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, command: list[
 @pytest.mark.parametrize(
     "command",
     [
-        [*GUNICORN, "127.0.0.1:0"],
+        [*WEB, "127.0.0.1:0"],
         BEAT,
         WORKER,
         ["celery", "-A", "newsroom", "inspect", "ping"],
@@ -98,7 +98,7 @@ def test_web_starts_without_a_database_and_says_so_kindly(tmp_path: Path) -> Non
     site = f"http://127.0.0.1:{port}"
     env = {**environment(tmp_path), "SECURE_SSL_REDIRECT": "0"}
     process = subprocess.Popen(
-        [*GUNICORN, f"127.0.0.1:{port}"], cwd=ROOT, env=env, stderr=subprocess.DEVNULL
+        [*WEB, f"127.0.0.1:{port}"], cwd=ROOT, env=env, stderr=subprocess.DEVNULL
     )
     try:
         wait_for(lambda: status(f"{site}/healthz") is not None, "the web process")

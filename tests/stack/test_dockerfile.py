@@ -38,7 +38,6 @@ def test_everything_that_runs_is_copied() -> None:
     assert {
         *ours,
         "manage.py",
-        "gunicorn.conf.py",
         "requirements.txt",
         "templates",
         "static",

@@ -155,7 +155,7 @@ def test_who_must_enrol_reaches_nothing_else_and_does_nothing_else(client: Clien
 
 
 def test_no_mount_point_leads_round_the_enrolment(client: Client) -> None:
-    """gunicorn takes SCRIPT_NAME from a header that a proxy may pass on from anybody."""
+    """Some servers take SCRIPT_NAME from a header that a proxy may pass on from anybody."""
     make_user(enrolled=False)
     give_password(client)
     for path in (DESK, "/admin/auth/user/", "/admin/articles/topic/add/"):

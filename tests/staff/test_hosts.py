@@ -46,7 +46,7 @@ def test_it_answers_under_its_own_name_whatever_the_port(client: Client, host: s
 
 @pytest.mark.parametrize("path", STAFF_PATHS)
 def test_no_mount_point_hides_the_admins_path(client: Client, path: str) -> None:
-    """gunicorn takes SCRIPT_NAME from a header that a proxy may pass on from anybody."""
+    """Some servers take SCRIPT_NAME from a header that a proxy may pass on from anybody."""
     asked = {"headers": {"host": "mirror.example"}, "SCRIPT_NAME": "/x"}
     answer, unknown = client.get(path, **asked), client.get("/nothing/", **asked)
     assert answer.status_code == 404

@@ -1,4 +1,4 @@
-"""The doors as gunicorn serves them, in two processes that share nothing but the stores."""
+"""The doors as the server serves them, in two processes that share nothing but the stores."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def ports(
 
 
 def serving(built: House, port: int) -> Process:
-    command = ["gunicorn", "newsroom.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    command = ["python", "-m", "newsroom.web", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     return Process(f"web-{port}", command, built.environment, built.log_dir)
 
 

@@ -1,0 +1,11 @@
+"""The web process: python -m newsroom.web [--bind 127.0.0.1:8000] [--workers 2]."""
+
+from newsroom import logs, server
+
+# Before Django is there to do it: what it says of a wrong setting is masked too.
+logs.install()
+
+from newsroom.wsgi import application  # noqa: E402
+
+if __name__ == "__main__":
+    server.main(application)
