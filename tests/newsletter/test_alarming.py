@@ -30,7 +30,7 @@ from tests.factories import (
 from tests.factories import WEEK as LAST_WEEK
 from tests.newsletter.relays import Moody
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 DUE = MONDAY_MORNING
 IN_TIME, LATE = DUE + dt.timedelta(minutes=59), DUE + dt.timedelta(minutes=61)
 

@@ -26,7 +26,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody, hang_up, once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 RELAY = "smtp://relay.example:25"
 

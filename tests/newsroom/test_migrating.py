@@ -19,6 +19,8 @@ from tests.loaded import Ended, Loaded
 from tests.newsroom.production import ROOT
 from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
 
+pytestmark = pytest.mark.long
+
 COUNT = "SELECT count(*), count(DISTINCT app || name) FROM django_migrations"
 
 

@@ -27,7 +27,7 @@ from tests.services import (
     wait_for,
 )
 
-pytestmark = pytest.mark.real_clock
+pytestmark = [pytest.mark.real_clock, pytest.mark.long]
 HOST, PASSWORD = "desk.example.org", "zhurauli-lyatsyats-9"
 TOKEN = r'csrfmiddlewaretoken" value="(\w+)'
 WRONG, TOO_MANY = "do not fit together", "Too many attempts"

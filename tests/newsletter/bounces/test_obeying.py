@@ -33,7 +33,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.bounces.mails import FORMS, nested, written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 
