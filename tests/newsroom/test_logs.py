@@ -215,6 +215,7 @@ def said_when_served(application: str, requests: list[str], environment: dict[st
     return said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_gunicorn_and_django_name_nobody_on_any_path(
     environment: dict[str, str], debug: str
@@ -230,12 +231,14 @@ def test_gunicorn_and_django_name_nobody_on_any_path(
     assert '" 200 ' not in said  # no access log
 
 
+@pytest.mark.long
 def test_gunicorn_names_nobody_before_django_is_there(environment: dict[str, str]) -> None:
     """Its own file sees to that, whatever it serves."""
     said = said_when_served("wsgiref.simple_server:demo_app", NO_HTTP, environment)
     assert said.count("Invalid request from ip=[ip]") == len(NO_HTTP)
 
 
+@pytest.mark.long
 def test_a_worker_names_nobody_whatever_its_tasks_do(environment: dict[str, str]) -> None:
     send = f"""
 from {RAISING} import *
@@ -263,6 +266,7 @@ app.send_task("nobody.knows.it", [READER])
     assert_names_nobody(said)
 
 
+@pytest.mark.long
 def test_beat_names_nobody_when_it_ends(environment: dict[str, str]) -> None:
     command = f"celery -A {RAISING} beat --scheduler {RAISING}:RaisingScheduler"
     with process(command, environment) as beat:
@@ -270,6 +274,7 @@ def test_beat_names_nobody_when_it_ends(environment: dict[str, str]) -> None:
     assert_names_nobody(said_by(beat))
 
 
+@pytest.mark.long
 def test_a_command_that_fails_names_nobody(environment: dict[str, str]) -> None:
     """Whatever ends a process, a thread or a finaliser."""
     script = f"""

@@ -239,6 +239,7 @@ def waits(process: subprocess.Popen[str]) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.both_databases
 def test_who_comes_second_waits_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
     """On the tests' own database, so on SQLite and PostgreSQL both."""
     with start_holding(tmp_path) as first, start_holding(tmp_path, after=first) as second:
