@@ -160,7 +160,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def pytest_configure(config: pytest.Config) -> None:
     """A fresh clone has no folder yet for the tests' SQLite file."""
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
-    # For what tests start, which is a newsroom and not a test.
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What tests start is a newsroom and not a test."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
 
 

@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests import settings as quick
+
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 DIFFERS = re.compile(
@@ -20,7 +22,7 @@ DIFFERS = re.compile(
 
 
 def test_tests_have_settings_of_their_own_and_what_they_start_has_a_newsrooms() -> None:
-    assert settings.SETTINGS_MODULE == "tests.settings"
+    assert settings.PASSWORD_HASHERS == quick.PASSWORD_HASHERS
     assert os.environ["DJANGO_SETTINGS_MODULE"] == "newsroom.settings"
 
 
