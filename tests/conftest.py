@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.test import override_settings
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
@@ -123,6 +123,15 @@ def chromium() -> Iterator[Browser]:
                 yield browser
         except Missing as missing:
             skip_or_fail(missing)
+
+
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What a module's fixtures write after this is there for each of its tests, and whatever a
+    test changes in it is undone before the next. A real transaction would wait for this one."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -31,12 +31,17 @@ NOW = MONDAY_MORNING
 RELAY = "smtp://relay.example:25"
 
 
-@pytest.fixture
-def mailing() -> Mailing:
-    """To twenty, none of whom has it."""
+@pytest.fixture(scope="module")
+def launched(shared_rows: None) -> int:
     mailing = make_mailing(readers=20)
     mailings.launch(mailing, NOW)
-    return mailing
+    return mailing.pk
+
+
+@pytest.fixture
+def mailing(launched: int, db: None) -> Mailing:
+    """To twenty, none of whom has it."""
+    return Mailing.objects.get(pk=launched)
 
 
 def settle(count: int, at: dt.datetime, status: str = DeliveryStatus.SENT, **more: object) -> None:
