@@ -4,10 +4,10 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
-# Tests that share a server or a browser stay in one process. One process more than there are
-# processors, since some wait for what they have started.
+# A module's tests stay in one process: they share servers and a browser. One process more than
+# there are processors, since some wait for what they have started.
 PYTEST_OPTIONS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
-	--dist loadgroup --no-loadscope-reorder --durations 20 --durations-min 1
+	--dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
 SERVICES := postgresql redis-server chromium fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)

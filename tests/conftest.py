@@ -176,21 +176,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a module's servers or browser stay in one process, and begin first: the
-    others go to whichever process is free, so that at the end none works on alone."""
-    sharing = {item: shares_with_its_module(item) for item in items}
+    """What takes longest first, so that at the end no process works on one module alone: the long
+    ones, then those that start a server or a browser for themselves, then those with most tests."""
+    sharing = {item.path for item in items if shares_with_its_module(item)}
+    long = {item.path for item in items if item.get_closest_marker("long")}
     sizes = Counter(item.path for item in items)
-    for item in items:
-        if sharing[item]:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(
-        key=lambda item: (
-            item.get_closest_marker("long") is None,
-            not sharing[item],
-            -sizes[item.path],
-        )
+        key=lambda item: (item.path not in long, item.path not in sharing, -sizes[item.path])
     )
 
 

@@ -58,3 +58,5 @@ def test_every_change_has_to_pass_every_test_on_both_databases() -> None:
     ]
     [options] = re.findall(r"^PYTEST_OPTIONS := ((?:.*\\\n)*.*)$", makefile, re.MULTILINE)
     assert not re.search(r"-m\b|-k\b|--ignore|--deselect", options)
+    # Or each process would start a module's servers for itself.
+    assert "--dist loadfile" in options
