@@ -24,7 +24,7 @@ from articles.writing import save_article
 from tests.articles.newsrooms import LAST_WEEK, Newsroom, make_newsroom
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_page, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 LATER = MONDAY_MORNING + timedelta(minutes=5)
 Change = Callable[[Newsroom], object]
 

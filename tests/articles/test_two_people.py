@@ -14,7 +14,7 @@ from articles.models import Article, Draft
 from tests.articles.browser import ADD, LIST, as_saved, page_of, said, typed
 from tests.factories import make_article, make_topic, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 def another_desk() -> Client:

@@ -24,7 +24,7 @@ from tests.staff.browser import (
     log_in,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 TOO_MANY = "Too many attempts"
 DAY = dt.date(2026, 11, 23)
 
