@@ -82,7 +82,7 @@ def test_attempts_under_other_names_do_not_push_out_what_closed_an_account(
     for _ in range(5):
         attempt(client)
     for number in range(310):
-        cache.set(f"another name {number}", [1.0], 3600)
+        cache.set(f"another-name-{number}", [1.0], 3600)
     assert TOO_MANY in attempt(client, password="pass")
 
 
