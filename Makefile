@@ -6,8 +6,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
 # A module's tests stay in one process: they share servers and a browser. One process more than
 # there are processors, since some wait for what they have started.
-PROCESSES := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
-	--dist loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
+	--dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
 SERVICES := postgresql redis-server chromium nginx fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test services audit screenshots lint format messages lock clean
+.PHONY: help run test test-all services audit screenshots lint format messages lock clean
 
 help:  ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,9 +23,13 @@ help:  ## Lists these targets
 run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's letter (PORT=8000)
 	@PORT=$(PORT) exec python manage.py run_demo
 
-test: .venv/.dev $(CATALOGUES)  ## Runs all tests, those with a database on SQLite and PostgreSQL
-	@python -m pytest $(PROCESSES) $(ARGS)
-	@python -m tests.on_postgresql $(PROCESSES) $(ARGS)
+test: .venv/.dev $(CATALOGUES)  ## Runs the tests, and where databases may differ both
+	@python -m pytest $(PYTEST_OPTIONS) -m "not long" $(ARGS)
+	@python -m tests.on_postgresql $(PYTEST_OPTIONS) -m "both_databases and not long" $(ARGS)
+
+test-all: .venv/.dev $(CATALOGUES)  ## Runs all there are, the long ones too, on both databases
+	@python -m pytest $(PYTEST_OPTIONS) $(ARGS)
+	@python -m tests.on_postgresql $(PYTEST_OPTIONS) $(ARGS)
 
 services:  ## Installs what some tests need on Debian: PostgreSQL, Redis, Chromium and nginx
 	@command -v apt-get >/dev/null \

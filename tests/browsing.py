@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Route,
+    sync_playwright,
+)
 
 from tests.services import program
 
@@ -63,6 +71,29 @@ def running_chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+SITE = "http://testserver"
+
+
+@contextlib.contextmanager
+def reading(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A window whose pages are asked for within this test's transaction, so that they need no
+    server and see rows that nobody has committed. For pages that are only read."""
+    client = Client(raise_request_exception=False)
+    # Django looks for its connection here, and Playwright calls from somewhere else.
+    here = contextvars.copy_context()
+
+    def answer(route: Route) -> None:
+        # Where an answer leads, nobody would ask for here.
+        asked = here.run(client.get, route.request.url.removeprefix(SITE), follow=True)
+        body = b"".join(asked) if asked.streaming else asked.content
+        route.fulfill(status=asked.status_code, headers=dict(asked.headers), body=body)
+
+    context = browser.new_context(base_url=SITE, **options)
+    context.route("**/*", answer)
+    yield context.new_page()
+    context.close()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -13,14 +14,15 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.test import override_settings
 from django.test.client import ClientHandler
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
-from whitenoise.middleware import WhiteNoiseMiddleware
 
+from newsletter import views
 from newsletter.pacing import Pace
-from newsroom import health, page_cache, sealing
+from newsroom import health, heartbeats, page_cache, sealing
 from newsroom.celery import app
 from newsroom.database_roles import WEB
 from newsroom.mailcatcher.catcher import Catcher
@@ -33,11 +35,15 @@ from tests.services import Missing, skip_or_fail
 from tests.visiting import Visitor
 
 
-@pytest.fixture(scope="session")
-def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session", autouse=True)
+def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The keys of all tests but those that ask for `fresh_keys`."""
     folder = tmp_path_factory.mktemp("keys")
-    sealing.make_keys(folder / "worker.key", folder / "intake.pub", folder / "links.key")
-    return folder
+    files = [folder / name for name in ("worker.key", "intake.pub", "links.key")]
+    sealing.make_keys(*files)
+    names = ("WORKER_KEY_FILE", "INTAKE_KEY_FILE", "LINKS_KEY_FILE")
+    with override_settings(**dict(zip(names, files, strict=True))):
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +83,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
                 cursor.execute("DROP TRIGGER IF EXISTS the_audit_is_final_delete")
 
 
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A new one each time; nobody has made it yet."""
+    base = tmp_path_factory.mktemp("var")
+    return (base / str(number) for number in itertools.count(1))
+
+
 @pytest.fixture(autouse=True)
 def requests_have_the_rights_of_the_web_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL whatever a test's client asks for is done as the role newsroom_web."""
@@ -104,12 +117,17 @@ def as_web(handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(autouse=True)
-def own_keys(settings: Settings, keys_dir: Path, tmp_path: Path) -> None:
-    settings.WORKER_KEY_FILE = keys_dir / "worker.key"
-    settings.INTAKE_KEY_FILE = keys_dir / "intake.pub"
-    settings.LINKS_KEY_FILE = keys_dir / "links.key"
-    settings.MEDIA_ROOT = tmp_path / "media"
-    settings.JOURNAL_FILE = tmp_path / "departures" / "journal"
+def nothing_was_before(settings: Settings, folders: Iterator[Path]) -> None:
+    """What a process knows or left on the disk, another test did."""
+    folder = next(folders)
+    settings.MEDIA_ROOT = folder / "media"
+    settings.JOURNAL_FILE = folder / "departures" / "journal"
+    # All tests of a process are one client, which soon would be too fast.
+    views.pace = Pace()
+    # An answer is good for two seconds, which is longer than most tests; so is a sign of life.
+    health._store = health.Probe(**health._store.checks)
+    health._engine = health.Probe(**health._engine.checks)
+    heartbeats._shown.clear()
 
 
 @pytest.fixture
@@ -135,52 +153,11 @@ def sealed_unpadded() -> Callable[[str, int], bytes]:
     return seal
 
 
-@pytest.fixture(autouse=True)
-def nobody_has_signed_up_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All tests of a process are one client, which soon would be too fast."""
-    monkeypatch.setattr("newsletter.views.pace", Pace())
-
-
-@pytest.fixture(autouse=True)
-def nobody_has_asked_how_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer is good for two seconds, which is longer than most tests; so is a sign of life."""
-    for name in ("_store", "_engine"):
-        monkeypatch.setattr(health, name, health.Probe(**getattr(health, name).checks))
-    monkeypatch.setattr("newsroom.heartbeats._shown", {})
-
-
 @pytest.fixture
 def visitor() -> Visitor:
     """Of a web process that has stored nothing yet."""
     page_cache.forget_parts()
     return Visitor()
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    """The real hasher is slow on purpose; no test is about it."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def static_files_looked_up_once() -> Iterator[None]:
-    """Every test's client makes the middleware anew, which walks through 1,400 files each time.
-
-    That was two thirds of what a request cost.
-    """
-    walk = WhiteNoiseMiddleware.add_files_from_finders
-    known: dict[object, dict[str, Any]] = {}
-
-    def remembered(self: Any) -> None:
-        about = (self.static_prefix, self.max_age, self.allow_all_origins, self.charset)
-        if about not in known:
-            walk(self)
-            known[about] = self.files
-        self.files = {**self.files, **known[about]}
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", remembered)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +171,15 @@ def chromium() -> Iterator[Browser]:
                 yield browser
         except Missing as missing:
             skip_or_fail(missing)
+
+
+@pytest.fixture(scope="module")
+def shared_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What a module's fixtures write after this is there for each of its tests, and whatever a
+    test changes in it is undone before the next. A real transaction would wait for this one."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture
@@ -233,34 +219,27 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
-LONGEST_FIRST = (
-    "test_seizure.py",
-    "test_faults.py",
-    "newsroom/test_migrating.py",
-    "test_demo_run.py",
-    "test_documents.py",
-    "articles/test_crawling.py",
-    "stack/test_whole_digest.py",
-    "staff/test_processes.py",
-    "test_interruptions.py",
-    "articles/test_editor.py",
-    "articles/test_barometer_in_a_browser.py",
-    "test_in_a_browser.py",
-    "test_watching_over.py",
-    "test_bad_addresses.py",
-    "newsroom/test_starting.py",
-    "newsroom/test_checks.py",
-)
-"""Modules that take longest, so that at the end no process works on one alone."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What tests start is a newsroom and not a test."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those first, and then whatever has most tests; within a module nothing changes."""
-    tests = Path(__file__).parent
-    modules = Counter(item.path for item in items)
-    first = {tests / name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: (first.get(item.path, len(first)), -modules[item.path]))
+    """What takes longest first, so that at the end no process works on one module alone: the long
+    ones, then those that start a server or a browser for themselves, then those with most tests."""
+    sharing = {item.path for item in items if shares_with_its_module(item)}
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    sizes = Counter(item.path for item in items)
+    items.sort(
+        key=lambda item: (item.path not in long, item.path not in sharing, -sizes[item.path])
+    )
+
+
+def shares_with_its_module(item: pytest.Item) -> bool:
+    """Whether it asks for something that is made once for its module."""
+    fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+    return any(definition.scope == "module" for found in fixtures for definition in found)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

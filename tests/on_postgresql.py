@@ -1,10 +1,11 @@
-"""Runs the tests that use a database once more, on a PostgreSQL of their own."""
+"""Runs the tests that use a database, or those that `-m` names, on a PostgreSQL of their own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.services import MIGRATED, Missing, running_postgresql
 
@@ -22,10 +23,15 @@ def main() -> int:
             command = [sys.executable, "-m", "pytest", "-m", "django_db", *sys.argv[1:]]
             environment = {**os.environ, "DATABASE_URL": postgresql.url(), TEMPLATE: MIGRATED}
             code = subprocess.run(command, env=environment).returncode
-            return 0 if code == NOTHING_TO_RUN and len(sys.argv) > 1 else code
+            return 0 if code == NOTHING_TO_RUN and names_a_path(sys.argv[1:]) else code
     except Missing as missing:
         print(f"Not run on PostgreSQL: {missing}")
         return 1 if os.environ.get("REQUIRE_SERVICES") else 0
+
+
+def names_a_path(arguments: list[str]) -> bool:
+    """Otherwise all tests were asked for, and some of them use a database."""
+    return any(Path(argument.partition("::")[0]).exists() for argument in arguments)
 
 
 if __name__ == "__main__":

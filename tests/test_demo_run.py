@@ -18,6 +18,8 @@ import pytest
 
 from tests.services import children_of
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 LINE = re.compile(r"^Digest .+ sent: EN 7, BE/RU 5, failed 0$", re.MULTILINE)
 

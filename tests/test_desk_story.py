@@ -21,7 +21,7 @@ from tests.articles.browser import ADD, LIST, page_of
 from tests.browsing import Visitor
 from tests.factories import a_jpeg, enrol, make_article, make_edition, make_topic, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 EDITOR = ".cke_wysiwyg_div[lang={}]"
 
 

@@ -25,7 +25,7 @@ from django.apps import apps
 from newsletter.relaying.outcomes import MAILBOX_GONE
 from newsroom.celery import app as celery
 from tests.documented_commands import ENVIRONMENT, FILES, PREPARED, check, check_make, parse, step
-from tests.documents import ROOT, Command, Page, page, pages
+from tests.documents import ROOT, Command, page, pages
 
 COMMANDS = [
     command
@@ -82,17 +82,23 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[Command, tuple[int
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
+@pytest.mark.long
 def test_a_command_in_the_documents_works(
-    command: Command, answers: dict[Command, tuple[int, str]]
+    answers: dict[Command, tuple[int, str]], subtests: pytest.Subtests
 ) -> None:
-    if step(command) is not None:
-        code, said = answers[command]
-        assert code == 0, said
-        assert "Traceback" not in said, said
-        return
-    for words in command.parts:
-        check(words)
+    assert len(answers) > 50
+    for command, (code, said) in answers.items():
+        with subtests.test(command=str(command)):
+            assert code == 0, said
+            assert "Traceback" not in said, said
+
+
+def test_a_command_that_is_not_run_is_one_that_there_is(subtests: pytest.Subtests) -> None:
+    for command in COMMANDS:
+        if step(command) is None:
+            with subtests.test(command=str(command)):
+                for words in command.parts:
+                    check(words)
 
 
 def test_a_command_of_another_kind_is_noticed_and_no_path_of_this_machine_touched() -> None:
@@ -129,14 +135,15 @@ def started_by(unit: str) -> list[list[str]]:
     return [shlex.split(line) for line in re.findall(r"^Exec\w+=[-+!]*(.+)$", unit, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
-def test_a_block_is_what_it_says(one: Page) -> None:
-    for block in one.blocks:
-        if not block.holds_commands:
-            assert block.language in OTHER_BLOCKS, f"{block.language}, line {block.line}"
-            found = OTHER_BLOCKS[block.language](block.text)
-            assert found is not False, f"line {block.line}"
-            assert not isinstance(found, list) or False not in found, f"line {block.line}"
+def test_a_block_is_what_it_says(subtests: pytest.Subtests) -> None:
+    for one in pages():
+        with subtests.test(page=one.name):
+            for block in one.blocks:
+                if not block.holds_commands:
+                    assert block.language in OTHER_BLOCKS, f"{block.language}, line {block.line}"
+                    found = OTHER_BLOCKS[block.language](block.text)
+                    assert found is not False, f"line {block.line}"
+                    assert not isinstance(found, list) or False not in found, f"line {block.line}"
 
 
 # --- What stands in backticks --------------------------------------------------------
@@ -230,17 +237,18 @@ KINDS: list[tuple[str, Callable[[str], object]]] = [
 """What a text in backticks may be, and whether it is there; the first that fits counts."""
 
 
-@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
-def test_whatever_a_page_names_in_backticks_is_there(one: Page) -> None:
-    missing = []
-    for span in one.spans:
-        for pattern, is_there in KINDS:
-            fits = re.fullmatch(pattern, span)
-            if fits:
-                if is_there(fits[1]) is False:
-                    missing.append(span)
-                break
-    assert missing == []
+def test_whatever_a_page_names_in_backticks_is_there(subtests: pytest.Subtests) -> None:
+    for one in pages():
+        with subtests.test(page=one.name):
+            missing = []
+            for span in one.spans:
+                for pattern, is_there in KINDS:
+                    fits = re.fullmatch(pattern, span)
+                    if fits:
+                        if is_there(fits[1]) is False:
+                            missing.append(span)
+                        break
+            assert missing == []
 
 
 def test_a_name_that_is_not_there_is_noticed() -> None:
@@ -259,18 +267,21 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
 # --- Links, and the rest -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
-def test_every_link_within_the_documents_leads_somewhere(one: Page) -> None:
-    dead = []
-    for link in one.links:
-        path, _, anchor = link.partition("#")
-        if re.match(r"\w+:", link):
-            continue
-        target = (one.path.parent / path).resolve() if path else one.path
-        inside = target.is_relative_to(ROOT) and target.exists()
-        if not inside or (anchor and anchor not in page(str(target.relative_to(ROOT))).anchors):
-            dead.append(link)
-    assert dead == []
+def test_every_link_within_the_documents_leads_somewhere(subtests: pytest.Subtests) -> None:
+    for one in pages():
+        with subtests.test(page=one.name):
+            dead = []
+            for link in one.links:
+                path, _, anchor = link.partition("#")
+                if re.match(r"\w+:", link):
+                    continue
+                target = (one.path.parent / path).resolve() if path else one.path
+                inside = target.is_relative_to(ROOT) and target.exists()
+                if not inside or (
+                    anchor and anchor not in page(str(target.relative_to(ROOT))).anchors
+                ):
+                    dead.append(link)
+            assert dead == []
 
 
 def test_the_index_names_every_page() -> None:
@@ -279,15 +290,16 @@ def test_the_index_names_every_page() -> None:
     assert {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"} <= named
 
 
-@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
-def test_a_page_has_one_title_and_its_tables_are_whole(one: Page) -> None:
-    assert one.text.startswith("# ")
-    assert len(re.findall(r"^# ", one.prose, re.MULTILINE)) == 1
-    columns = 0
-    for line in one.prose.splitlines():
-        cells = line.replace(r"\|", "").count("|") if line.startswith("|") else 0
-        assert cells == columns or not cells or not columns, line
-        columns = cells
+def test_a_page_has_one_title_and_its_tables_are_whole(subtests: pytest.Subtests) -> None:
+    for one in pages():
+        with subtests.test(page=one.name):
+            assert one.text.startswith("# ")
+            assert len(re.findall(r"^# ", one.prose, re.MULTILINE)) == 1
+            columns = 0
+            for line in one.prose.splitlines():
+                cells = line.replace(r"\|", "").count("|") if line.startswith("|") else 0
+                assert cells == columns or not cells or not columns, line
+                columns = cells
 
 
 NOT_SAID = re.compile(r'`[^`\n]+`|\]\([^)]*\)|"[^"]*"|“[^”]*”')
@@ -300,10 +312,13 @@ LOUD = re.compile(
 )
 
 
-@pytest.mark.parametrize("one", pages(), ids=lambda one: one.name)
-def test_a_page_praises_nothing_and_speaks_of_nobody_who_wrote_it(one: Page) -> None:
-    said = NOT_SAID.sub("", one.prose)
-    assert [found[0] for found in LOUD.finditer(said)] == []
+def test_a_page_praises_nothing_and_speaks_of_nobody_who_wrote_it(
+    subtests: pytest.Subtests,
+) -> None:
+    for one in pages():
+        with subtests.test(page=one.name):
+            said = NOT_SAID.sub("", one.prose)
+            assert [found[0] for found in LOUD.finditer(said)] == []
 
 
 def test_the_codes_that_end_a_subscription_are_those_of_the_code() -> None:

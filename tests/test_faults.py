@@ -32,6 +32,8 @@ from tests.services import (
     wait_for,
 )
 
+pytestmark = pytest.mark.long
+
 READERS, MANY = 12, 300
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
 READERS_AND_A_DIGEST = """

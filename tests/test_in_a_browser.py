@@ -209,6 +209,7 @@ def look_for(page: Page, live_server: LiveServer, words: str) -> None:
     expect(page.get_by_role("heading", name="found")).to_be_visible()
 
 
+@pytest.mark.long
 def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:
     a_whole_site()
     opened = pages_of_each_kind(editor, "/admin/")

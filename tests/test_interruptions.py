@@ -28,6 +28,8 @@ from tests.sendings import (
 )
 from tests.services import Sink, children_of, wait_for
 
+pytestmark = pytest.mark.long
+
 READERS, MANY, CONNECTIONS = 12, 200, 2
 ONE_CHILD = ("--concurrency", "1")
 NOTHING_IN_HAND = """

@@ -49,7 +49,7 @@ from tests.factories import (
 )
 from tests.newsletter.relays import Moody, once, to
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 ROOT = Path(__file__).resolve().parents[1]
 READERS_PAGES = (

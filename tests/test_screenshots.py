@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from docs.screenshots import ADMIN, CHOSEN, LETTERS, PHONE, SITE, Shot, TooWide, choose, take
 from tests.factories import make_article
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 HOME = SITE[0]
 
 

@@ -29,6 +29,8 @@ from tests.newsletter.bounces.mails import dsn, written
 from tests.newsletter.relays import Moody, hang_up, once
 from tests.services import Missing, running_postgresql, running_redis, skip_or_fail, wait_for
 
+pytestmark = pytest.mark.long
+
 # As they are typed; each meets a fate of its own.
 LEAVES = "planted-leaves.k3v9@example.org"
 GONE = "Planted-Gone.Q7x2+news@Example.COM"

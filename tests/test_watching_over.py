@@ -32,6 +32,8 @@ from tests.services import (
     wait_for,
 )
 
+pytestmark = pytest.mark.long
+
 BOUND = 9
 """Seconds after which a load balancer would have given up; an answer comes in about three."""
 WELL = {

@@ -24,6 +24,8 @@ from tests.services import (
     wait_for,
 )
 
+pytestmark = pytest.mark.long
+
 NEWSROOM = """
 from tests.articles.newsrooms import make_newsroom
 made = make_newsroom()

@@ -14,7 +14,7 @@ from articles.writing import save_article
 from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 TUESDAY = MONDAY_MORNING + dt.timedelta(days=1)
 WEDNESDAY = MONDAY_MORNING + dt.timedelta(days=2)
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from articles.models import Topic
 from tests.articles.test_barometer import change
+from tests.browsing import reading
 from tests.factories import WEEK, make_article, make_edition, make_topic
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 PHONE, TABLET, SMALL_DESK, DESK = 320, 768, 1024, 1280
 
 
-@pytest.fixture
-def page(chromium: Browser, live_server: LiveServer) -> Iterator[Page]:
-    """A window without a script, before a year in which one verdict was corrected."""
+@pytest.fixture(scope="module")
+def a_year(shared_rows: None) -> None:
+    """In which one verdict was corrected."""
     make_edition()
     for position, code in enumerate(("elite", "west", "russia")):
         topic = make_topic(code=code, position=position)
@@ -33,9 +33,13 @@ def page(chromium: Browser, live_server: LiveServer) -> Iterator[Page]:
                 written_in=("en", "be"),
             )
     change(make_article(topic=make_topic(code="late", position=9), verdict="improved"), verdict="")
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    yield context.new_page()
-    context.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, a_year: None, db: None) -> Iterator[Page]:
+    """A window without a script."""
+    with reading(chromium, java_script_enabled=False) as page:
+        yield page
 
 
 def roles(page: Page) -> Counter[str]:
@@ -53,9 +57,9 @@ def seen(page: Page, texts: str) -> list[str]:
 
 def test_no_page_has_to_be_scrolled_sideways(page: Page) -> None:
     for path in ("/be/barometer/", "/be/topics/elite/", "/be/"):
+        page.goto(path)
         for width in (PHONE, TABLET, SMALL_DESK, DESK):
             page.set_viewport_size({"width": width, "height": 900})
-            page.goto(path)
             wide = page.locator("html").evaluate("it => it.scrollWidth")
             assert wide <= width, (path, width)
 

@@ -31,7 +31,7 @@ from tests.covers import one_cover
 from tests.factories import make_edition, make_user
 from tests.reading import Element, read
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 NOW = dt.datetime(2026, 11, 25, 12, 0, tzinfo=dt.UTC)
 FEW = 3

@@ -279,6 +279,7 @@ def test_the_list_tells_each_languages_state_in_words(desk: Client) -> None:
     assert 'title="English: Withdrawn"' in desk.get(LIST).content.decode()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("word", ["бюджэт", "БЮДЖЭТ", "Бюджэт", "budget", "бюд be"])
 def test_titles_are_found_whatever_their_case(desk: Client, word: str) -> None:
     make_article(title="")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from pytest_django.live_server_helper import LiveServer
 
 from articles.models import Article, Author, Masthead
 from newsroom import languages
 from tests import factories
+from tests.browsing import reading
 from tests.factories import WEEK, make_article, make_edition, make_page, make_topic
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 PHONE, TABLET, SMALL_DESK, DESK = 320, 768, 1024, 1280
 LONG = {
     "en": "Counterrevolutionaries",
@@ -33,13 +33,17 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].
 }).map(it => it.outerHTML.slice(0, 80))"""
 
 
-@pytest.fixture
-def page(
-    chromium: Browser, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Page]:
-    """Before a newsroom whose words are as long as any, and one of whose texts is Russian only."""
+@pytest.fixture(scope="module")
+def newsroom(shared_rows: None) -> Iterator[None]:
+    """Its words are as long as any, and one of its texts is Russian only."""
     words = {code: (word, word, f"<p>{f'{word} ' * 9}</p>") for code, word in LONG.items()}
-    monkeypatch.setattr(factories, "WORDS", words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factories, "WORDS", words)
+        write()
+        yield
+
+
+def write() -> None:
     Masthead.objects.create(pk=1, **{f"name_{code}": word for code, word in LONG.items()})
     make_edition(code="en")
     make_edition(code="be-ru")
@@ -50,9 +54,12 @@ def page(
     for week in (WEEK, WEEK.previous()):
         make_article(week=week, verdict="unchanged").authors.add(author)
     make_article(topic=make_topic(code="west"), written_in=("ru",), verdict="improved")
-    context = chromium.new_context(base_url=live_server.url)
-    yield context.new_page()
-    context.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, newsroom: None, db: None) -> Iterator[Page]:
+    with reading(chromium) as page:
+        yield page
 
 
 @pytest.mark.parametrize("code", languages.codes())
@@ -73,13 +80,12 @@ def test_texts_may_be_parted_by_the_rules_of_their_own_language_and_no_other(
 
 
 @pytest.mark.parametrize("code", languages.codes())
-@pytest.mark.parametrize("width", [PHONE, TABLET, SMALL_DESK, DESK])
-def test_the_longest_words_fit_into_every_page_at_every_width(
-    page: Page, code: str, width: int
-) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
+def test_the_longest_words_fit_into_every_page_at_every_width(page: Page, code: str) -> None:
     article = Article.objects.get(week=WEEK, topic__code="elite")
     for path in (*(f"/{code}/{path}" for path in PATHS), article.path_in(code)):
         page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        assert page.evaluate(CUT_OFF) == [], path
+        for width in (PHONE, TABLET, SMALL_DESK, DESK):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, (path, width)
+            assert page.evaluate(CUT_OFF) == [], (path, width)

@@ -13,7 +13,7 @@ from articles.writing import save_article
 from tests.articles.browser import an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def place(article: Article, language: str = "be", query: str = "") -> str:

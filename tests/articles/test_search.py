@@ -14,7 +14,7 @@ from newsroom.weeks import Week
 from tests.articles.asking import ask, found, say, search
 from tests.factories import WEEK, make_article, make_topic
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 # --- What is found --------------------------------------------------------------------

@@ -18,7 +18,7 @@ from tests.articles.asking import LATER, found, say, search
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 from tests.test_promises import everything_in_the_database
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 # --- What is never shown ---------------------------------------------------------------

@@ -17,7 +17,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, page_of, said
 from tests.factories import MONDAY_MORNING, make_edition, make_page, make_picture, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ADD, LIST = "/admin/articles/page/add/", "/admin/articles/page/"
 LATER = MONDAY_MORNING + dt.timedelta(days=2)
 

@@ -22,7 +22,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, as_saved, page_of, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 HOUR = dt.timedelta(hours=1)
 
 

@@ -61,6 +61,7 @@ def test_any_language_stands_beside_any_other(desk: Client) -> None:
     assert "Бюджет ru" in said(desk.get(place(article, "en", "ru")))
 
 
+@pytest.mark.both_databases
 def test_a_translation_remembers_what_it_was_made_from_and_by_whom(desk: Client) -> None:
     article = make_article(written_in=("en", "ru"), published_in=())
     path = place(article, "be", "en")

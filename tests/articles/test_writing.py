@@ -15,7 +15,7 @@ from articles.writing import save_article
 from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

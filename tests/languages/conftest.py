@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -40,8 +40,8 @@ class Newsroom:
     reader: Subscriber
 
 
-@pytest.fixture
-def newsroom() -> Newsroom:
+@pytest.fixture(scope="module")
+def made(shared_rows: None) -> Newsroom:
     names = {f"name_{code}": "Эліта" for code in languages.codes()}
     topic = Topic.objects.create(code="elite", position=1, **names)
     Masthead.objects.create(
@@ -77,6 +77,13 @@ def newsroom() -> Newsroom:
     return Newsroom(
         published, draft, withdrawn, digest, gather(WEEK.previous()), mailing, edition, reader
     )  # fmt: skip
+
+
+@pytest.fixture
+def newsroom(made: Newsroom, db: None) -> Newsroom:
+    """As each test finds it."""
+    rows = (getattr(made, field.name) for field in fields(Newsroom))
+    return Newsroom(*(type(row).objects.get(pk=row.pk) for row in rows))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("newsroom", "staff", "articles", "newsletter", "templates", "static", "locale")
 SETTINGS = (

@@ -32,7 +32,7 @@ from tests.factories import (
     make_user,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 LATER = NOW + dt.timedelta(minutes=6)
 RELAY = "smtp://relay.example:25"

@@ -22,7 +22,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import page_of, said
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @pytest.fixture

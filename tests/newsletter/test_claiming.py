@@ -16,7 +16,7 @@ from newsletter.sending import ledger, rounds
 from tests.factories import A_RELAY, MONDAY_MORNING, make_mailing
 from tests.services import wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 LANES, READERS, AT_ONCE = 4, 60, 3
 

@@ -14,7 +14,7 @@ from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import A_RELAY, MONDAY_MORNING, make_edition, make_mailing
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 A_DAY_AHEAD = NOW + dt.timedelta(days=1)
 

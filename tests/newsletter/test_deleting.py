@@ -20,7 +20,7 @@ from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
 from tests.newsletter.turns import launched, turn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 READERS = 3
 ON_THE_LIST = "Somebody is on its list, has been, or waits to be."
 

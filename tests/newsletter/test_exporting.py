@@ -21,7 +21,7 @@ from newsroom import sealing
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 REASON = "--reason=The newsroom moves to another server."
 

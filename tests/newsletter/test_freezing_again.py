@@ -31,7 +31,7 @@ from tests.factories import (
 )
 from tests.newsletter.relays import Moody, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

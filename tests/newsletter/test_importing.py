@@ -39,7 +39,7 @@ from newsroom.sealing import KeyMissing
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 

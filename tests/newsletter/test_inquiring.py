@@ -35,7 +35,7 @@ from newsroom.sealing import KeyMissing
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, enrol, make_edition, make_subscriber, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 ADDRESS = "reader@example.org"
 

@@ -30,7 +30,7 @@ from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 

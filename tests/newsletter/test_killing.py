@@ -27,7 +27,7 @@ from tests.factories import make_mailing
 from tests.newsletter.relays import Moody
 from tests.services import database_url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[2]
 READERS = 6
 

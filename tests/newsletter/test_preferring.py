@@ -27,7 +27,7 @@ from newsroom import links
 from newsroom.links import BadToken, Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

@@ -17,6 +17,12 @@ READERS = 12
 OFFERS = (("PIPELINING", "8BITMIME"), ("8BITMIME",))
 
 
+def seeds(quick: int, all_of_them: int) -> list[object]:
+    """The first few tell whether it works at all."""
+    long = pytest.mark.long
+    return [*range(quick), *(pytest.param(n, marks=long) for n in range(quick, all_of_them))]
+
+
 def kind_of(kind: type[bad.Polite], seed: int) -> type[bad.Polite]:
     """One with chances of its own."""
     chances = random.Random(seed)
@@ -24,7 +30,7 @@ def kind_of(kind: type[bad.Polite], seed: int) -> type[bad.Polite]:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", seeds(4, 16))
 def test_whatever_it_decides_each_letter_is_where_the_relay_says(
     against: Against, settings: Settings, seed: int
 ) -> None:
@@ -46,7 +52,7 @@ def test_whatever_it_decides_each_letter_is_where_the_relay_says(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", seeds(4, 16))
 def test_noise_never_unbalances_the_ledger(against: Against, settings: Settings, seed: int) -> None:
     against(kind_of(bad.Noise, seed), log_in="newsroom:secret@" if seed % 3 == 0 else "")
     mailing = launched(READERS)
@@ -57,7 +63,7 @@ def test_noise_never_unbalances_the_ledger(against: Against, settings: Settings,
             mailing.resume()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(6, 60))
 def test_noise_ends_a_connection_in_one_of_two_ways_only(against: Against, seed: int) -> None:
     server = against(kind_of(bad.Noise, seed))
     relay = server.relay("newsroom:secret@" if seed % 3 == 0 else "")

@@ -21,7 +21,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 SENT, FAILED = DeliveryStatus.SENT.value, DeliveryStatus.FAILED.value
 

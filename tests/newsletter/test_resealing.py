@@ -29,6 +29,7 @@ from newsroom import keyring, sealing
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.services import database_url
 
+pytestmark = pytest.mark.both_databases
 ROOT = Path(__file__).resolve().parents[2]
 NOW = MONDAY_MORNING
 RESEAL = """

@@ -23,7 +23,7 @@ from newsletter.retention import PolicyBroken
 from newsroom import languages
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 

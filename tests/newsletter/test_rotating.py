@@ -37,7 +37,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from newsroom.sealing import WorkerKeys
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

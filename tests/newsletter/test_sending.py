@@ -42,7 +42,7 @@ from tests.factories import (
 )
 from tests.newsletter.relays import Moody, after, hang_up, once, to
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

@@ -23,7 +23,7 @@ from tests.factories import (
 )
 from tests.newsletter.relays import Moody, hang_up, once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 LATER = NOW + dt.timedelta(hours=2)
 

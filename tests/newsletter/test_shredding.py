@@ -23,6 +23,7 @@ from newsroom.sealing import KeyMissing
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
 from tests.services import database_url, free_port
 
+pytestmark = pytest.mark.both_databases
 ROOT = Path(__file__).resolve().parents[2]
 NOW = MONDAY_MORNING
 PHRASE = ("--yes", "destroy the list")

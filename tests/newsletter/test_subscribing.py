@@ -28,7 +28,7 @@ from newsroom.sealing import KeyMissing
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
 from tests.newsletter.relays import Moody, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 READER = "Reader@Example.org"
 

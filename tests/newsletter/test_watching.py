@@ -26,17 +26,22 @@ from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody, hang_up, once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 RELAY = "smtp://relay.example:25"
 
 
-@pytest.fixture
-def mailing() -> Mailing:
-    """To twenty, none of whom has it."""
+@pytest.fixture(scope="module")
+def launched(shared_rows: None) -> int:
     mailing = make_mailing(readers=20)
     mailings.launch(mailing, NOW)
-    return mailing
+    return mailing.pk
+
+
+@pytest.fixture
+def mailing(launched: int, db: None) -> Mailing:
+    """To twenty, none of whom has it."""
+    return Mailing.objects.get(pk=launched)
 
 
 def settle(count: int, at: dt.datetime, status: str = DeliveryStatus.SENT, **more: object) -> None:

@@ -31,7 +31,7 @@ from newsroom.sealing import worker_keys
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_user
 from tests.newsletter.relays import Moody, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 LATER = NOW + dt.timedelta(days=2)
 

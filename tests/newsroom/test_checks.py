@@ -47,33 +47,24 @@ def test_a_right_production_passes_every_check(tmp_path: Path, process: object) 
     assert "no issues" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"SITE_URL": "http://news.example.org"}, "newsroom.E001"),
-        ({"SITE_URL": "https://localhost"}, "newsroom.E002"),
-        ({"ALLOWED_HOSTS": "other.example.org"}, "newsroom.E003"),
-        ({"ADMIN_HOSTS": "*"}, "newsroom.E004"),
-        (
-            {"ADMIN_HOSTS": "desk.example.org", "ALLOWED_HOSTS": "news.example.org"},
-            "newsroom.E005",
-        ),
-        ({"BOUNCE_DOMAIN": ""}, "newsroom.E010"),
-        ({"RELAY_URL": "smtp://relay.example.org"}, "newsroom.E011"),
-        ({"INTAKE_KEY_FILE": "/nonexistent/intake.pub"}, "newsroom.E020"),
-        ({"DATABASE_URL": ""}, "newsroom.E040"),
-        ({"BROKER_URL": ""}, "newsroom.E041"),
-        ({"STATIC_ROOT": "/nonexistent"}, "newsroom.E043"),
-    ],
-)
-def test_a_wrong_production_is_told_what_is_wrong(
-    tmp_path: Path, change: dict[str, str], expected: str
-) -> None:
+def test_a_wrong_production_is_told_what_is_wrong(tmp_path: Path) -> None:
     """As an administrator meets it, who starts the migrations with it."""
-    done = manage({**environment(tmp_path), **change}, "migrate")
+    wrong = {
+        "SITE_URL": "http://localhost",
+        "ALLOWED_HOSTS": "other.example.org",
+        "ADMIN_HOSTS": "desk.example.org",
+        "BOUNCE_DOMAIN": "",
+        "RELAY_URL": "smtp://user:hunter2@relay.example.org",
+        "INTAKE_KEY_FILE": "/nonexistent/intake.pub",
+        "DATABASE_URL": "",
+        "BROKER_URL": "",
+        "STATIC_ROOT": "/nonexistent",
+    }
+    done = manage({**environment(tmp_path), **wrong}, "migrate")
     assert done.returncode == 1
-    assert expected in done.stderr
-    assert "HINT: " in done.stderr
+    numbers = {*range(1, 4), 5, 10, 11, 20, 40, 41, 43}
+    assert {f"newsroom.E{number:03}" for number in numbers} <= set(ID.findall(done.stderr))
+    assert done.stderr.count("HINT: ") >= len(numbers)
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr + done.stdout
 

@@ -50,6 +50,7 @@ def put_in(monkeypatch: pytest.MonkeyPatch, **checks: health.Check) -> None:
         monkeypatch.setattr(health, name, health.Probe(**mine))
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("host", ["testserver", "10.0.0.7", "bad_host!"])
 @pytest.mark.parametrize("query", ["", "?all"])

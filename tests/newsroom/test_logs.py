@@ -215,6 +215,7 @@ def said_when_served(requests: list[str], environment: dict[str, str]) -> str:
     return said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("debug", ["0", "1"])
 def test_server_and_django_name_nobody_on_any_path(environment: dict[str, str], debug: str) -> None:
     said = said_when_served(FAILING + NO_HTTP, {**environment, "DEBUG": debug})
@@ -227,6 +228,7 @@ def test_server_and_django_name_nobody_on_any_path(environment: dict[str, str], 
     assert "GET" not in said  # no access log
 
 
+@pytest.mark.long
 def test_a_worker_names_nobody_whatever_its_tasks_do(environment: dict[str, str]) -> None:
     send = f"""
 from {RAISING} import *
@@ -254,6 +256,7 @@ app.send_task("nobody.knows.it", [READER])
     assert_names_nobody(said)
 
 
+@pytest.mark.long
 def test_beat_names_nobody_when_it_ends(environment: dict[str, str]) -> None:
     command = f"celery -A {RAISING} beat --scheduler {RAISING}:RaisingScheduler"
     with process(command, environment) as beat:
@@ -261,6 +264,7 @@ def test_beat_names_nobody_when_it_ends(environment: dict[str, str]) -> None:
     assert_names_nobody(said_by(beat))
 
 
+@pytest.mark.long
 def test_a_command_that_fails_names_nobody(environment: dict[str, str]) -> None:
     """Whatever ends a process, a thread or a finaliser."""
     script = f"""

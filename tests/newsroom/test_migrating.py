@@ -19,6 +19,8 @@ from tests.loaded import Ended, Loaded
 from tests.newsroom.production import ROOT
 from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
 
+pytestmark = pytest.mark.long
+
 COUNT = "SELECT count(*), count(DISTINCT app || name) FROM django_migrations"
 
 
@@ -326,6 +328,7 @@ def waits(process: subprocess.Popen[str]) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.both_databases
 def test_who_comes_second_waits_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
     """On the tests' own database, so on SQLite and PostgreSQL both."""
     with start_holding(tmp_path) as first, start_holding(tmp_path, after=first) as second:

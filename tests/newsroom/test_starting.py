@@ -14,6 +14,7 @@ from newsroom.starting import EXIT_CODE
 from tests.newsroom.production import ROOT, environment, run, worker_environment
 from tests.services import free_port, wait_for
 
+pytestmark = pytest.mark.long
 WEB = ["python", "-m", "newsroom.web", "--workers", "2", "--bind"]
 BEAT = ["celery", "-A", "newsroom", "beat"]
 WORKER = ["celery", "-A", "newsroom", "worker", "--concurrency", "1"]

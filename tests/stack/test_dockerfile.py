@@ -77,6 +77,7 @@ def test_the_lock_file_is_installed_with_hashes_and_nothing_is_built() -> None:
     assert "--only-binary :all:" in install
 
 
+@pytest.mark.long
 def test_the_steps_of_the_build_work(image: Path) -> None:
     assert json.loads((image / "staticfiles" / "staticfiles.json").read_text())["paths"]["site.css"]
     for catalogue in (image / "locale").rglob("*.po"):

@@ -9,11 +9,15 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+import pytest
+
 from newsroom.mailcatcher.letters import Letter, LetterBox
 from newsroom.weeks import Week
 from tests.services import free_port
 from tests.services import wait_for as wait
 from tests.stack.compose import ROOT, Machine
+
+pytestmark = pytest.mark.long
 
 READER = "planted.reader@example.org"
 HOST = "news.example.org"

@@ -14,7 +14,7 @@ from staff.models import AuditAction, AuditEntry, AuditIsFinal
 from tests.articles.browser import said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 LIST = "/admin/staff/auditentry/"
 
 

@@ -31,7 +31,7 @@ from tests.staff.browser import (
     log_in,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def permission(name: str) -> Permission:

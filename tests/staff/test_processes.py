@@ -27,17 +27,22 @@ from tests.services import (
     wait_for,
 )
 
-pytestmark = pytest.mark.real_clock
+pytestmark = [pytest.mark.real_clock, pytest.mark.long]
 HOST, PASSWORD = "desk.example.org", "zhurauli-lyatsyats-9"
 TOKEN = r'csrfmiddlewaretoken" value="(\w+)'
 WRONG, TOO_MANY = "do not fit together", "Too many attempts"
 
 
-@pytest.fixture(params=["embedded", "servers"])
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("house")
+
+
+@pytest.fixture(scope="module", params=["embedded", "servers"])
+def stores(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stores]:
     """SQLite, or PostgreSQL and Redis."""
     if request.param == "embedded":
-        yield Embedded(tmp_path / "var")
+        yield Embedded(folder / "embedded" / "var")
         return
     try:
         with running_postgresql() as postgresql, running_redis() as redis:
@@ -46,16 +51,16 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         skip_or_fail(missing)
 
 
-@pytest.fixture
-def ports(
-    tmp_path: Path, stores: Stores, relay: Catcher, keys_dir: Path
-) -> Iterator[tuple[int, int]]:
+@pytest.fixture(scope="module")
+def ports(folder: Path, stores: Stores, keys_dir: Path) -> Iterator[tuple[int, int]]:
     """Two web processes of one house."""
-    with house(tmp_path, stores, relay, keys_dir) as built:
+    folder = folder / type(stores).__name__.lower()
+    with Catcher(folder / "caught") as relay, house(folder, stores, relay, keys_dir) as built:
         built.environment |= {"ADMIN_HOSTS": HOST, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-        built.manage(
-            *("createsuperuser", "--noinput", "--username", "editor", "--email", "e@example.org")
-        )
+        for name in ("editor", "another"):
+            built.manage(
+                *("createsuperuser", "--noinput", "--username", name, "--email", "e@example.org")
+            )
         found = free_port(), free_port()
         for port in found:
             built.running[f"web-{port}"] = serving(built, port)
@@ -90,16 +95,30 @@ class Browser:
             with error:
                 return error.code, error.read().decode()
 
-    def give_password(self, password: str) -> str:
+    def give_password(self, password: str, name: str = "editor") -> str:
         found = re.search(TOKEN, self.ask("/admin/account/login/")[1])
         assert found
-        form = {"login": "editor", "password": password, "csrfmiddlewaretoken": found[1]}
+        form = {"login": name, "password": password, "csrfmiddlewaretoken": found[1]}
         return self.ask("/admin/account/login/", form)[1]
+
+
+def test_no_header_of_a_client_leads_round_the_doors(ports: tuple[int, int]) -> None:
+    port, _other = ports
+    mirror = {"Host": "mirror.example"}
+    browser = Browser(port)
+    assert "Set up your second factor" in browser.give_password(PASSWORD, "another")
+    headers = ({}, {"SCRIPT_NAME": "/x"}, {"PATH_INFO": "/admin/account/login/"})
+    for header in headers:
+        for path in ("/admin/account/login/", "/x/admin/account/login/", "/x"):
+            assert Browser(port).ask(path, None, **mirror, **header)[0] == 404, (path, header)
+        for path in ("/admin/auth/user/", "/x/admin/auth/user/", "/x"):
+            assert "Select user" not in browser.ask(path, None, **header)[1]
 
 
 def test_rubbish_passwords_thrown_at_both_at_once_are_counted_together(
     ports: tuple[int, int],
 ) -> None:
+    """The last of the module: afterwards nobody gets in."""
     doors = itertools.islice(itertools.cycle(ports), 16)
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(lambda port: Browser(port).give_password("rubbish"), doors))
@@ -107,16 +126,3 @@ def test_rubbish_passwords_thrown_at_both_at_once_are_counted_together(
     assert all(WRONG in page or TOO_MANY in page for page in said)
     for port in ports:
         assert TOO_MANY in Browser(port).give_password(PASSWORD)
-
-
-def test_no_header_of_a_client_leads_round_the_doors(ports: tuple[int, int]) -> None:
-    port, _other = ports
-    mirror = {"Host": "mirror.example"}
-    browser = Browser(port)
-    assert "Set up your second factor" in browser.give_password(PASSWORD)
-    headers = ({}, {"SCRIPT_NAME": "/x"}, {"PATH_INFO": "/admin/account/login/"})
-    for header in headers:
-        for path in ("/admin/account/login/", "/x/admin/account/login/", "/x"):
-            assert Browser(port).ask(path, None, **mirror, **header)[0] == 404, (path, header)
-        for path in ("/admin/auth/user/", "/x/admin/auth/user/", "/x"):
-            assert "Select user" not in browser.ask(path, None, **header)[1]

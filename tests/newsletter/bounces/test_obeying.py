@@ -33,18 +33,23 @@ from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.bounces.mails import FORMS, nested, written
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture
-def mailing() -> Mailing:
-    """Sent to three readers."""
+@pytest.fixture(scope="module")
+def sent(shared_rows: None) -> int:
     mailing = make_mailing(readers=3)
     mailings.launch(mailing, NOW)
     Delivery.objects.update(status="sent", handed_over_at=NOW, settled_at=NOW)
-    return mailing
+    return mailing.pk
+
+
+@pytest.fixture
+def mailing(sent: int, db: None) -> Mailing:
+    """Sent to three readers."""
+    return Mailing.objects.get(pk=sent)
 
 
 @pytest.fixture

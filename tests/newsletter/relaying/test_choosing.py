@@ -22,7 +22,7 @@ from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing
 from tests.newsletter.relays import Moody, closed_door, hang_up, once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 DEAD = Relay.parse("smtp://127.0.0.1:1")
 

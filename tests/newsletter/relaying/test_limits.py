@@ -19,7 +19,7 @@ from newsroom.relays import Relay
 from tests.factories import A_RELAY, MONDAY_MORNING, make_mailing, make_subscriber
 from tests.newsletter.relays import Moody, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 MIDNIGHT = NOW.replace(hour=0) + dt.timedelta(days=1)
 SECOND, MINUTE = dt.timedelta(seconds=1), dt.timedelta(minutes=1)

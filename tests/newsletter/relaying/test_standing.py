@@ -24,7 +24,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 FIRST = Relay.parse("smtp://first.example?connections=20&per_minute=600")
 SECOND = Relay.parse("smtp://second.example?warm_up=500&since=2026-11-23")
