@@ -34,7 +34,7 @@ from tests.articles.newsrooms import Newsroom, make_newsroom
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_subscriber, make_user
 from tests.visiting import Visitor
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 COLUMN: dict[type[models.Model], str] = {
     Article: "title_be",
     ArticleLanguage: "gone_note",

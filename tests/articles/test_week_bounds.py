@@ -21,7 +21,7 @@ from newsroom.weeks import Week
 from tests.articles.browser import ADD, LIST, said, typed
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 TOO_FAR = ("9999-12-27", "9999-12-31", "2100-01-04", "1989-12-31", "0001-01-01")
 TABLES = ("articles_article", "articles_digest", "articles_verdictchange", "articles_searchentry")
 

@@ -20,7 +20,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition
 from tests.newsletter.relays import Moody, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 
 

@@ -42,7 +42,7 @@ from newsroom.sealing import KeyMissing, SealBroken, WorkerKeys
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.services import database_url, wait_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 ROOT = Path(__file__).resolve().parents[2]
 READERS = [f"reader{number}@example.org" for number in range(5)]

@@ -17,7 +17,7 @@ from newsroom.database_roles import WEB, WEB_MAY, WORKER
 from tests.factories import make_mailing
 from tests.services import ROOT, Missing, PostgreSQL, running_postgresql, skip_or_fail
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ONLY_ON_POSTGRESQL = "SQLite has no roles."
 
 

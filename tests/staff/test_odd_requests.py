@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.staff.browser import LOGIN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ODD_IDS = [
     *("abc", "-1", "0", "1e3", "1.0", "None", "add", "+1", "1_0", "01", " 1", "1 ", "٣", "１", "²"),
     *(str(2**63), "1" + "0" * 40, "9" * 5000, "1/1", "../1", "_31", "1_2Fx", "%2e", "';--"),
