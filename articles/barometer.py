@@ -14,10 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
-from django.urls import reverse
 
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
-from articles.models.articles import ArticleQuerySet
+from articles.models.articles import ArticleQuerySet, path_of, slug_of
 from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
 from newsroom.page_cache import part
@@ -58,8 +57,13 @@ class Cell:
 
     @property
     def path(self) -> str:
-        """Without a slug, so that it stays the same when a title is corrected."""
-        return reverse("article", args=[self.language, self.article_id])
+        """The article's page."""
+        return path_of(self.language, self.article_id, slug_of(self.language, self.title))
+
+    @property
+    def lasting_path(self) -> str:
+        """Without a slug, so that it stays the same when a title is corrected; it leads there."""
+        return path_of(self.language, self.article_id)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def _facts(cell: Cell) -> dict[str, Any]:
         "article": cell.article_id,
         "language": cell.language,
         "title": cell.title,
-        "address": f"{settings.SITE_URL}{cell.path}",
+        "address": f"{settings.SITE_URL}{cell.lasting_path}",
         "languages": cell.languages,
         "published": cell.published_at.date().isoformat(),
         "corrections": [_change(change) for change in cell.changes],

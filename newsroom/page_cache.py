@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -50,6 +50,9 @@ MADE_WITHIN_SECONDS = 5.0
 """How long a request waits for another that makes the same page."""
 MAX_KNOWN = 10_000
 """Addresses of pages that were stored."""
+MAX_HOSTS = 100
+"""That were asked for and looked at."""
+MAX_HOST_CHARACTERS = 255
 MAX_PARTS = 1000
 COMPRESSIBLE = re.compile(r"text/|application/(?:atom\+xml|xml|json)")
 WORTH_COMPRESSING = 500
@@ -263,6 +266,8 @@ class PageCache:
         """`size` in bytes; 0 stores nothing."""
         self._application = application
         self._version = version
+        # Django takes several times as long for it as all the rest here.
+        self._has_valid_host = lru_cache(MAX_HOSTS)(_is_valid_host)
         self._making: dict[Key, threading.Event] = {}
         self._were_stored: LRUCache[Key, bool] = LRUCache(MAX_KNOWN)
         self._lock = threading.Lock()
@@ -278,7 +283,7 @@ class PageCache:
         page = store.get(key, number)
         if page is None and self._is_made_by_another(key):
             page = store.get(key, number)
-        if page is not None and _has_valid_host(asked):
+        if page is not None and self._has_valid_host(*map(environ.get, NAMES)):
             return page.answer(environ, start_response)
         token = _version.set(number)
         try:
@@ -342,10 +347,17 @@ def _is_anonymous_read(environ: WSGIEnvironment) -> bool:
     )
 
 
-def _has_valid_host(asked: _Asked) -> bool:
+NAMES = ("HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
+"""What Django may take a host from."""
+
+
+def _is_valid_host(*names: str | None) -> bool:
     """One that is none gets Django's 400."""
+    named = {name: value for name, value in zip(NAMES, names, strict=True) if value is not None}
+    if len(named.get("HTTP_HOST", "")) > MAX_HOST_CHARACTERS:
+        return False
     try:
-        asked.get_host()
+        _Asked(named).get_host()
     except DisallowedHost:
         return False
     return True

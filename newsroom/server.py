@@ -25,7 +25,7 @@ from newsroom import logs
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-THREADS = 5
+THREADS = 4
 """Of each worker. One that waits for a slow upload or a slow database holds up no other."""
 HEADERS_WITHIN_MS = 10_000
 MAX_HEADER_BYTES = 64 * 1024
@@ -75,11 +75,14 @@ def _begin_worker(application: WSGIApplication) -> WSGIApplication:
     """In each worker. One whose parent was killed would go on serving, with nobody to end it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    return without_our_environment(application)
+    return application
 
 
 def without_our_environment(application: WSGIApplication) -> WSGIApplication:
-    """granian hands on the process's variables with each request, where they could be shown."""
+    """For Django: granian hands on the process's variables with each request.
+
+    A page about an error would show them.
+    """
     ours = [name for name in os.environ if not name.startswith(OF_A_REQUEST)]
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -43,7 +43,8 @@ def slug_of(language: str, title: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _path(language: str, pk: int, slug: str = "") -> str:
+def path_of(language: str, pk: int, slug: str = "") -> str:
+    """An article's. Kept for the same reason."""
     return reverse("article", args=[language, pk, *filter(None, [slug])])
 
 
@@ -240,13 +241,13 @@ class Article(models.Model):
         """`/be/307/slug/`, the slug being that language's title's."""
         # Its title alone, so that a list of addresses need not fetch the texts.
         title = getattr(self, f"title_{language}") or ""
-        return _path(language, self.pk, slug_of(language, title) or self.any_text().slug)
+        return path_of(language, self.pk, slug_of(language, title) or self.any_text().slug)
 
     def public_path_in(self, language: str) -> str:
         """Its one address there. Of a language that is not public it says no title."""
         if language in self.public_languages:
             return self.path_in(language)
-        return _path(language, self.pk)
+        return path_of(language, self.pk)
 
     # --- Texts ---------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def corrected(**fields: Any) -> Article:
 def test_each_mark_and_each_line_of_the_table_leads_to_its_article(client: Client) -> None:
     article = corrected()
     text = page(client, "/be/barometer/")
-    assert text.count(f'href="/be/{article.pk}/"') == 2
+    assert text.count(f'href="{article.path_in("be")}"') == 2
     [mark] = re.findall(r"<a class=\"worsened\".*?</a>", text)
     assert '<use href="#worsened"' in mark
     assert ">*</text>" in mark

@@ -215,13 +215,14 @@ def site(
             patch.setattr(module, "ON_A_PAGE", FEW)
         ids = an_uneven_newsroom()
         found = crawl(client, "/")
+        uneven = Article.objects.in_bulk(ids.values()).values()
         beside = {
             path: ask(client, path)
             for code in languages.codes()
             for path in [
                 f"/{code}/none/",
                 asked(client, SOUGHT[code], code),
-                *(f"/{code}/{pk}/" for pk in ids.values()),
+                *(article.public_path_in(code) for article in uneven),
             ]
         }
         transaction.set_rollback(True)

@@ -106,7 +106,9 @@ def test_a_later_page_of_a_list_stands_for_itself(client: Client, listing: str) 
 
 def test_the_first_page_of_a_list_has_one_address(client: Client) -> None:
     make_article()
-    assert head_links(page(client, "/be/topics/elite/1/"), "canonical") == ["/be/topics/elite/"]
+    answer = client.get("/be/topics/elite/1/", follow=True)
+    assert answer.redirect_chain == [("/be/topics/elite/", 301)]
+    assert head_links(answer.content.decode(), "canonical") == ["/be/topics/elite/"]
 
 
 @pytest.mark.parametrize("slug", ["улада-і-грошы", "slug).", "slug%20", "a&amp;b"])
@@ -114,8 +116,9 @@ def test_a_slug_that_a_mail_program_mangled_still_finds_the_article(
     client: Client, slug: str
 ) -> None:
     article = make_article()
-    text = page(client, f"/be/{article.pk}/{slug}/")
-    assert head_links(text, "canonical") == [article.path_in("be")]
+    answer = client.get(f"/be/{article.pk}/{slug}/", follow=True)
+    assert answer.redirect_chain == [(article.path_in("be"), 301)]
+    assert answer.status_code == 200
 
 
 def test_a_language_without_the_text_is_marked_in_words(client: Client) -> None:

@@ -22,7 +22,7 @@ from tests.services import free_port, listens, wait_for
 
 SERVED = """
 import os, sys, time
-from newsroom.server import serve
+from newsroom.server import serve, without_our_environment
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -32,7 +32,7 @@ def application(environ, start_response):
             time.sleep(0.01)
     return ["\\n".join(f"{name}={value}" for name, value in environ.items()).encode()]
 
-serve(application, f"127.0.0.1:{sys.argv[1]}", 1)
+serve(without_our_environment(application), f"127.0.0.1:{sys.argv[1]}", 1)
 """
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
