@@ -67,7 +67,7 @@ def test_from_a_written_article_to_a_reader_who_left(relay: Catcher, client: Cli
     written |= {"title_be": "Бюджэт расце", "body_be": "<p>Тэкст пра бюджэт.</p>"}
     change = reverse("admin:articles_article_change", args=[article.pk])
     desk.post(change, {**written, "_publish": "be"})
-    page = client.get(article.path_in("be")).content.decode()
+    page = client.get(Article.objects.get().path_in("be")).content.decode()
     assert "Тэкст пра бюджэт." in page
     assert week.label("be") in page
 

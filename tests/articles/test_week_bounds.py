@@ -142,7 +142,6 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("day", ["9999-12-27", "0001-01-01"])
-@pytest.mark.usefixtures("nothing_is_kept")
 def test_one_broken_row_takes_no_list_and_no_page_down(desk: Client, table: str, day: str) -> None:
     digest = rows()
     with constraints_off(), connection.cursor() as cursor:

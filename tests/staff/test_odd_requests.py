@@ -69,7 +69,7 @@ WITH_VERBS = [one for one in REGISTERED if isinstance(one, VerbsAdmin)]
 
 
 def test_most_kinds_of_row_have_verbs() -> None:
-    assert len(WITH_VERBS) >= 5
+    assert len(WITH_VERBS) >= 4
     assert sum(len(one.verbs) for one in WITH_VERBS) >= 15
 
 
@@ -107,6 +107,7 @@ GOOD = {
     "part": "html",
     "target": "be",
     "verb": "begin",
+    "wish": "forget",
 }
 
 
