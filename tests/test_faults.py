@@ -169,6 +169,8 @@ def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
         for host, name in ((built, "one@first.example"), (other, "two@second.example")):
             journal = str(tmp_path / "shared" / "journal")
             host.environment |= {"RELAY_TIMEOUT": "60", "JOURNAL_FILE": journal}
+            # One newsroom: what one host freezes the other has to come to as well.
+            host.environment["SITE_URL"] = f"http://127.0.0.1:{built.port}"
             # With more processes a host could work on all lanes alone.
             host.start("worker", "--concurrency", "1", "--hostname", name)
         built.python(LAUNCH, MANY)
