@@ -8,6 +8,7 @@ sends, to whom, and how often. `docs/installing.md` says how to make the roles.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -22,7 +23,26 @@ from psycopg import sql
 WEB, WORKER = "newsroom_web", "newsroom_worker"
 SIGNED = "newsletter.Variant"
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-WEB_MAY: dict[str, tuple[str, ...]] = {
+
+
+@dataclass(frozen=True)
+class OnColumns:
+    """A right on some of a table's columns: on these alone, or on all but these."""
+
+    right: str
+    only: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
+
+    def clause(self, there: set[str]) -> str:
+        """As GRANT takes it, for the columns that are there; empty where none of them is."""
+        chosen = sorted((there & self.only if self.only else there) - self.but)
+        return f"{self.right} ({', '.join(map(_quoted, chosen))})" if chosen else ""
+
+
+Right = str | OnColumns
+IMPORT_COUNTS = frozenset({"new", "known", "suppressed", "doubled", "added", "removed"})
+"""What a worker counts against the list, to the nearest ten."""
+WEB_MAY: dict[str, tuple[Right, ...]] = {
     # A sign-up becomes a subscriber in a worker; leaving and forgetting are the subscriber's own.
     "newsletter.Subscriber": ("SELECT", "UPDATE", "DELETE"),
     # Approving adds letters. Which of them leaves, a worker decides: newsletter/signing.py.
@@ -38,11 +58,18 @@ WEB_MAY: dict[str, tuple[str, ...]] = {
     "newsletter.HashGeneration": ("SELECT",),
     # A question about the list is answered, counted and named by a worker.
     # Deleting an edition takes it out of old answers.
-    "newsletter.Inquiry": ("SELECT", "INSERT", "DELETE", "UPDATE (wish, edition_id)"),
+    "newsletter.Inquiry": (
+        *("SELECT", "INSERT", "DELETE"),
+        OnColumns("UPDATE", only=frozenset({"wish", "edition_id"})),
+    ),
+    "newsletter.Import": (
+        *("SELECT", "INSERT", "DELETE"),
+        OnColumns("UPDATE", but=IMPORT_COUNTS),
+    ),
+    # What is no subscriber yet has a keyed hash, and so has whoever a list calls gone.
+    "newsletter.StagedReader": (OnColumns("SELECT", but=frozenset({"address_hash"})), "DELETE"),
     "staff.AuditEntry": ("SELECT", "INSERT"),
 }
-IMPORT_COUNTS = {"new", "known", "suppressed", "doubled", "added", "removed"}
-"""What a worker counts against the list, to the nearest ten."""
 
 
 def exist(connection: BaseDatabaseWrapper) -> bool:
@@ -72,32 +99,31 @@ def create(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
 def grant(connection: BaseDatabaseWrapper) -> None:
     """Gives both roles their rights on every table, and takes any other away."""
     web_may = {_table(label): rights for label, rights in WEB_MAY.items()}
-    counted = _all_but("UPDATE", "newsletter.Import", IMPORT_COUNTS)
-    web_may[_table("newsletter.Import")] = ("SELECT", "INSERT", "DELETE", counted)
-    staged = _all_but("SELECT", "newsletter.StagedReader", {"address_hash"})
-    web_may[_table("newsletter.StagedReader")] = (staged, "DELETE")
     migrations = MigrationRecorder.Migration._meta.db_table
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     with connection.cursor() as cursor:
         there = set(connection.introspection.table_names(cursor))
         for table in sorted(there & (tables | {migrations})):
             read_only = table == migrations
-            _grant(cursor, WEB, table, ("SELECT",) if read_only else web_may.get(table, ALL))
-            _grant(cursor, WORKER, table, ("SELECT",) if read_only else ALL)
+            described = connection.introspection.get_table_description(cursor, table)
+            columns = {column.name for column in described}
+            web = ("SELECT",) if read_only else web_may.get(table, ALL)
+            _grant(cursor, WEB, table, web, columns)
+            _grant(cursor, WORKER, table, ("SELECT",) if read_only else ALL, columns)
         for role in (WEB, WORKER):
             cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
 
 
-def _all_but(right: str, label: str, columns: set[str]) -> str:
-    every = {field.column for field in apps.get_model(label)._meta.concrete_fields}
-    others = (sql.Identifier(name).as_string() for name in sorted(every - columns))
-    return f"{right} ({', '.join(others)})"
+def _grant(
+    cursor: CursorWrapper, role: str, table: str, rights: tuple[Right, ...], columns: set[str]
+) -> None:
+    clauses = [one if isinstance(one, str) else one.clause(columns) for one in rights]
+    cursor.execute(f"REVOKE ALL ON {_quoted(table)} FROM {role}")
+    cursor.execute(f"GRANT {', '.join(filter(None, clauses))} ON {_quoted(table)} TO {role}")
 
 
-def _grant(cursor: CursorWrapper, role: str, table: str, rights: tuple[str, ...]) -> None:
-    name = sql.Identifier(table).as_string()
-    cursor.execute(f"REVOKE ALL ON {name} FROM {role}")
-    cursor.execute(f"GRANT {', '.join(rights)} ON {name} TO {role}")
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string()
 
 
 def rights_of_the_web_process(
