@@ -38,7 +38,7 @@ def plain_text(body: str) -> str:
     """A body of sanitised HTML as text for a mail: paragraphs wrapped, links written out."""
     lines: list[str] = []
     previous = ""
-    for number, block in enumerate(html.blocks(html.with_bare_pictures_told(body))):
+    for number, block in enumerate(html.blocks(html.with_bare_pictures_described(body))):
         in_list = block.kind.endswith("li") or block.kind == "tr"
         if number and not (in_list and previous == block.kind):
             lines.append("")

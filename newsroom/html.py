@@ -178,7 +178,7 @@ def without_pictures(html: str) -> str:
     return renditions.IMAGE.sub(_alt_in_place, told)
 
 
-def with_bare_pictures_told(html: str) -> str:
+def with_bare_pictures_described(html: str) -> str:
     """The words of pictures that stand outside a figure, which are no block of their own."""
     return PICTURE.sub(lambda one: one[0] if one["figure"] else _alt_in_place(one), html)
 

@@ -114,7 +114,7 @@ class AccountAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **about)
         assert isinstance(user, User)
         known_devices.remember(response, user, timezone.now().date())
-        guessing.tell(request, user)
+        guessing.warn_owner(request, user)
         return response
 
 

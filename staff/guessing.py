@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from staff.audit import record
 from staff.clients import name_hash
-from staff.login_throttle import ATTACKED_AFTER, take_untold
+from staff.login_throttle import ATTACKED_AFTER, pop_unreported
 from staff.models import AuditAction
 
 
@@ -22,9 +22,9 @@ def write_down(username: str, now: dt.datetime) -> None:
         record(AuditAction.GUESSED, user, by=None, now=now, detail=str(ATTACKED_AFTER))
 
 
-def tell(request: HttpRequest, user: User) -> None:
+def warn_owner(request: HttpRequest, user: User) -> None:
     """After the log-in, once."""
-    guesses = take_untold(name_hash(user.get_username()))
+    guesses = pop_unreported(name_hash(user.get_username()))
     if not guesses:
         return
     text = ngettext(

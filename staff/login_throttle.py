@@ -134,7 +134,7 @@ def guesses_at(account: str) -> int:
     return int(guesses)
 
 
-def take_untold(account: str) -> int:
+def pop_unreported(account: str) -> int:
     """How many of them the owner has not been told of, who now is."""
     key = _guesses(account)
     with cache_lock(key):
