@@ -22,8 +22,8 @@ from newsletter.models import (
     Mailing,
     MailingStatus,
     Manner,
+    OutboxMail,
     SignUp,
-    Subscriber,
     WorkerQuota,
 )
 from newsletter.models.mailings import HAS_BEGUN
@@ -35,20 +35,18 @@ from newsroom.sealing import KeyMissing
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
-"""Sign-ups and mails of each kind that one tick hands out; the next tick sees the rest."""
+"""Sign-ups and rows of each kind that one tick hands out; the next tick sees the rest."""
 FAST_ONES_WAIT = dt.timedelta(minutes=10)
 """Sign-ups that came faster than people type."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """Ids only, for an entry point to enqueue."""
+    """What there is to do, by ids, for an entry point to enqueue."""
 
     lanes: list[tuple[int, int]]
     sign_ups: list[int]
-    confirmations: list[int]
-    welcomes: list[int]
-    preferences: list[int]
+    single_mails: int
     inquiries: list[int]
     imports: list[int]
 
@@ -63,13 +61,10 @@ def settle_and_launch(now: dt.datetime) -> Due:
     for mailing in _with_letters_to_send():
         if not mailings.finish_if_done(mailing, now):
             lanes += free_slots(mailing, now)
-    readers = Subscriber.objects.all()
     return Due(
         lanes=lanes,
         sign_ups=sign_ups(now),
-        confirmations=_first_ids(readers.awaiting_confirmation_mail(now)),
-        welcomes=_first_ids(readers.awaiting_welcome(now)),
-        preferences=_first_ids(readers.awaiting_preferences_mail(now)),
+        single_mails=OutboxMail.objects.due(now).count(),
         inquiries=_first_ids(Inquiry.objects.to_work_on()),
         imports=_first_ids(Import.objects.to_work_on(now)),
     )
@@ -114,7 +109,7 @@ def sign_ups(now: dt.datetime, most: int = AT_ONCE) -> list[int]:
     room = most - len(waiting)
     if room and fast.exists():
         spent = WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR))
-        spent += Subscriber.objects.to_be_asked().count()
+        spent += OutboxMail.objects.confirmations().count()
         left = max(settings.CONFIRMATIONS_PER_HOUR // 2 - spent, 0)
         waiting += _first_ids(fast, min(left, room))
     return waiting

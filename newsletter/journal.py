@@ -335,13 +335,9 @@ def _obey(line: Line) -> None:
         return
     if row is not None:
         Subscriber.objects.filter(pk=row.pk).update(
-            status=status,
-            sealed_address=b"",
-            ended_at=line.at,
-            confirmation_due_at=None,
-            welcome_due_at=None,
-            preferences_due_at=None,
+            status=status, sealed_address=b"", ended_at=line.at
         )
+        row.outbox.all().delete()
     Suppression.objects.update_or_create(
         address_hash=line.address_hash, defaults={"reason": status, "since": line.at}
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
@@ -16,7 +15,7 @@ from articles.models import Article, ArticleText, Digest, Masthead
 from articles.readiness import pick, policies_of
 from newsletter import mime, rendering
 from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
-from newsletter.models import Edition, Subscriber, VariantKind
+from newsletter.models import Edition, MailKind, OutboxMail, Subscriber, VariantKind
 from newsroom import html, languages, links
 from newsroom.links import Kind
 
@@ -133,62 +132,57 @@ def sender_of(edition: Edition, kind: str) -> Sender:
     return Sender(edition.sender_name, edition.sender_address)
 
 
-def confirmation(subscriber: Subscriber, address: str) -> EmailMultiAlternatives:
-    """Asks whether it was the owner of the address who signed up. Quotes nothing typed."""
+def single_mail(mail: OutboxMail, subscriber: Subscriber, now: dt.datetime) -> Rendered:
+    """A mail to one subscriber, as its templates say it. Quotes nothing that was typed."""
+    edition, language = subscriber.edition, subscriber.language
+    discreet = subscriber.variant == VariantKind.DISCREET
+    context = SINGLE_MAILS[MailKind(mail.kind)](subscriber, now) | {
+        "edition": edition,
+        "language": language,
+        "discreet": discreet,
+    }
+    with translation.override(language):
+        context["masthead"] = Masthead.current()
+        rendered = rendering.render(mail.kind, context, language, with_html=not discreet)
+    return Rendered(edition.discreet_subject, rendered.text, "") if discreet else rendered
+
+
+def _confirmation(subscriber: Subscriber, _now: dt.datetime) -> dict[str, object]:
+    """Asks whether it was the owner of the address who signed up."""
     token = links.make_token(Kind.CONFIRM, subscriber.pk, subscriber.sign_up_second)
-    return _single("confirmation", subscriber, address, confirm_url=("confirm", token))
+    return {"confirm_url": _link("confirm", subscriber, token)}
 
 
-def welcome(subscriber: Subscriber, address: str, now: dt.datetime) -> EmailMultiAlternatives:
+def _welcome(subscriber: Subscriber, now: dt.datetime) -> dict[str, object]:
     """For who confirmed when there was no digest to send at once: when the first one comes."""
     edition = subscriber.edition
     first_at = edition.due_at(edition.coming_week(now))
     token = links.make_token(Kind.LETTER, subscriber.pk, NO_MAILING)
-    return _single(
-        "welcome",
-        subscriber,
-        address,
-        first_at=first_at.astimezone(ZoneInfo(edition.time_zone)),
-        leave_url=("letter", token),
-    )
+    return {
+        "first_at": first_at.astimezone(ZoneInfo(edition.time_zone)),
+        "leave_url": _link("letter", subscriber, token),
+    }
 
 
-def preferences(subscriber: Subscriber, address: str, now: dt.datetime) -> EmailMultiAlternatives:
-    """The link to the page of their own, for an hour. Goes to the reader and to nobody else."""
+def _preferences(subscriber: Subscriber, now: dt.datetime) -> dict[str, object]:
+    """The link to the page of their own, for an hour. Goes to the subscriber and nobody else."""
     until = int((now + PREFERENCES_FOR).timestamp())
     token = links.make_token(Kind.PREFERENCES, subscriber.pk, until)
-    return _single("preferences", subscriber, address, preferences_url=("preferences", token))
+    return {"preferences_url": _link("preferences", subscriber, token)}
 
 
-def _single(
-    kind: str, subscriber: Subscriber, address: str, **context: object
-) -> EmailMultiAlternatives:
-    """A mail to one reader. What of its context is a view and a token becomes an address."""
-    edition, language = subscriber.edition, subscriber.language
+SINGLE_MAILS = {
+    MailKind.CONFIRMATION: _confirmation,
+    MailKind.WELCOME: _welcome,
+    MailKind.PREFERENCES: _preferences,
+}
+"""What the templates of each kind show. Their names are the kinds'."""
+
+
+def _link(view: str, subscriber: Subscriber, token: str) -> str:
     discreet = subscriber.variant == VariantKind.DISCREET
-    base = _base_url(edition, discreet=discreet)
-    for name, value in context.items():
-        if isinstance(value, tuple):
-            view, token = value
-            context[name] = base + reverse(view, args=[language, token])
-    with translation.override(language):
-        context |= {
-            "masthead": Masthead.current(),
-            "edition": edition,
-            "language": language,
-            "discreet": discreet,
-        }
-        rendered = rendering.render(kind, context, language, with_html=not discreet)
-    mail = EmailMultiAlternatives(
-        subject=edition.discreet_subject if discreet else rendered.subject,
-        body=rendered.text,
-        from_email=sender_of(edition, subscriber.variant).header,
-        to=[address],
-        headers={"Auto-Submitted": "auto-generated"},
-    )
-    if rendered.html:
-        mail.attach_alternative(rendered.html, "text/html")
-    return mail
+    path = reverse(view, args=[subscriber.language, token])
+    return _base_url(subscriber.edition, discreet=discreet) + path
 
 
 def _base_url(edition: Edition, *, discreet: bool) -> str:

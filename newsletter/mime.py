@@ -128,10 +128,6 @@ class Marks:
             yield text, slot_of[mark] if mark else None
 
 
-def _random_mark() -> str:
-    return "".join(secrets.choice(ALPHABET) for _letter in range(TOKEN_LENGTH))
-
-
 @dataclass(frozen=True)
 class FrozenLetter:
     """What a Variant keeps: the letter's bytes, and where each subscriber's own go."""
@@ -167,26 +163,58 @@ def freeze(
     _refuse_broken_fields(
         [rendered.subject, sender.name, list_name], [sender.address, list_id, unsubscribe_url]
     )
-    headers = {
-        "Date": marks.date,
-        "Message-ID": f"<{marks.message_token}@{sender.domain}>",
-        "From": _from_header(sender),
-        "To": marks.recipient,
-        "Subject": _encoded(rendered.subject, "Subject"),
+    list_headers = {
         "List-Id": f"{_encoded(list_name, 'List-Id')} <{list_id}>",
         "List-Unsubscribe": f"<{unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        "Auto-Submitted": "auto-generated",
-        "MIME-Version": "1.0",
     }
-    head = [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
-    parts = [(b"plain", rendered.text)]
-    if rendered.html:
-        parts.append((b"html", rendered.html))
-    marked = CRLF.join([*head, *_body(parts, _boundary(parts, marks)), b""])
+    head = _head(rendered, sender, marks.recipient, marks.message_token, marks.date, list_headers)
+    parts = _parts(rendered)
+    unmarked = [marks.cut_out(text.encode())[0] for _kind, text in parts]
+    marked = CRLF.join([*head, *_body(parts, _boundary(unmarked)), b""])
     content, slots = marks.cut_out(marked)
     _refuse_misplaced(content, slots, unsubscribe_url.partition(marks.token)[0], len(parts))
     return FrozenLetter(rendered.subject, content, slots)
+
+
+def single_mail(
+    rendered: Rendered, sender: Sender, recipient: str, token: str, sent_at: dt.datetime
+) -> bytes:
+    """A mail to one subscriber, with the rules of a letter: RFC 5322 lines, CRLF, 8bit.
+
+    `token` is the left half of its Message-ID. Raises LetterBroken.
+    """
+    _refuse_broken_fields([rendered.subject, sender.name], [sender.address, recipient])
+    head = _head(rendered, sender, recipient, token, _date_header(sent_at.replace(microsecond=0)))
+    parts = _parts(rendered)
+    boundary = _boundary([text.encode() for _kind, text in parts])
+    return CRLF.join([*head, *_body(parts, boundary), b""])
+
+
+def _head(
+    rendered: Rendered,
+    sender: Sender,
+    recipient: str,
+    message_token: str,
+    date: str,
+    list_headers: dict[str, str] | None = None,
+) -> list[bytes]:
+    headers = {
+        "Date": date,
+        "Message-ID": f"<{message_token}@{sender.domain}>",
+        "From": _from_header(sender),
+        "To": recipient,
+        "Subject": _encoded(rendered.subject, "Subject"),
+        **(list_headers or {}),
+        "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
+    }
+    return [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
+
+
+def _parts(rendered: Rendered) -> list[tuple[bytes, str]]:
+    rich = [(b"html", rendered.html)] if rendered.html else []
+    return [(b"plain", rendered.text), *rich]
 
 
 def _refuse_former_marks(rendered: Rendered) -> None:
@@ -227,12 +255,9 @@ def _refuse_misplaced(
             raise LetterBroken(_("Each part of a letter needs one link to leave by, and only one."))
 
 
-def _boundary(parts: list[tuple[bytes, str]], marks: Marks) -> bytes:
+def _boundary(texts: list[bytes]) -> bytes:
     """RFC 2046, 5.1.1: found in no part, since it comes from all of them."""
-    said = hashlib.sha256()
-    for kind, text in parts:
-        said.update(kind + b"\0" + marks.cut_out(text.encode())[0] + b"\0")
-    return b"=_" + said.hexdigest()[:40].encode()
+    return b"=_" + hashlib.sha256(b"\0".join(texts)).hexdigest()[:40].encode()
 
 
 def _body(parts: list[tuple[bytes, str]], boundary: bytes) -> Iterator[bytes]:
@@ -301,9 +326,7 @@ class WireLetter:
         # Encoding moves every place, so marks stand in the slots meanwhile: new ones.
         marks = Marks.draw()
         marked = marks.put_in(letter.content, letter.slots)
-        prepared = marked if eight_bit else quoted_printable(marked, marks)
-        # RFC 5321, 4.5.2: a line that begins with a dot gets another.
-        stuffed = re.sub(rb"(?m)^\.", b"..", prepared)
+        stuffed = for_the_wire(marked, eight_bit=eight_bit, keep=marks.token.encode())
         self._pieces: list[bytes] = []
         self._places: list[tuple[int, Slot]] = []
         for text, slot in marks.split(stuffed):
@@ -331,9 +354,16 @@ def _date_header(second: dt.datetime) -> str:
     return format_datetime(second)
 
 
-def quoted_printable(marked: bytes, marks: Marks) -> bytes:
+def for_the_wire(mail: bytes, *, eight_bit: bool, keep: bytes = b"") -> bytes:
+    """The mail as this relay takes it. `keep` stays in one piece, wherever it stands."""
+    prepared = mail if eight_bit else quoted_printable(mail, keep)
+    # RFC 5321, 4.5.2: a line that begins with a dot gets another.
+    return re.sub(rb"(?m)^\.", b"..", prepared)
+
+
+def quoted_printable(marked: bytes, keep: bytes = b"") -> bytes:
     """The letter with every 8bit part in quoted-printable (RFC 2045, 6.7)."""
-    encode = partial(_quoted_part, token=marks.token.encode())
+    encode = partial(_quoted_part, keep=keep)
     head, _crlf, body = marked.partition(2 * CRLF)
     found = BOUNDARY.search(head)
     if found is None:
@@ -344,10 +374,11 @@ def quoted_printable(marked: bytes, marks: Marks) -> bytes:
     return head + 2 * CRLF + encoded
 
 
-def _quoted_part(part: bytes, token: bytes) -> bytes:
+def _quoted_part(part: bytes, keep: bytes) -> bytes:
     head, _crlf, text = part.partition(2 * CRLF)
     eight_bit = TRANSFER_ENCODING + EIGHT_BIT
     head = head.removesuffix(eight_bit) + TRANSFER_ENCODING + QUOTED_PRINTABLE
     # A mark stands on a line of its own between soft breaks, so none cuts it.
-    around = [quopri.encodestring(piece.replace(CRLF, b"\n")) for piece in text.split(token)]
-    return head + 2 * CRLF + (b"=\n" + token + b"=\n").join(around).replace(b"\n", CRLF)
+    pieces = text.split(keep) if keep else [text]
+    around = [quopri.encodestring(piece.replace(CRLF, b"\n")) for piece in pieces]
+    return head + 2 * CRLF + (b"=\n" + keep + b"=\n").join(around).replace(b"\n", CRLF)

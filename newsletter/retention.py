@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 
 from newsletter import journal
 from newsletter.journal import JournalBroken
-from newsletter.models import Delivery, Subscriber
+from newsletter.models import Delivery, OutboxMail, Subscriber
 from newsroom import languages
 
 logger = logging.getLogger(__name__)
@@ -189,6 +189,9 @@ def held_about(subscriber: Subscriber, language: str) -> list[Held]:
         if value:
             label = capfirst(str(getattr(one, "verbose_name", name)))
             held.append(Held(label, value, *kept.told(language)))
+    due = tables[OutboxMail].fields["subscriber"]
+    for mail in OutboxMail.objects.filter(subscriber=subscriber).order_by("pk"):
+        held.append(Held(mail.get_kind_display(), _moment(mail.due_at), *due.told(language)))
     letters = Delivery.objects.filter(subscriber=subscriber).count()
     kept = tables[Delivery].fields["subscriber"]
     held.append(Held(_("Letters to you"), str(letters), *kept.told(language)))
@@ -201,6 +204,10 @@ def _shown(subscriber: Subscriber, name: str) -> str:
         size = len(bytes(value))
         return ngettext("%(count)s byte", "%(count)s bytes", size) % {"count": size}
     if isinstance(value, dt.datetime):
-        return str(formats.date_format(value, "DATETIME_FORMAT"))
+        return _moment(value)
     display = getattr(subscriber, f"get_{name}_display", None)
     return str(display() if display else "" if value is None else value)
+
+
+def _moment(value: dt.datetime) -> str:
+    return str(formats.date_format(value, "DATETIME_FORMAT"))

@@ -1,7 +1,7 @@
 """Coming to the list and leaving it.
 
 The web process takes a sign-up in and seals it; a worker opens it and finds out whose it is;
-confirming and leaving need no key at all. The mails in between: newsletter/corresponding.py.
+confirming and leaving need no key at all. The mails in between wait in the outbox.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
     HashGeneration,
+    MailKind,
     Manner,
+    OutboxMail,
     SignUp,
     Spending,
     Subscriber,
@@ -84,7 +86,7 @@ def is_full(manner: str = Manner.NORMAL) -> bool:
     fast, others = Q(manner=Manner.FAST), ~Q(manner=Manner.FAST)
     waiting = _count(SignUp.objects.filter(fast if manner == Manner.FAST else others), most)
     if manner != Manner.FAST and waiting < most:
-        waiting += _count(Subscriber.objects.to_be_asked(), most)
+        waiting += _count(OutboxMail.objects.confirmations(), most)
     return waiting >= most
 
 
@@ -123,7 +125,7 @@ def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
         return None
     subscriber = _take_in(row, address, keys, generation, now)
     row.delete()
-    return subscriber.pk if subscriber and subscriber.confirmation_due_at else None
+    return subscriber.pk if subscriber else None
 
 
 def _take_in(
@@ -144,7 +146,7 @@ def _take_in(
     subscriber.status = SubscriberStatus.PENDING
     subscriber.edition, subscriber.variant = row.edition, row.variant
     subscriber.language, subscriber.wording = row.language, row.wording
-    if known is not None and not was_gone and known.confirmation_due_at is not None:
+    if known is not None and not was_gone and known.outbox.confirmations().exists():
         # Pressed twice: a letter may be on its way just now, and its link has to stay good.
         subscriber.save()
         return subscriber
@@ -152,9 +154,10 @@ def _take_in(
     subscriber.signed_up_at = row.arrived_at
     # Who left a moment ago and comes back at once is asked again, but not twice a day.
     too_soon = asked is not None and asked > now - ONE_CONFIRMATION_IN
-    subscriber.confirmation_due_at = asked + ONE_CONFIRMATION_IN if too_soon and asked else now
+    due_at = asked + ONE_CONFIRMATION_IN if too_soon and asked else now
     subscriber.put_address(address, keys, generation)
     subscriber.save()
+    OutboxMail.objects.put(subscriber, MailKind.CONFIRMATION, now, due_at)
     return subscriber
 
 
@@ -193,6 +196,15 @@ def find_letter(token: str) -> Subscriber:
     if subscriber is None:
         raise StaleLink
     return subscriber
+
+
+@transaction.atomic
+def ask_for_preferences(subscriber: Subscriber, now: dt.datetime) -> bool:
+    """Whoever has a letter may cause one mail a day to its subscriber; False if one was caused."""
+    asked = subscriber.ask_for_preferences(now)
+    if asked:
+        OutboxMail.objects.put(subscriber, MailKind.PREFERENCES, now)
+    return asked
 
 
 def leave(token: str, now: dt.datetime) -> bool:

@@ -10,13 +10,14 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter import corresponding, due, inquiring, retention, subscribing
+from newsletter import due, inquiring, retention, subscribing
 from newsletter.bounces import taking
 from newsletter.bounces.sources import SourceBroken
 from newsletter.due import Due
 from newsletter.importing import applying, checking
 from newsletter.models import Mailing, Spending, Subscriber
 from newsletter.models.spending import DAY, window_start
+from newsletter.sending import transactional
 from newsletter.sending.lanes import run_lane
 
 logger = logging.getLogger(__name__)
@@ -47,12 +48,8 @@ def enqueue_due(found: Due) -> None:
         enqueue(work_lane, mailing_id, slot)
     if found.sign_ups:
         enqueue(take_sign_ups)
-    for subscriber_id in found.confirmations:
-        enqueue(mail_confirmation, subscriber_id)
-    for subscriber_id in found.welcomes:
-        enqueue(mail_welcome, subscriber_id)
-    for subscriber_id in found.preferences:
-        enqueue(mail_preferences_link, subscriber_id)
+    if found.single_mails:
+        enqueue(send_single_mails)
     for inquiry_id in found.inquiries:
         enqueue(answer_inquiry, inquiry_id)
     for import_id in found.imports:
@@ -69,7 +66,7 @@ def enqueue_welcome(subscriber: Subscriber) -> None:
     """The latest letter, or the short welcome: whichever became due by confirming."""
     for mailing in Mailing.objects.welcoming(subscriber):
         enqueue_lanes(mailing)
-    enqueue(mail_welcome, subscriber.pk)
+    enqueue(send_single_mails)
 
 
 @shared_task(name="newsletter.tick", expires=TICK_SECONDS)
@@ -103,30 +100,18 @@ def take_sign_ups() -> None:
     now = timezone.now()
     batch = due.sign_ups(now, SIGN_UPS_AT_ONCE)
     for sign_up_id in batch:
-        subscriber_id = subscribing.process_sign_up(sign_up_id, now)
-        if subscriber_id is not None:
-            enqueue(mail_confirmation, subscriber_id)
+        subscribing.process_sign_up(sign_up_id, now)
+    if batch:
+        enqueue(send_single_mails)
     if len(batch) == SIGN_UPS_AT_ONCE:
         enqueue(take_sign_ups)
 
 
-# What has waited for a tick is handed out again by the next one: here it is dropped.
-@shared_task(name="newsletter.mail_confirmation", expires=TICK_SECONDS)
-def mail_confirmation(subscriber_id: int) -> None:
-    """Mails a confirmation that is due."""
-    corresponding.send_confirmation(subscriber_id, timezone.now())
-
-
-@shared_task(name="newsletter.mail_welcome")
-def mail_welcome(subscriber_id: int) -> None:
-    """Mails a welcome that is due."""
-    corresponding.send_welcome(subscriber_id, timezone.now())
-
-
-@shared_task(name="newsletter.mail_preferences_link")
-def mail_preferences_link(subscriber_id: int) -> None:
-    """Mails a link to the preferences that is due."""
-    corresponding.send_preferences_link(subscriber_id, timezone.now())
+@shared_task(name="newsletter.send_single_mails", expires=TICK_SECONDS)
+def send_single_mails() -> None:
+    """Sends a batch of the single mails that are due; more at the back of the queue."""
+    if transactional.send_due(timezone.now):
+        enqueue(send_single_mails)
 
 
 @shared_task(name="newsletter.answer_inquiry")

@@ -26,7 +26,7 @@ from newsletter.subscribing import IntakeFull, StaleLink
 from newsletter.tasks import (
     enqueue,
     enqueue_welcome,
-    mail_preferences_link,
+    send_single_mails,
     take_sign_ups,
     write_journal,
 )
@@ -156,8 +156,8 @@ def ask_for_preferences(request: HttpRequest, language: str, token: str) -> Http
         return _broken_link(request)
     except StaleLink:
         return render(request, "newsletter/preferences_asked.html")
-    if subscriber.ask_for_preferences(timezone.now()):
-        enqueue(mail_preferences_link, subscriber.pk)
+    if subscribing.ask_for_preferences(subscriber, timezone.now()):
+        enqueue(send_single_mails)
     return render(request, "newsletter/preferences_asked.html")
 
 

@@ -12,6 +12,8 @@ from newsletter.models import (
     Edition,
     Mailing,
     MailingStatus,
+    MailKind,
+    OutboxMail,
     Subscriber,
     Variant,
 )
@@ -30,7 +32,7 @@ def welcome(subscriber: Subscriber, now: dt.datetime) -> Delivery | None:
     mailing = latest_mailing(subscriber.edition, now)
     delivery = _deliver(mailing, subscriber, now) if mailing is not None else None
     if delivery is None:
-        Subscriber.objects.filter(pk=subscriber.pk).update(welcome_due_at=now)
+        OutboxMail.objects.put(subscriber, MailKind.WELCOME, now)
     return delivery
 
 

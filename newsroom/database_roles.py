@@ -45,6 +45,8 @@ IMPORT_COUNTS = frozenset({"new", "known", "suppressed", "doubled", "added", "re
 WEB_MAY: dict[str, tuple[Right, ...]] = {
     # A sign-up becomes a subscriber in a worker; leaving and forgetting are the subscriber's own.
     "newsletter.Subscriber": ("SELECT", "UPDATE", "DELETE"),
+    # A mail becomes due by confirming and by asking for one, and is dropped by leaving.
+    "newsletter.OutboxMail": ("SELECT", "INSERT", "DELETE"),
     # Approving adds letters. Which of them leaves, a worker decides: newsletter/signing.py.
     SIGNED: ("SELECT", "INSERT"),
     "newsletter.Delivery": ("SELECT", "INSERT", "UPDATE"),

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     LETTER = "letter"  # subscriber and mailing: leave, or ask for a link to preferences
     MESSAGE = "message"  # subscriber and mailing: the Message-ID, which opens nothing
     RETURN_PATH = "return path"  # delivery: which letter a bounce is about
+    SINGLE_MAIL = "single mail"  # subscriber and its second: which single mail a bounce is about
     CONFIRM = "confirm"  # subscriber and the second of the sign-up
     PREFERENCES = "preferences"  # subscriber and the second until which it opens them
     PREVIEW = "preview"  # a preview's row and its article: read it before it is public

@@ -223,7 +223,7 @@ CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in 
 CELERY_TASK_ROUTES = {
     **dict.fromkeys(("articles.tick", "newsletter.tick"), LETTERS),
     **dict.fromkeys(("newsletter.sign_letters", "newsletter.work_lane"), LETTERS),
-    **dict.fromkeys(("newsletter.take_sign_ups", "newsletter.mail_*"), SIGN_UPS),
+    **dict.fromkeys(("newsletter.take_sign_ups", "newsletter.send_single_mails"), SIGN_UPS),
 }
 # Whatever is not named above: imports, questions, bounces, pictures.
 CELERY_TASK_DEFAULT_QUEUE = BACKGROUND

@@ -3,8 +3,12 @@
 Only for the process that runs the tests. What they start is a newsroom, with its own settings.
 """
 
+from newsroom.relays import Relay
 from newsroom.settings import *  # noqa: F403
 from newsroom.settings import DATABASES
+
+# Mails to subscribers are in `mail.outbox`, as Django's own are.
+RELAYS = (Relay.parse("backend:django.core.mail.backends.locmem.EmailBackend"),)
 
 # The real hasher is slow on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

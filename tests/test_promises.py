@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from articles import publishing
 from articles.models import Article
-from newsletter import corresponding, subscribing
 from newsletter import mailing as mailings
+from newsletter import subscribing
 from newsletter.models import (
     Delivery,
     MailingStatus,
@@ -47,6 +47,7 @@ from tests.factories import (
     make_subscriber,
     make_topic,
 )
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, once, to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -162,7 +163,7 @@ def test_promise_5_a_seized_disk_shows_no_reader(
     )
     subscriber_id = subscribing.process_sign_up(SignUp.objects.get().pk, NOW)
     assert subscriber_id is not None
-    corresponding.send_confirmation(subscriber_id, NOW)
+    single_mails.send_confirmation(subscriber_id, NOW)
     client.post(
         "/en/subscribe/", {"email": planted[2], "edition": "en"}, REMOTE_ADDR="198.51.100.7"
     )
@@ -307,7 +308,7 @@ def test_the_confirmation_goes_by_the_same_rules() -> None:
     row = subscribing.sign_up("reader@example.org", edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    corresponding.send_confirmation(subscriber_id, NOW)
+    single_mails.send_confirmation(subscriber_id, NOW)
     [message] = mail.outbox
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
     assert settings.SITE_URL in message.body

@@ -45,6 +45,8 @@ class Target:
 
     subscriber: Subscriber | None
     delivery: Delivery | None
+    left_at: dt.datetime | None = None
+    """When the mail left, where that is known."""
 
 
 @transaction.atomic
@@ -76,7 +78,7 @@ def _apply(verdict: Verdict, target: Target, now: dt.datetime) -> None:
     delivery, subscriber = target.delivery, target.subscriber
     if delivery is not None:
         Delivery.objects.filter(pk=delivery.pk).update(bounce=BounceKind(verdict.value))
-    if subscriber is None or _is_over(verdict, delivery, subscriber):
+    if subscriber is None or _is_over(verdict, target.left_at, subscriber):
         return
     if verdict in ENDS:
         subscriber.end(ENDS[verdict], now)
@@ -84,14 +86,15 @@ def _apply(verdict: Verdict, target: Target, now: dt.datetime) -> None:
         subscriber.end(SubscriberStatus.BOUNCED, now)
 
 
-def _is_over(verdict: Verdict, delivery: Delivery | None, subscriber: Subscriber) -> bool:
-    """Who came back since has a mailbox again, whatever became of a letter before that."""
-    left_at = delivery.handed_over_at if delivery is not None else None
-    return (
-        verdict is not Verdict.COMPLAINT
-        and left_at is not None
-        and left_at < subscriber.signed_up_at
-    )
+def _is_over(verdict: Verdict, left_at: dt.datetime | None, subscriber: Subscriber) -> bool:
+    """Who came back since has a mailbox again, whatever became of a letter before that.
+
+    Who has not confirmed yet is not on the list, and has nothing that a bounce could end.
+    """
+    if verdict is Verdict.COMPLAINT:
+        return False
+    is_older = left_at is not None and left_at < subscriber.signed_up_at
+    return is_older or subscriber.status == SubscriberStatus.PENDING
 
 
 # --- Whose letter --------------------------------------------------------------------
@@ -101,6 +104,7 @@ def _target(report: Report) -> Target | None:
     """The reader whom every token names. Raises Contradiction where they name several."""
     targets = [
         *(_by_return_path(token) for token in report.return_paths),
+        *(_by_single_mail(token) for token in report.return_paths | report.messages),
         *(_by_letter(Kind.LETTER, token) for token in report.letters),
         *(_by_letter(Kind.MESSAGE, token) for token in report.messages),
     ]
@@ -125,7 +129,17 @@ def _by_return_path(token: str) -> Target | None:
         .filter(pk=row, handed_over_at__isnull=False)
         .first()
     )
-    return Target(delivery.subscriber, delivery) if delivery is not None else None
+    return _of(delivery.subscriber, delivery) if delivery is not None else None
+
+
+def _by_single_mail(token: str) -> Target | None:
+    try:
+        row, second = links.read_token(Kind.SINGLE_MAIL, token)
+    except BadToken:
+        return None
+    subscriber = Subscriber.objects.filter(pk=row).first()
+    left_at = dt.datetime.fromtimestamp(second, dt.UTC)
+    return Target(subscriber, None, left_at) if subscriber is not None else None
 
 
 def _by_letter(kind: Kind, token: str) -> Target | None:
@@ -139,7 +153,11 @@ def _by_letter(kind: Kind, token: str) -> Target | None:
     delivery = Delivery.objects.filter(
         subscriber=subscriber, mailing=mailing, handed_over_at__isnull=False
     ).last()
-    return Target(subscriber, delivery)
+    return _of(subscriber, delivery)
+
+
+def _of(subscriber: Subscriber | None, delivery: Delivery | None) -> Target:
+    return Target(subscriber, delivery, delivery.handed_over_at if delivery else None)
 
 
 # --- Counting and setting aside ------------------------------------------------------

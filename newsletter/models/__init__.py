@@ -23,6 +23,7 @@ from newsletter.models.mailings import (
     MailingStuck,
     Variant,
 )
+from newsletter.models.outbox import MailKind, OutboxMail
 from newsletter.models.relays import RelayState, Throttle
 from newsletter.models.spending import Spending, WorkerQuota
 from newsletter.models.subscribers import (
@@ -52,12 +53,14 @@ __all__ = [
     "Inquiry",
     "JournalMark",
     "Lane",
+    "MailKind",
     "MailboxWarning",
     "Mailing",
     "MailingContent",
     "MailingStatus",
     "MailingStuck",
     "Manner",
+    "OutboxMail",
     "Problem",
     "Reason",
     "RelayState",

@@ -14,7 +14,6 @@ from newsletter.models.departures import Departure, DepartureKind
 from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
 from newsroom import languages
-from newsroom.clocks import is_due
 from newsroom.sealing import WorkerKeys
 
 COUNTERS_FROM_ZERO = 63
@@ -85,25 +84,6 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def of_edition(self, edition: Edition) -> SubscriberQuerySet:
         return self.filter(edition=edition)
 
-    def to_be_asked(self) -> SubscriberQuerySet:
-        """Whether they signed up: now, or once there is room for it."""
-        return self.filter(status=SubscriberStatus.PENDING, confirmation_due_at__isnull=False)
-
-    def awaiting_confirmation_mail(self, now: dt.datetime) -> SubscriberQuerySet:
-        """To be asked now whether it was they who signed up."""
-        return self.filter(
-            is_due("confirmation_due_at", now, ONE_CONFIRMATION_IN),
-            status=SubscriberStatus.PENDING,
-        ).exclude(sealed_address=b"")
-
-    def awaiting_preferences_mail(self, now: dt.datetime) -> SubscriberQuerySet:
-        """Who asked for a link to their preferences."""
-        return self.active().filter(is_due("preferences_due_at", now, ONE_PREFERENCES_LINK_IN))
-
-    def awaiting_welcome(self, now: dt.datetime) -> SubscriberQuerySet:
-        """Confirmed, and no digest was there to welcome them with."""
-        return self.active().filter(is_due("welcome_due_at", now, ONE_CONFIRMATION_IN))
-
 
 class Subscriber(models.Model):
     """A reader of the letter: a sealed address, its keyed hash, and what they chose."""
@@ -137,11 +117,8 @@ class Subscriber(models.Model):
         related_name="readers",
     )
     consented_to = models.CharField(_("edition agreed to"), max_length=50, blank=True)
-    confirmation_due_at = models.DateTimeField(_("confirmation due"), null=True, blank=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True, blank=True)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
-    welcome_due_at = models.DateTimeField(_("welcome due"), null=True, blank=True)
-    preferences_due_at = models.DateTimeField(_("link to preferences due"), null=True, blank=True)
     preferences_asked_at = models.DateTimeField(
         _("link to preferences asked for"), null=True, blank=True
     )
@@ -152,24 +129,7 @@ class Subscriber(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("subscriber"), _("subscribers")
         permissions = [("import_subscribers", _("Can import subscribers"))]
-        indexes = [
-            models.Index(fields=["edition", "status"]),
-            models.Index(
-                fields=["confirmation_due_at"],
-                condition=models.Q(confirmation_due_at__isnull=False),
-                name="confirmation_due",
-            ),
-            models.Index(
-                fields=["welcome_due_at"],
-                condition=models.Q(welcome_due_at__isnull=False),
-                name="welcome_due",
-            ),
-            models.Index(
-                fields=["preferences_due_at"],
-                condition=models.Q(preferences_due_at__isnull=False),
-                name="preferences_due",
-            ),
-        ]
+        indexes = [models.Index(fields=["edition", "status"])]
         constraints = [
             models.CheckConstraint(
                 condition=~models.Q(status="active") | models.Q(confirmed_at__isnull=False),
@@ -216,12 +176,13 @@ class Subscriber(models.Model):
                 status=SubscriberStatus.ACTIVE,
                 confirmed_at=now,
                 consented_to=self.edition.code,
-                confirmation_due_at=None,
                 ended_at=None,
             )
         )
         # After the UPDATE, which holds the row: the hash may have been carried on meanwhile.
         self.refresh_from_db()
+        if changed:
+            self.outbox.all().delete()
         if changed and self.address_hash is not None:
             # The reader's own confirmation is what lifts a suppression.
             Suppression.objects.lift(bytes(self.address_hash), now)
@@ -236,15 +197,10 @@ class Subscriber(models.Model):
             type(self)
             .objects.filter(pk=self.pk)
             .exclude(status__in=GONE)
-            .update(
-                status=status,
-                sealed_address=b"",
-                ended_at=now,
-                confirmation_due_at=None,
-                welcome_due_at=None,
-                preferences_due_at=None,
-            )
+            .update(status=status, sealed_address=b"", ended_at=now)
         )
+        if changed:
+            self.outbox.all().delete()
         # After the UPDATE, which holds the row: the hash may have been carried on meanwhile. Or
         # the reader is forgotten by now: then there is nothing to end.
         with suppress(type(self).DoesNotExist):
@@ -258,7 +214,7 @@ class Subscriber(models.Model):
         return bool(changed)
 
     def ask_for_preferences(self, now: dt.datetime) -> bool:
-        """A link to the preferences is due; False if somebody asked within a day."""
+        """Notes that somebody asked for a link to them; False if one did so within a day."""
         day_ago = now - ONE_PREFERENCES_LINK_IN
         return bool(
             type(self)
@@ -268,7 +224,7 @@ class Subscriber(models.Model):
                 | models.Q(preferences_asked_at__lte=day_ago),
                 pk=self.pk,
             )
-            .update(preferences_asked_at=now, preferences_due_at=now)
+            .update(preferences_asked_at=now)
         )
 
     def forget(self, now: dt.datetime) -> None:

@@ -65,6 +65,12 @@ MAILBOX_LATER = frozenset(
 GONE_WITHOUT_ENHANCED = frozenset({550, 551, 553})
 
 
+def is_mailbox_gone(reply: Reply) -> bool:
+    """Only where a relay says outright that there is no such mailbox, its owner is not written to
+    again. A bare 550 may as well be policy (RFC 5321, 4.2.2): it fails the letter alone."""
+    return reply.enhanced in MAILBOX_GONE
+
+
 def classify(reply: Reply, *, about_recipient: bool) -> Outcome:
     """`about_recipient`: it answers RCPT. Other commands' refusals are never a reader's fault."""
     if reply.is_positive:

@@ -30,7 +30,7 @@ from newsletter.models.deliveries import (
     newest_revision,
 )
 from newsletter.relaying import choosing, limits
-from newsletter.relaying.outcomes import MAILBOX_GONE, Outcome, Reply
+from newsletter.relaying.outcomes import Outcome, Reply, is_mailbox_gone
 from newsletter.welcoming import is_current
 from newsroom.clocks import is_due
 from newsroom.relays import Relay
@@ -167,12 +167,8 @@ class Settled:
 
     @property
     def ends_subscriber(self) -> bool:
-        """Only where the relay said outright that there is no such mailbox.
-
-        A bare 550 may as well be policy (RFC 5321, 4.2.2): its letter fails, its reader stays.
-        """
         is_gone = self.reason is Reason.GONE
-        return is_gone and self.reply is not None and self.reply.enhanced in MAILBOX_GONE
+        return is_gone and self.reply is not None and is_mailbox_gone(self.reply)
 
 
 def settle(letter: Claimed, outcome: Outcome, reply: Reply, now: dt.datetime) -> Settled:

@@ -9,13 +9,14 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from newsletter import corresponding, subscribing
+from newsletter import subscribing
 from newsletter.models import SignUp
 from newsroom import languages, links
 from newsroom.links import Kind
 from tests.factories import MONDAY_MORNING
 from tests.languages.conftest import Newsroom
 from tests.languages.seeing import latin_on
+from tests.newsletter import single_mails
 
 pytestmark = pytest.mark.django_db
 TRANSLATED = [code for code in languages.codes() if code != "en"]
@@ -69,7 +70,7 @@ def test_not_while_somebody_signs_up(client: Client, newsroom: Newsroom, languag
     client.post(f"/{language}/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
     subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
-    corresponding.send_confirmation(subscriber, MONDAY_MORNING)
+    single_mails.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox
     text = str(letter.body)
     path = re.search(rf"/{language}/confirm/\S+", text)

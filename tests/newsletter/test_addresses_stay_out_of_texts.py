@@ -16,7 +16,7 @@ from django.db import models, transaction
 
 from articles.gathering import gather
 from articles.models import Article, Author, Digest, Masthead, Topic
-from newsletter import approving, corresponding, due, subscribing
+from newsletter import approving, due, subscribing
 from newsletter import mailing as mailings
 from newsletter.mime import LetterBroken, Marks, Personal, WireLetter
 from newsletter.models import Edition, Mailing, MailingStatus, Subscriber, Variant, VariantKind
@@ -33,6 +33,7 @@ from tests.factories import (
     make_subscriber,
     make_user,
 )
+from tests.newsletter import single_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -172,7 +173,7 @@ def test_a_single_mail_holds_the_address_in_its_head_alone() -> None:
         pk = subscribing.process_sign_up(row.pk, NOW)
         assert pk is not None
         Subscriber.objects.filter(pk=pk).update(welcome_due_at=NOW, preferences_due_at=NOW)
-        assert corresponding.send_confirmation(pk, NOW)
+        assert single_mails.send_confirmation(pk, NOW)
         for sent in mail.outbox:
             assert "anna" not in sent.message().as_string().partition("\n\n")[2].lower()
         Subscriber.objects.filter(pk=pk).delete()

@@ -6,13 +6,14 @@ import datetime as dt
 
 import pytest
 
-from newsletter import corresponding, due, subscribing
+from newsletter import due, subscribing
 from newsletter import mailing as mailings
 from newsletter.models import MailingStatus
 from newsletter.sending import ledger, rounds
 from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import A_RELAY, MONDAY_MORNING, make_edition, make_mailing
+from tests.newsletter import single_mails
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -66,4 +67,4 @@ def test_a_confirmation_that_became_due_under_a_clock_ahead_is_sent_once_it_is_r
     reader = subscribing.process_sign_up(sign_up.pk, NOW + dt.timedelta(days=30))
     assert due.settle_and_launch(NOW).confirmations == [reader]
     assert reader is not None
-    assert corresponding.send_confirmation(reader, NOW)
+    assert single_mails.send_confirmation(reader, NOW)

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, due, subscribing, tasks
+from newsletter import due, subscribing, tasks
 from newsletter.models import (
     Edition,
     MailboxWarning,
@@ -25,6 +25,7 @@ from newsletter.models import (
     Subscriber,
     VariantKind,
 )
+from newsletter.models.outbox import LEASE
 from newsletter.models.spending import DAY, HOUR, window_start
 from newsletter.pacing import MOST_CLIENTS, MOST_IN_WINDOW, PROXYS_WORD, WINDOW, Pace
 from newsletter.tasks import take_sign_ups
@@ -32,6 +33,7 @@ from newsroom.celery import app
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.settings import BASE_DIR, LETTERS, QUEUES, SIGN_UPS
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, after
 
 pytestmark = pytest.mark.django_db
@@ -111,13 +113,13 @@ def test_past_the_hours_budget_confirmations_wait_for_the_next_hour(
 ) -> None:
     settings.CONFIRMATIONS_PER_HOUR = 2
     readers = [arrive(edition, f"a{n}@example.org") for n in range(3)]
-    sent = [corresponding.send_confirmation(one.pk, NOW) for one in readers]
+    sent = [single_mails.send_confirmation(one.pk, NOW) for one in readers]
     assert sent == [True, True, False]
     assert len(mail.outbox) == 2
     assert due.settle_and_launch(NOW).confirmations == []
     next_hour = window_start(NOW, HOUR) + HOUR
     assert due.settle_and_launch(next_hour).confirmations == [readers[2].pk]
-    assert corresponding.send_confirmation(readers[2].pk, next_hour)
+    assert single_mails.send_confirmation(readers[2].pk, next_hour)
 
 
 def test_a_confirmation_that_the_relay_did_not_take_costs_no_budget(
@@ -126,9 +128,9 @@ def test_a_confirmation_that_the_relay_did_not_take_costs_no_budget(
     settings.CONFIRMATIONS_PER_HOUR = 1
     reader = arrive(edition, "a@example.org")
     Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
-    assert not corresponding.send_confirmation(reader.pk, NOW)
+    assert not single_mails.send_confirmation(reader.pk, NOW)
     Moody.moods.clear()
-    assert corresponding.send_confirmation(reader.pk, NOW + corresponding.LEASE)
+    assert single_mails.send_confirmation(reader.pk, NOW + LEASE)
 
 
 def test_no_text_of_a_visitor_reaches_a_mail(
@@ -137,7 +139,7 @@ def test_no_text_of_a_visitor_reaches_a_mail(
     post(client, email="buy-pills@example.org", website="", anyway="pills", edition="be-ru")
     take_sign_ups()
     reader = Subscriber.objects.get()
-    corresponding.send_confirmation(reader.pk, NOW)
+    single_mails.send_confirmation(reader.pk, NOW)
     [message] = mail.outbox
     assert "pills" not in str(message.message()).replace("buy-pills@example.org", "")
 
@@ -208,12 +210,12 @@ def test_who_asks_for_a_discreet_letter_is_confirmed_and_welcomed_discreetly(
     take_sign_ups()
     reader = Subscriber.objects.get()
     assert reader.variant == VariantKind.DISCREET
-    corresponding.send_confirmation(reader.pk, NOW)
+    single_mails.send_confirmation(reader.pk, NOW)
     reader.confirm(NOW)
     Subscriber.objects.update(welcome_due_at=NOW)
-    corresponding.send_welcome(reader.pk, NOW)
+    single_mails.send_welcome(reader.pk, NOW)
     Subscriber.objects.update(preferences_due_at=NOW)
-    corresponding.send_preferences_link(reader.pk, NOW)
+    single_mails.send_preferences_link(reader.pk, NOW)
     assert len(mail.outbox) == 3
     for message in mail.outbox:
         assert message.subject == edition.discreet_subject
@@ -368,7 +370,7 @@ def test_where_as_many_wait_as_may_the_form_says_so_honestly_and_keeps_what_was_
     # Who waits for a confirmation still waits.
     assert post(client, email="late@example.org")[0] == 503
     for reader in Subscriber.objects.all():
-        corresponding.send_confirmation(reader.pk, timezone.now())
+        single_mails.send_confirmation(reader.pk, timezone.now())
     assert post(client, email="late@example.org")[0] == 302
 
 

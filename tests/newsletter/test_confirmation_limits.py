@@ -10,14 +10,16 @@ from django.core import mail
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, retention, subscribing
+from newsletter import retention, subscribing
 from newsletter.canonical_addresses import canonical, server_of
 from newsletter.models import Edition, SignUp, Spending, Subscriber, WorkerQuota
+from newsletter.models.outbox import LEASE
 from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, OVERFULL, window_start
 from newsletter.tasks import take_sign_ups
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_edition
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -40,7 +42,7 @@ def mailed(subscribers: Iterable[int], now: dt.datetime = NOW) -> list[str]:
     """Whom the confirmations of this moment went to."""
     mail.outbox.clear()
     for pk in subscribers:
-        corresponding.send_confirmation(pk, now)
+        single_mails.send_confirmation(pk, now)
     return [to for message in mail.outbox for to in message.to]
 
 
@@ -108,9 +110,9 @@ def test_a_relay_that_does_not_take_it_costs_a_mailbox_nothing(
     settings.CONFIRMATIONS_PER_MAILBOX = settings.CONFIRMATIONS_PER_PROVIDER = 1
     [reader] = arrive(edition, ["a@example.org"])
     Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
-    assert not corresponding.send_confirmation(reader, NOW)
+    assert not single_mails.send_confirmation(reader, NOW)
     Moody.moods.clear()
-    assert corresponding.send_confirmation(reader, NOW + corresponding.LEASE)
+    assert single_mails.send_confirmation(reader, NOW + LEASE)
 
 
 def test_whoever_signs_up_is_told_the_same_however_full_the_mailbox_is(

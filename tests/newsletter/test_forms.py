@@ -13,12 +13,13 @@ from django.test import Client
 from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, subscribing
+from newsletter import subscribing
 from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
 from newsletter.tasks import take_sign_ups
 from newsroom import links
 from newsroom.links import Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from tests.newsletter import single_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -130,7 +131,7 @@ def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
     row = subscribing.sign_up("new@example.org", edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    corresponding.send_confirmation(subscriber_id, NOW)
+    single_mails.send_confirmation(subscriber_id, NOW)
     found = re.search(r"https?://[^/]+(/be/confirm/\S+)", mail.outbox[0].body)
     assert found
     path = found.group(1)

@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from newsletter import corresponding, due, preferring
+from newsletter import due, preferring
 from newsletter import mailing as mailings
 from newsletter.models import (
     Delivery,
@@ -26,6 +26,7 @@ from newsletter.subscribing import StaleLink
 from newsroom import links
 from newsroom.links import BadToken, Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
+from tests.newsletter import single_mails
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -60,7 +61,7 @@ def test_a_letters_link_mails_its_reader_the_way_to_their_preferences(
     assert not mail.outbox
     client.post(letter_path(reader) + "preferences/")
     assert due.settle_and_launch(now).preferences == [reader.pk]
-    assert corresponding.send_preferences_link(reader.pk, now)
+    assert single_mails.send_preferences_link(reader.pk, now)
     [message] = mail.outbox
     assert message.to == ["reader@example.org"]
     found = re.search(r"(/be/preferences/[a-z2-7]+/)", message.body)
@@ -79,8 +80,8 @@ def test_a_link_to_the_preferences_is_mailed_once_a_day_and_the_answer_never_tel
     # The switcher's links repeat the address that was asked for, and nothing else differs.
     token = path.split("/")[3].encode()
     assert first.content.replace(token, b"") == third.content.replace(nobody.encode(), b"")
-    assert corresponding.send_preferences_link(reader.pk, now)
-    assert not corresponding.send_preferences_link(reader.pk, now)
+    assert single_mails.send_preferences_link(reader.pk, now)
+    assert not single_mails.send_preferences_link(reader.pk, now)
     assert not reader.ask_for_preferences(now + dt.timedelta(hours=23))
     assert reader.ask_for_preferences(now + dt.timedelta(hours=24))
 

@@ -12,7 +12,7 @@ from django.core import mail
 from django.test import Client
 
 from articles.gathering import gather
-from newsletter import approving, corresponding, subscribing
+from newsletter import approving, subscribing
 from newsletter import mailing as mailings
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
 from newsletter.sending.lanes import run_lane
@@ -26,6 +26,7 @@ from tests.factories import (
     make_subscriber,
     make_user,
 )
+from tests.newsletter import single_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -57,11 +58,11 @@ def ask_welcome_and_answer(variant: str) -> None:
     row = subscribing.sign_up(f"{variant}@example.org", edition, "en", NOW, variant=variant)
     reader = subscribing.process_sign_up(row.pk, NOW)
     assert reader is not None
-    corresponding.send_confirmation(reader, NOW)
+    single_mails.send_confirmation(reader, NOW)
     Subscriber.objects.get(pk=reader).confirm(NOW)
     Subscriber.objects.filter(pk=reader).update(welcome_due_at=NOW, preferences_due_at=NOW)
-    corresponding.send_welcome(reader, NOW)
-    corresponding.send_preferences_link(reader, NOW)
+    single_mails.send_welcome(reader, NOW)
+    single_mails.send_preferences_link(reader, NOW)
 
 
 def links_of(letter: Letter) -> set[str]:
@@ -87,7 +88,7 @@ def test_a_scanner_that_opens_every_link_of_every_letter_changes_nothing(
     row = subscribing.sign_up("one.more@example.org", Edition.objects.get(code="en"), "en", NOW)
     pending = subscribing.process_sign_up(row.pk, NOW)
     assert pending is not None
-    corresponding.send_confirmation(pending, NOW)
+    single_mails.send_confirmation(pending, NOW)
     links |= links_of(relay.letters[-1])
 
     before, sent = everything(), len(relay.letters)

@@ -11,7 +11,7 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, messages, subscribing
+from newsletter import messages, subscribing
 from newsletter.addresses import InvalidAddress
 from newsletter.models import (
     Edition,
@@ -20,12 +20,14 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
+from newsletter.models.outbox import LEASE
 from newsletter.subscribing import StaleLink
 from newsroom import links, sealing
 from newsroom.links import BadToken, Kind
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.sealing import KeyMissing
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -43,7 +45,7 @@ def sign_up(edition: Edition, now: dt.datetime = NOW, address: str = READER) -> 
     row = subscribing.sign_up(address, edition, "be", now)
     subscriber_id = subscribing.process_sign_up(row.pk, now)
     if subscriber_id is not None:
-        corresponding.send_confirmation(subscriber_id, now)
+        single_mails.send_confirmation(subscriber_id, now)
     assert not SignUp.objects.exists()
     return Subscriber.objects.filter(pk=subscriber_id).first()
 
@@ -140,8 +142,8 @@ def test_a_sign_up_pressed_twice_while_its_mail_leaves_keeps_the_mails_link_good
         return letter
 
     with mock.patch.object(messages, "confirmation", pressed_again):
-        assert corresponding.send_confirmation(reader, NOW)
-    assert not corresponding.send_confirmation(reader, NOW + corresponding.LEASE)
+        assert single_mails.send_confirmation(reader, NOW)
+    assert not single_mails.send_confirmation(reader, NOW + LEASE)
     [letter] = relay.letters
     found = re.search(r"/be/confirm/([a-z2-7]+)/", letter.contents.text)
     assert found
@@ -156,12 +158,12 @@ def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(
     row = subscribing.sign_up(READER, edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    assert not corresponding.send_confirmation(subscriber_id, NOW)
+    assert not single_mails.send_confirmation(subscriber_id, NOW)
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert not corresponding.send_confirmation(subscriber_id, NOW)
-    later = NOW + corresponding.LEASE
-    assert corresponding.send_confirmation(subscriber_id, later)
-    assert not corresponding.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
+    assert not single_mails.send_confirmation(subscriber_id, NOW)
+    later = NOW + LEASE
+    assert single_mails.send_confirmation(subscriber_id, later)
+    assert not single_mails.send_confirmation(subscriber_id, later + dt.timedelta(days=1))
 
 
 def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Catcher) -> None:
@@ -169,7 +171,7 @@ def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Ca
     row = subscribing.sign_up(READER, edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    assert not corresponding.send_confirmation(subscriber_id, NOW)
+    assert not single_mails.send_confirmation(subscriber_id, NOW)
     assert Subscriber.objects.get().confirmation_due_at is None
 
 
@@ -181,7 +183,7 @@ def test_a_relay_that_is_away_for_two_days_is_not_asked_for_ever(
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
     for days, waits in ((0, True), (1, True), (2, False)):
-        assert not corresponding.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
+        assert not single_mails.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
         assert (Subscriber.objects.get().confirmation_due_at is not None) is waits
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from articles import publishing
 from articles.models import Article
 from articles.writing import save_article
-from newsletter import corresponding, due, subscribing, welcoming
+from newsletter import due, subscribing, welcoming
 from newsletter import mailing as mailings
 from newsletter.models import (
     Delivery,
@@ -29,6 +29,7 @@ from newsroom.links import Kind
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.sealing import worker_keys
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_user
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -128,7 +129,7 @@ def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
     make_edition(name="EN")
     reader = come()
     assert due.settle_and_launch(LATER).welcomes == [reader.pk]
-    assert corresponding.send_welcome(reader.pk, LATER)
+    assert single_mails.send_welcome(reader.pk, LATER)
     [letter] = relay.letters
     assert "30 November 2026, 09:00" in letter.contents.text
     assert "/en/letter/" in letter.contents.text
@@ -138,7 +139,7 @@ def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
 def test_the_link_of_a_welcome_leaves(client: Client, relay: Catcher) -> None:
     make_edition()
     reader = come()
-    corresponding.send_welcome(reader.pk, LATER)
+    single_mails.send_welcome(reader.pk, LATER)
     token = links.make_token(Kind.LETTER, reader.pk, 0)
     assert token in relay.letters[0].contents.text
     client.post(f"/en/letter/{token}/")

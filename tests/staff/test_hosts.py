@@ -10,9 +10,10 @@ from django.core import mail
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, subscribing
+from newsletter import subscribing
 from newsletter.models import SignUp
 from tests.factories import MONDAY_MORNING, make_edition, make_user
+from tests.newsletter import single_mails
 from tests.staff.browser import DESK, LOGIN, is_in, log_in
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +87,7 @@ def test_links_in_letters_come_from_the_setting_whatever_host_was_asked(client: 
     )
     subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
-    corresponding.send_confirmation(subscriber, MONDAY_MORNING)
+    single_mails.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox
     whole = letter.message().as_string() + letter.body + str(letter.alternatives)
     assert "evil" not in whole

@@ -24,7 +24,6 @@ class Command(BaseCommand):
         enqueue_due(found)
         self.stdout.write(
             f"{published} texts published; {len(found.lanes)} lanes, "
-            f"{len(found.sign_ups)} sign-ups, {len(found.confirmations)} confirmations, "
-            f"{len(found.welcomes) + len(found.preferences)} other mails and "
+            f"{len(found.sign_ups)} sign-ups, {found.single_mails} single mails and "
             f"{len(found.inquiries)} questions handed to the workers"
         )

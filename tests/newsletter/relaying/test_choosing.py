@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from newsletter import corresponding, subscribing
 from newsletter import mailing as mailings
+from newsletter import subscribing
 from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing, MailingStatus, RelayState
 from newsletter.models.relays import FIRST_PAUSE, LONGEST_PAUSE
 from newsletter.relaying import choosing, limits
@@ -20,6 +20,7 @@ from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing
+from tests.newsletter import single_mails
 from tests.newsletter.relays import Moody, closed_door, hang_up, once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -224,7 +225,7 @@ def test_a_confirmation_goes_by_the_relay_that_works_and_counts_there(
         sign_up = subscribing.sign_up(f"{name}@example.org", edition, "en", NOW)
         reader = subscribing.process_sign_up(sign_up.pk, NOW)
         assert reader is not None
-        assert corresponding.send_confirmation(reader, NOW), "no limit keeps a single mail"
+        assert single_mails.send_confirmation(reader, NOW), "no limit keeps a single mail"
     assert len(relay.letters) == 2
     assert limits.used_today(working, NOW) == 2
     assert RelayState.objects.get(name=str(DEAD)).failures == 1, "it was left alone afterwards"

@@ -1,0 +1,34 @@
+"""Single mails that are due, one at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from newsletter.models import MailKind, OutboxMail
+from newsletter.sending import transactional
+from newsletter.sending.exchange import Exchange, NoRelay
+from newsroom import sealing
+
+
+def send_confirmation(subscriber: int, now: dt.datetime) -> bool:
+    """False where none is due, or no relay took it."""
+    return _send(subscriber, MailKind.CONFIRMATION, now)
+
+
+def send_welcome(subscriber: int, now: dt.datetime) -> bool:
+    return _send(subscriber, MailKind.WELCOME, now)
+
+
+def send_preferences_link(subscriber: int, now: dt.datetime) -> bool:
+    return _send(subscriber, MailKind.PREFERENCES, now)
+
+
+def _send(subscriber: int, kind: MailKind, now: dt.datetime) -> bool:
+    mail = OutboxMail.objects.due(now).filter(subscriber=subscriber, kind=kind).first()
+    if mail is None:
+        return False
+    with Exchange(lambda: now) as exchange:
+        try:
+            return transactional.send(mail, exchange, sealing.worker_keys(), now)
+        except NoRelay:
+            return False
