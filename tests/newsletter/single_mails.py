@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from newsletter.models import MailKind, OutboxMail
+from newsletter.models import MailKind, OutboxMail, Subscriber
 from newsletter.sending import transactional
 from newsletter.sending.exchange import Exchange, NoRelay
 from newsroom import sealing
@@ -21,6 +21,18 @@ def send_welcome(subscriber: int, now: dt.datetime) -> bool:
 
 def send_preferences_link(subscriber: int, now: dt.datetime) -> bool:
     return _send(subscriber, MailKind.PREFERENCES, now)
+
+
+def put(subscriber: int, now: dt.datetime, *kinds: MailKind) -> None:
+    """As if these had become due."""
+    for kind in kinds:
+        OutboxMail.objects.put(Subscriber(pk=subscriber), kind, now)
+
+
+def waiting(kind: MailKind, now: dt.datetime) -> list[int]:
+    """The subscribers to whom one is due."""
+    due = OutboxMail.objects.due(now).filter(kind=kind)
+    return list(due.order_by("due_at").values_list("subscriber", flat=True))
 
 
 def _send(subscriber: int, kind: MailKind, now: dt.datetime) -> bool:

@@ -19,7 +19,15 @@ from articles.models import Article, Author, Digest, Masthead, Topic
 from newsletter import approving, due, subscribing
 from newsletter import mailing as mailings
 from newsletter.mime import LetterBroken, Marks, Personal, WireLetter
-from newsletter.models import Edition, Mailing, MailingStatus, Subscriber, Variant, VariantKind
+from newsletter.models import (
+    Edition,
+    Mailing,
+    MailingStatus,
+    MailKind,
+    Subscriber,
+    Variant,
+    VariantKind,
+)
 from newsletter.sending.lanes import run_lane
 from newsroom.links import TOKEN_LENGTH
 from newsroom.mailcatcher.catcher import Catcher
@@ -172,7 +180,7 @@ def test_a_single_mail_holds_the_address_in_its_head_alone() -> None:
         row = subscribing.sign_up(f"b{ADDRESS}", Edition.objects.get(), "en", NOW, variant=variant)
         pk = subscribing.process_sign_up(row.pk, NOW)
         assert pk is not None
-        Subscriber.objects.filter(pk=pk).update(welcome_due_at=NOW, preferences_due_at=NOW)
+        single_mails.put(pk, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
         assert single_mails.send_confirmation(pk, NOW)
         for sent in mail.outbox:
             assert "anna" not in sent.message().as_string().partition("\n\n")[2].lower()

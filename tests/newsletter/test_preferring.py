@@ -9,14 +9,15 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from newsletter import due, preferring
 from newsletter import mailing as mailings
+from newsletter import preferring
 from newsletter.models import (
     Delivery,
     Departure,
     DepartureKind,
     Edition,
     Mailing,
+    MailKind,
     Subscriber,
     SubscriberStatus,
     Suppression,
@@ -60,7 +61,7 @@ def test_a_letters_link_mails_its_reader_the_way_to_their_preferences(
     assert "preferences/" in client.get(letter_path(reader)).content.decode()
     assert not mail.outbox
     client.post(letter_path(reader) + "preferences/")
-    assert due.settle_and_launch(now).preferences == [reader.pk]
+    assert single_mails.waiting(MailKind.PREFERENCES, now) == [reader.pk]
     assert single_mails.send_preferences_link(reader.pk, now)
     [message] = mail.outbox
     assert message.to == ["reader@example.org"]

@@ -14,7 +14,7 @@ from django.test import Client
 from articles.gathering import gather
 from newsletter import approving, subscribing
 from newsletter import mailing as mailings
-from newsletter.models import Edition, Mailing, Subscriber, VariantKind
+from newsletter.models import Edition, Mailing, MailKind, Subscriber, VariantKind
 from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.mailcatcher.letters import Letter
@@ -60,7 +60,7 @@ def ask_welcome_and_answer(variant: str) -> None:
     assert reader is not None
     single_mails.send_confirmation(reader, NOW)
     Subscriber.objects.get(pk=reader).confirm(NOW)
-    Subscriber.objects.filter(pk=reader).update(welcome_due_at=NOW, preferences_due_at=NOW)
+    single_mails.put(reader, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
     single_mails.send_welcome(reader, NOW)
     single_mails.send_preferences_link(reader, NOW)
 

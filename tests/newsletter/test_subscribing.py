@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 from unittest import mock
 
 import pytest
 from django.core import mail
-from django.core.mail import EmailMultiAlternatives
 from pytest_django.fixtures import Settings
 
 from newsletter import messages, subscribing
 from newsletter.addresses import InvalidAddress
-from newsletter.models import (
-    Edition,
-    SignUp,
-    Subscriber,
-    SubscriberStatus,
-    Suppression,
-)
+from newsletter.mime import Rendered
+from newsletter.models import Edition, OutboxMail, SignUp, Subscriber, SubscriberStatus, Suppression
 from newsletter.models.outbox import LEASE
 from newsletter.subscribing import StaleLink
 from newsroom import links, sealing
 from newsroom.links import BadToken, Kind
 from newsroom.mailcatcher.catcher import Catcher
+from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
 from tests.newsletter import single_mails
@@ -134,14 +130,14 @@ def test_a_sign_up_pressed_twice_while_its_mail_leaves_keeps_the_mails_link_good
     SignUp.objects.filter(pk=second.pk).update(arrived_at=NOW + dt.timedelta(seconds=3))
     reader = subscribing.process_sign_up(first.pk, NOW)
     assert reader is not None
-    answered = messages.confirmation
+    answered = messages.single_mail
 
-    def pressed_again(subscriber: Subscriber, address: str) -> EmailMultiAlternatives:
-        letter = answered(subscriber, address)
+    def pressed_again(*about: Any) -> Rendered:
+        rendered = answered(*about)
         subscribing.process_sign_up(second.pk, NOW)
-        return letter
+        return rendered
 
-    with mock.patch.object(messages, "confirmation", pressed_again):
+    with mock.patch.object(messages, "single_mail", pressed_again):
         assert single_mails.send_confirmation(reader, NOW)
     assert not single_mails.send_confirmation(reader, NOW + LEASE)
     [letter] = relay.letters
@@ -153,13 +149,13 @@ def test_a_sign_up_pressed_twice_while_its_mail_leaves_keeps_the_mails_link_good
 def test_a_confirmation_that_the_relay_did_not_take_is_sent_later(
     edition: Edition, settings: Settings
 ) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    works = settings.RELAYS
+    settings.RELAYS = (Relay.parse("smtp://127.0.0.1:1"),)
     row = subscribing.sign_up(READER, edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
     assert not single_mails.send_confirmation(subscriber_id, NOW)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.RELAYS = works
     assert not single_mails.send_confirmation(subscriber_id, NOW)
     later = NOW + LEASE
     assert single_mails.send_confirmation(subscriber_id, later)
@@ -172,7 +168,7 @@ def test_a_mailbox_that_does_not_exist_is_asked_once(edition: Edition, relay: Ca
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
     assert not single_mails.send_confirmation(subscriber_id, NOW)
-    assert Subscriber.objects.get().confirmation_due_at is None
+    assert not OutboxMail.objects.exists()
 
 
 def test_a_relay_that_is_away_for_two_days_is_not_asked_for_ever(
@@ -184,7 +180,7 @@ def test_a_relay_that_is_away_for_two_days_is_not_asked_for_ever(
     assert subscriber_id is not None
     for days, waits in ((0, True), (1, True), (2, False)):
         assert not single_mails.send_confirmation(subscriber_id, NOW + dt.timedelta(days=days))
-        assert (Subscriber.objects.get().confirmation_due_at is not None) is waits
+        assert OutboxMail.objects.exists() is waits
 
 
 def test_leaving_erases_the_address_and_keeps_only_its_hash(edition: Edition) -> None:

@@ -20,6 +20,8 @@ from newsletter.models import (
     Edition,
     Mailing,
     MailingStatus,
+    MailKind,
+    OutboxMail,
     Subscriber,
     VariantKind,
 )
@@ -78,7 +80,7 @@ def test_who_confirms_between_two_digests_gets_the_latest_at_once(
     delivery.refresh_from_db()
     assert delivery.status == DeliveryStatus.SENT
     assert due.settle_and_launch(LATER).lanes == []
-    assert reader.welcome_due_at is None
+    assert not reader.outbox.exists()
 
 
 def test_the_mailings_own_ledger_stays_what_it_was(sent: Mailing) -> None:
@@ -98,7 +100,7 @@ def test_who_comes_back_does_not_get_the_same_digest_twice(sent: Mailing, relay:
     come(address, LATER + dt.timedelta(hours=1))
     lane(sent)
     assert recipients(relay).count(address) == 1
-    assert due.settle_and_launch(LATER + dt.timedelta(hours=1)).welcomes == [reader.pk]
+    assert single_mails.waiting(MailKind.WELCOME, LATER + dt.timedelta(hours=1)) == [reader.pk]
 
 
 def test_who_confirms_while_it_is_being_sent_gets_it_once(relay: Catcher) -> None:
@@ -128,12 +130,12 @@ def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
 ) -> None:
     make_edition(name="EN")
     reader = come()
-    assert due.settle_and_launch(LATER).welcomes == [reader.pk]
+    assert single_mails.waiting(MailKind.WELCOME, LATER) == [reader.pk]
     assert single_mails.send_welcome(reader.pk, LATER)
     [letter] = relay.letters
     assert "30 November 2026, 09:00" in letter.contents.text
     assert "/en/letter/" in letter.contents.text
-    assert due.settle_and_launch(LATER).welcomes == []
+    assert not OutboxMail.objects.exists()
 
 
 def test_the_link_of_a_welcome_leaves(client: Client, relay: Catcher) -> None:
@@ -157,7 +159,7 @@ def test_a_letter_that_shows_a_withdrawn_text_welcomes_nobody(
     late = come("later@example.org")
     assert not Delivery.objects.filter(subscriber=late).exists()
     assert len(relay.letters) == 3
-    assert due.settle_and_launch(LATER).welcomes == [late.pk]
+    assert single_mails.waiting(MailKind.WELCOME, LATER) == [late.pk]
 
 
 def test_a_letter_that_shows_what_was_corrected_since_welcomes_nobody(sent: Mailing) -> None:

@@ -295,6 +295,45 @@ def test_what_was_answered_before_names_no_row_and_no_exact_number(loaded: Loade
     ]
 
 
+DUE = """
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+apps = MigrationExecutor(connection).loader.project_state(
+    [("newsletter", "0010_hash_generation")]).apps
+def make(model, **fields):
+    return apps.get_model("newsletter", model).objects.create(**fields)
+edition = make("Edition", code="en", name="EN", languages=["en"], time_zone="UTC",
+    sender_address="a@example.org", list_id="en.example.org")
+def come(id, **due):
+    make("Subscriber", id=id, sealed_address=b"x", key_generation=1, provider="other",
+        edition=edition, language="en", signed_up_at="2026-11-16T08:00Z", **due)
+come(7, confirmation_due_at="2026-11-16T09:00Z")
+come(8, confirmed_at="2026-11-16T10:00Z", status="active", welcome_due_at="2026-11-16T11:00Z",
+    preferences_due_at="2026-11-17T11:00Z", preferences_asked_at="2026-11-17T10:00Z")
+come(9)
+"""
+OUTBOX = """
+from newsletter.models import OutboxMail
+for mail in OutboxMail.objects.order_by("due_at"):
+    print(mail.subscriber_id, mail.kind, f"{mail.created_at:%d %H} {mail.due_at:%d %H}")
+"""
+
+
+def test_mails_that_were_due_before_are_due_in_the_outbox(loaded: Loaded) -> None:
+    def done(ended: Ended) -> list[str]:
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout.splitlines()
+
+    done(loaded.manage("migrate", "newsletter", "0010"))
+    done(loaded.script(DUE))
+    done(loaded.manage("migrate"))
+    outbox = ["7 confirmation 16 08 16 09", "8 welcome 16 10 16 11", "8 preferences 17 10 17 11"]
+    assert done(loaded.script(OUTBOX)) == outbox
+    done(loaded.manage("migrate", "newsletter", "0010"))
+    done(loaded.manage("migrate"))
+    assert len(done(loaded.script(OUTBOX))) == 3
+
+
 def said(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
