@@ -68,25 +68,25 @@ class Envelope(NamedTuple):
     recipient: str
 
 
-class MayLeave:
-    """The relay takes the envelope and awaits the text."""
+class ReadyForData:
+    """354: the relay takes the envelope and awaits the text."""
 
 
-class NotTaken(NamedTuple):
-    """The relay refuses an envelope."""
-
-    outcome: Outcome
-    reply: Reply
-
-
-class Answered(NamedTuple):
-    """What the relay says of a letter that has left wholly."""
+class RecipientRejected(NamedTuple):
+    """The relay refuses an envelope, for its recipient or another command of it."""
 
     outcome: Outcome
     reply: Reply
 
 
-Event = MayLeave | NotTaken | Answered
+class DataAnswered(NamedTuple):
+    """The reply to the final dot: the letter has left wholly."""
+
+    outcome: Outcome
+    reply: Reply
+
+
+Event = ReadyForData | RecipientRejected | DataAnswered
 
 
 class Connection:
@@ -109,7 +109,7 @@ class Connection:
         self._dot_leaves_at: int | None = None
         """So many bytes of `_leaving` are left once its dot is gone; None where it has none."""
         self._awaited: deque[str] = deque()
-        self._refusal: NotTaken | None = None
+        self._refusal: RecipientRejected | None = None
         self._awaits_text = False
         self.deadline = time.monotonic() + timeout
         """By the monotonic clock: until when the relay has to answer what it was told."""
@@ -144,15 +144,15 @@ class Connection:
         finally:
             self._smtp.close()
 
-    # --- Saying ----------------------------------------------------------------------
+    # --- Sending ---------------------------------------------------------------------
 
     def address(self, envelope: Envelope) -> None:
         """Says for whom the next letter is. Raises ConnectionLost."""
         self._queue(envelope)
-        self.speak()
+        self.send()
 
     def put(self, letter: bytes, then: Envelope | None = None) -> None:
-        """Lets a letter go with its final dot, after MayLeave: lines with CRLF, dots doubled.
+        """Sends a letter with its final dot, after ReadyForData: lines with CRLF, dots doubled.
 
         The next letter's envelope goes in the same packet where the relay pipelines, and else
         after the answer. Raises ConnectionLost.
@@ -162,7 +162,7 @@ class Connection:
         self._to_say.append((DOT, letter + end))
         if then is not None:
             self._queue(then)
-        self.speak()
+        self.send()
 
     def _queue(self, envelope: Envelope) -> None:
         option = " BODY=8BITMIME" if self.eight_bit else ""
@@ -172,8 +172,8 @@ class Connection:
             ("DATA", b"DATA\r\n"),
         ]
 
-    def speak(self) -> None:
-        """Lets leave what may be said now and the system has room for. Raises ConnectionLost."""
+    def send(self) -> None:
+        """Sends what may be said now and the system has room for. Raises ConnectionLost."""
         try:
             while self._leaving or self._take_up():
                 sent = self._socket.send(self._leaving)
@@ -201,9 +201,9 @@ class Connection:
         self.deadline = time.monotonic() + self._timeout
         return True
 
-    # --- Hearing ---------------------------------------------------------------------
+    # --- Receiving -------------------------------------------------------------------
 
-    def hear(self) -> Iterator[Event]:
+    def receive(self) -> Iterator[Event]:
         """What the relay has answered. Raises ConnectionLost after the last that still counts."""
         ended = self._read()
         while (reply := self._next_reply()) is not None:
@@ -212,7 +212,7 @@ class Connection:
                 yield event
         if ended:
             raise self._lost(ended)
-        self.speak()
+        self.send()
 
     def fall_silent(self) -> ConnectionLost:
         """What to raise once the deadline has passed."""
@@ -261,7 +261,7 @@ class Connection:
             raise lost
         self.deadline = time.monotonic() + self._timeout
         if what == DOT:
-            return Answered(classify(reply, about_recipient=False), reply)
+            return DataAnswered(classify(reply, about_recipient=False), reply)
         if what in ENVELOPE:
             return self._understand_envelope(what, reply)
         return None
@@ -269,7 +269,7 @@ class Connection:
     def _understand_envelope(self, what: str, reply: Reply) -> Event | None:
         outcome = classify(reply, about_recipient=what == "RCPT")
         if self._refusal is None and outcome is not Outcome.SENT:
-            self._refusal = NotTaken(outcome, reply)
+            self._refusal = RecipientRejected(outcome, reply)
             if not self.pipelines:
                 self._to_say.clear()
                 what = "DATA"
@@ -278,7 +278,7 @@ class Connection:
         refusal, self._refusal = self._refusal, None
         if refusal is None:
             self._awaits_text = True
-            return MayLeave()
+            return ReadyForData()
         # RFC 2920, 3.1: no recipient, and still it awaits a text; an empty one goes nowhere.
         empty = reply.code == AWAITS_TEXT
         self._to_say.append(("RSET", b".\r\n" if empty else b"RSET\r\n"))

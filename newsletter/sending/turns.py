@@ -18,7 +18,7 @@ from newsletter.sending.channels import LOOK_AROUND, Channel, Channels
 from newsletter.sending.connecting import connect
 from newsletter.sending.ledger import Claimed, Settled
 from newsletter.sending.letters import Letter, Letters
-from newsletter.sending.smtp import Answered, ConnectionLost, Event, MayLeave, RelayRefuses
+from newsletter.sending.smtp import ConnectionLost, DataAnswered, Event, ReadyForData, RelayRefuses
 from newsletter.signing import LetterNotApproved
 from newsroom import stopping
 from newsroom.relays import Relay
@@ -243,9 +243,9 @@ class Turn:
         for channel, may_speak, may_hear in heard:
             try:
                 if may_speak:
-                    channel.connection.speak()
+                    channel.connection.send()
                 if may_hear:
-                    for event in channel.connection.hear():
+                    for event in channel.connection.receive():
                         self._take_in(channel, event)
             except ConnectionLost as lost:
                 self._lose(channel, lost)
@@ -258,10 +258,10 @@ class Turn:
 
     def _take_in(self, channel: Channel, event: Event) -> None:
         """What a relay has said."""
-        if isinstance(event, MayLeave):
+        if isinstance(event, ReadyForData):
             self.ready.append(channel)
             return
-        if isinstance(event, Answered):
+        if isinstance(event, DataAnswered):
             letter, channel.leaving = channel.leaving, None
             channel.taken += 1
             self.has_taken = True
