@@ -104,9 +104,9 @@ class LaneWorker:
             self.stop()
         finally:
             self._close()
-        if self.state in (DRAINING, STOPPED):
-            return self.state is DRAINING
-        is_left = self.next_claim_at < math.inf
+        if self.state is DRAINING:
+            return True
+        is_left = self.state is not STOPPED and self.next_claim_at < math.inf
         return is_left and choosing.is_another_better(self.relay, self.clock())
 
     # --- Transitions -----------------------------------------------------------------
@@ -170,8 +170,11 @@ class LaneWorker:
     def _hand_over(self) -> None:
         """One commit: what was answered, and which letters leave now. Then they leave."""
         # Looked for before anything is marked: what cannot be opened ends the turn.
-        ready = [(one, one.letter, self._next_letter()) for one in self.connections.ready]
-        going = [(one, letter, following) for one, letter, following in ready if letter is not None]
+        going = [
+            (one, letter, self._next_letter())
+            for one in self.connections.ready
+            if (letter := one.letter) is not None
+        ]
         variants = self._commit([letter.claimed.pk for _one, letter, _following in going])
         for connection, letter, following in going:
             if letter.claimed.pk in variants:
@@ -345,9 +348,11 @@ class LaneWorker:
                 if in_flight is not None:
                     self._settle_lost(in_flight, dot_sent=dot_sent)
             self._record()
-            if self.state is not REFUSED and self.connections.has_delivered:
+            if self.state is REFUSED:
+                return
+            if self.connections.has_delivered:
                 choosing.state_of(self.relay).work(self.clock())
-            elif self.state is not REFUSED and self.lost_cause:
+            elif self.lost_cause:
                 choosing.state_of(self.relay).fail(self.lost_cause, self.clock())
         finally:
             self.connections.close()
