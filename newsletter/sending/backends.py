@@ -22,11 +22,11 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from newsletter.relaying import causes
 from newsletter.relaying.outcomes import Outcome, Reply, classify
 from newsletter.sending.smtp import (
-    Answered,
     ConnectionLost,
+    DataAnswered,
     Envelope,
     Event,
-    MayLeave,
+    ReadyForData,
     RelayRefuses,
 )
 from newsroom.relays import Relay
@@ -85,7 +85,7 @@ class BackendConnection:
     def address(self, envelope: Envelope) -> None:
         """Keeps it; a backend hears of a letter when it gets it whole."""
         self._envelope = envelope
-        self._ring(MayLeave())
+        self._ring(ReadyForData())
 
     def put(self, letter: bytes, then: Envelope | None = None) -> None:
         """Sends the letter, and waits for what comes of it."""
@@ -100,11 +100,11 @@ class BackendConnection:
             os.eventfd_write(self._bell, 1)
             return
         self.dot_sent = False
-        self._ring(Answered(outcome, reply))
+        self._ring(DataAnswered(outcome, reply))
         if then is not None:
             self.address(then)
 
-    def hear(self) -> Iterator[Event]:
+    def receive(self) -> Iterator[Event]:
         """What has happened since. Raises ConnectionLost."""
         with suppress(BlockingIOError):
             os.eventfd_read(self._bell)
@@ -113,7 +113,7 @@ class BackendConnection:
         if self._failure is not None:
             raise self._failure
 
-    def speak(self) -> None:
+    def send(self) -> None:
         """Nothing is ever left to say."""
 
     def fall_silent(self) -> ConnectionLost:

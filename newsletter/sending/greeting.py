@@ -19,10 +19,10 @@ from django.conf import settings
 from newsletter.relaying import causes
 from newsroom.relays import Relay
 
-LONGEST_ANSWER = 64 * 1024
-"""Bytes of one answer; RFC 5321, 4.5.3.1.5 allows lines of 512."""
-AT_ONCE = 64 * 1024
-WHOLE_LETTER = 256 * 1024
+MAX_REPLY_BYTES = 64 * 1024
+"""Of one reply, of all its lines; RFC 5321, 4.5.3.1.5 allows lines of 512."""
+RECEIVE_BYTES = 64 * 1024
+SEND_BUFFER_BYTES = 256 * 1024
 """Bytes that the system takes at once, so that a letter is one call."""
 LOG_INS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
 """What smtplib can do."""
@@ -51,7 +51,7 @@ def first_answer(heard: bytes) -> tuple[int, bytes, int] | None:
         if mark != b"-":
             return int(code), line[4:], end + 1
         start = end + 1
-    if len(heard) > LONGEST_ANSWER:
+    if len(heard) > MAX_REPLY_BYTES:
         raise Misbehaves(causes.ENDLESS)
     return None
 
@@ -81,7 +81,7 @@ class Client(smtplib.SMTP):
         # The dot may follow the letter as a packet of its own; Nagle's algorithm would hold
         # it back until the relay's delayed acknowledgement, 40 ms a letter.
         reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reached.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WHOLE_LETTER)
+        reached.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         reached.settimeout(self._left())
         if self._is_encrypted:
             return certificates().wrap_socket(reached, server_hostname=host)
@@ -131,7 +131,7 @@ class Client(smtplib.SMTP):
     def _receive(self) -> bytes:
         listening = self._socket()
         listening.settimeout(self._left())
-        return listening.recv(AT_ONCE)
+        return listening.recv(RECEIVE_BYTES)
 
     def _socket(self) -> socket.socket:
         if self.sock is None:

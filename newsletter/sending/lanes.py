@@ -12,7 +12,7 @@ from newsletter.models.mailings import HAS_BEGUN
 from newsletter.relaying import choosing
 from newsletter.sending import ledger
 from newsletter.sending.letters import Letters
-from newsletter.sending.turns import Clock, Turn, pause
+from newsletter.sending.turns import Clock, LaneWorker, pause
 from newsletter.signing import LetterNotApproved
 from newsroom import sealing
 
@@ -39,7 +39,7 @@ def run_lane(mailing_id: int, slot: int, clock: Clock) -> bool:
     if lane is None or relay is None:
         return False
     try:
-        return Turn(mailing, lane, relay, clock, letters).run()
+        return LaneWorker(mailing, lane, relay, clock, letters).run()
     finally:
         ledger.close_lane(lane, clock())
         mailings.finish_if_done(mailing, clock())

@@ -1,7 +1,7 @@
 """A round: what the last letters came to, and the next ones on their way, in one commit.
 
-This is what every letter passes through, so it is written in SQL that both databases speak: what
-the ORM takes to compose three statements is as long as PostgreSQL takes to run them.
+This is what every letter passes through, so it is written in SQL: what the ORM takes to compose
+three statements is as long as PostgreSQL takes to run them.
 """
 
 from __future__ import annotations
@@ -10,59 +10,44 @@ import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection, transaction
 
-from newsletter.models import (
-    Delivery,
-    DeliveryKind,
-    DeliveryStatus,
-    Lane,
-    Mailing,
-    MailingStatus,
-    Reason,
-    Subscriber,
-    SubscriberStatus,
-)
+from newsletter.models import DeliveryStatus, Lane
 from newsletter.relaying.outcomes import Reply
 from newsletter.sending import ledger
 from newsletter.sending.ledger import Settled
 
-DELIVERY, MAILING = Delivery._meta.db_table, Mailing._meta.db_table
-SUBSCRIBER, LANE = Subscriber._meta.db_table, Lane._meta.db_table
-LANE_ID = Delivery._meta.get_field("lane")
-
-RENEW = f"UPDATE {LANE} SET lease_until = %s WHERE id = %s"  # noqa: S608
-TAKEN = f"""
-    UPDATE {DELIVERY}
-    SET status = '{DeliveryStatus.SENT}', reason = '{Reason.NONE}', lane = NULL,
+RENEW = "UPDATE newsletter_lane SET lease_until = %s WHERE id = %s"
+ACCEPTED = """
+    UPDATE newsletter_delivery
+    SET status = 'sent', reason = '', lane = NULL,
         reply_code = %s, enhanced_code = %s, settled_at = %s
-    WHERE id {{of_these}} AND lane = %s
-        AND status IN ('{DeliveryStatus.HANDED_OVER}', '{DeliveryStatus.UNCERTAIN}')
-"""  # noqa: S608
-HAND_OVER = f"""
-    UPDATE {DELIVERY}
-    SET status = '{DeliveryStatus.HANDED_OVER}', attempts = attempts + 1,
-        handed_over_at = %s, relay = %s
-    WHERE id {{of_these}} AND lane = %s AND status = '{DeliveryStatus.CLAIMED}'
-        AND EXISTS (SELECT 1 FROM {LANE} AS mine WHERE mine.id = %s)
+    WHERE id = ANY(%s::bigint[]) AND lane = %s AND status IN ('handed', 'uncertain')
+"""
+HAND_OVER = """
+    UPDATE newsletter_delivery
+    SET status = 'handed', attempts = attempts + 1, handed_over_at = %s, relay = %s
+    WHERE id = ANY(%s::bigint[]) AND lane = %s AND status = 'claimed'
+        AND EXISTS (SELECT 1 FROM newsletter_lane AS mine WHERE mine.id = %s)
         AND EXISTS (
-            SELECT 1 FROM {SUBSCRIBER} AS reader
-            WHERE reader.id = subscriber_id AND reader.status = '{SubscriberStatus.ACTIVE}'
+            SELECT 1 FROM newsletter_subscriber AS subscriber
+            WHERE subscriber.id = subscriber_id AND subscriber.status = 'active'
         )
         AND EXISTS (
-            SELECT 1 FROM {MAILING} AS mailing
+            SELECT 1 FROM newsletter_mailing AS mailing
             WHERE mailing.id = mailing_id AND (
-                mailing.status = '{MailingStatus.SENDING}'
-                OR mailing.status = '{MailingStatus.SENT}' AND kind = '{DeliveryKind.LATEST}'
+                mailing.status = 'sending' OR mailing.status = 'sent' AND kind = 'latest'
             )
         )
     RETURNING id, variant_id
-"""  # noqa: S608
-OF_THESE = {"postgresql": "= ANY(%s::bigint[])", "sqlite": "IN (SELECT value FROM json_each(%s))"}
-"""A list of ids as one value, so that a statement is the same for any number of letters."""
+"""
+ANY_OF, ANY_OF_JSON = "= ANY(%s::bigint[])", "IN (SELECT value FROM json_each(%s))"
+"""A list of ids is one value, so that a statement is the same for any number of letters."""
 Statement = tuple[str, list[Any]]
 
 
@@ -72,43 +57,36 @@ def commit(
     """Records what became of letters, and marks the next as handed over, before they leave.
 
     Returns which of these may leave, with the variant that they carry: it may have been frozen
-    anew since the claim. The others were paused, cancelled or swept, or their readers have left.
+    anew since the claim. The others were paused, cancelled or swept, or their subscribers left.
     """
-    lane_id = LANE_ID.get_db_prep_value(lane.pk, connection)
     # First, so that who pauses waits for this round, and the next round sees the pause.
-    statements: list[Statement] = [(RENEW, [_time(now + ledger.lease()), lane_id])]
-    taken: dict[Reply, list[int]] = defaultdict(list)
+    statements: list[Statement] = [(RENEW, [now + ledger.lease(), lane.pk])]
+    accepted: dict[Reply, list[int]] = defaultdict(list)
     others = []
     for one in settled:
         if one.status is DeliveryStatus.SENT and one.reply is not None:
-            taken[one.reply].append(one.letter.pk)
+            accepted[one.reply].append(one.letter.pk)
         else:
             others.append(one)
-    for reply, ids in taken.items():
-        values = [reply.code, reply.enhanced, _time(now), _ids(ids), lane_id]
-        statements.append((TAKEN, values))
+    for reply, ids in accepted.items():
+        statements.append((ACCEPTED, [reply.code, reply.enhanced, now, ids, lane.pk]))
     if next_ones:
-        values = [_time(now), relay, _ids(next_ones), lane_id, lane_id]
-        statements.append((HAND_OVER, values))
-    if not others:
-        handed_over = run(statements)
-    else:
-        with transaction.atomic():
-            handed_over = run(statements)
-            for one in others:
-                ledger.record(one, lane, relay, now)
+        statements.append((HAND_OVER, [now, relay, list(next_ones), lane.pk, lane.pk]))
+    # Without others the statements are one transaction by themselves, and PostgreSQL is asked once.
+    with transaction.atomic() if others else nullcontext():
+        handed_over = _run(statements)
+        for one in others:
+            ledger.record(one, lane, relay, now)
     return dict(handed_over) if next_ones else {}
 
 
-def run(statements: list[Statement]) -> list[tuple[Any, ...]]:
+def _run(statements: list[Statement]) -> list[tuple[Any, ...]]:
     """All of them or none; the rows that the last one returns, if it returns any."""
-    of_these = OF_THESE[connection.vendor]
-    whole = [(sql.format(of_these=of_these), values) for sql, values in statements]
     if connection.vendor == "postgresql":
-        return _run_at_once(whole)
+        return _run_at_once(statements)
     with transaction.atomic(), connection.cursor() as cursor:
-        for sql, values in whole:
-            cursor.execute(sql, values)
+        for sql, values in statements:
+            cursor.execute(sql.replace(ANY_OF, ANY_OF_JSON), [_for_sqlite(one) for one in values])
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
 
@@ -116,7 +94,7 @@ def run(statements: list[Statement]) -> list[tuple[Any, ...]]:
 def _run_at_once(statements: list[Statement]) -> list[tuple[Any, ...]]:
     """One way to the server and back for all, commit included, and it keeps their plans.
 
-    What is said before one Sync message is one transaction (PostgreSQL's documentation, 55.2.4,
+    What is sent before one Sync message is one transaction (PostgreSQL's documentation, 55.2.4,
     "Pipelining"); each statement sees what was committed before it began.
     """
     connection.ensure_connection()
@@ -128,9 +106,12 @@ def _run_at_once(statements: list[Statement]) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def _ids(ids: Sequence[int]) -> Any:
-    return list(ids) if connection.vendor == "postgresql" else json.dumps(list(ids))
-
-
-def _time(moment: dt.datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(moment)
+def _for_sqlite(value: Any) -> Any:
+    """It has neither arrays nor UUIDs nor times."""
+    if isinstance(value, list):
+        return json.dumps(value)
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, dt.datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value

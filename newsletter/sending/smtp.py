@@ -2,7 +2,7 @@
 
 The standard library connects, greets, encrypts and logs in; only the transaction is ours,
 because what matters is on which side of the final dot something broke. It never waits: a lane
-listens to all of its connections at once, and says the next thing to whichever has answered.
+listens to all of its connections at once, and sends the next command to whichever has replied.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import NamedTuple
 from newsletter.relaying import causes
 from newsletter.relaying.outcomes import Outcome, Reply, classify
 from newsletter.sending.greeting import (
-    AT_ONCE,
-    LONGEST_ANSWER,
+    MAX_REPLY_BYTES,
+    RECEIVE_BYTES,
     CannotEnter,
     Client,
     Misbehaves,
@@ -32,7 +32,7 @@ DOT = "."
 ENVELOPE = frozenset({"MAIL", "RCPT", "DATA"})
 AWAITS_TEXT, CLOSING = 354, 421
 WOULD_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-GOOD_BYE = 2
+QUIT_TIMEOUT_SECONDS = 2
 """Seconds that a relay has for answering QUIT."""
 _cannot_pipeline: set[Relay] = set()
 """Relays that offer it and do not answer. Forgotten with the process: relays are mended."""
@@ -68,25 +68,25 @@ class Envelope(NamedTuple):
     recipient: str
 
 
-class MayLeave:
-    """The relay takes the envelope and awaits the text."""
+class ReadyForData:
+    """354: the relay takes the envelope and awaits the text."""
 
 
-class NotTaken(NamedTuple):
-    """The relay refuses an envelope."""
-
-    outcome: Outcome
-    reply: Reply
-
-
-class Answered(NamedTuple):
-    """What the relay says of a letter that has left wholly."""
+class RecipientRejected(NamedTuple):
+    """The relay refuses an envelope, for its recipient or another command of it."""
 
     outcome: Outcome
     reply: Reply
 
 
-Event = MayLeave | NotTaken | Answered
+class DataAnswered(NamedTuple):
+    """The reply to the final dot: the letter has left wholly."""
+
+    outcome: Outcome
+    reply: Reply
+
+
+Event = ReadyForData | RecipientRejected | DataAnswered
 
 
 class Connection:
@@ -103,13 +103,13 @@ class Connection:
         self._socket: socket.socket = self._smtp.sock  # type: ignore[assignment]
         self._socket.setblocking(False)
         self._is_encrypted = isinstance(self._socket, ssl.SSLSocket)
-        self._heard = b""
-        self._to_say: deque[tuple[str, bytes]] = deque()
-        self._leaving = b""
+        self._received = b""
+        self._to_send: deque[tuple[str, bytes]] = deque()
+        self._outgoing = b""
         self._dot_leaves_at: int | None = None
-        """So many bytes of `_leaving` are left once its dot is gone; None where it has none."""
+        """So many bytes of `_outgoing` are left once its dot is gone; None where it has none."""
         self._awaited: deque[str] = deque()
-        self._refusal: NotTaken | None = None
+        self._refusal: RecipientRejected | None = None
         self._awaits_text = False
         self.deadline = time.monotonic() + timeout
         """By the monotonic clock: until when the relay has to answer what it was told."""
@@ -123,87 +123,87 @@ class Connection:
     @property
     def has_more_to_say(self) -> bool:
         """The system had no room for all: the selector should tell when it has."""
-        return bool(self._leaving)
+        return bool(self._outgoing)
 
     @property
     def dot_sent(self) -> bool:
         """A letter has left wholly, and its answer is awaited."""
         if DOT not in self._awaited:
             return False
-        return self._dot_leaves_at is None or len(self._leaving) <= self._dot_leaves_at
+        return self._dot_leaves_at is None or len(self._outgoing) <= self._dot_leaves_at
 
     def close(self) -> None:
-        """Says good-bye where that is possible; a text that has begun is broken off."""
+        """QUIT, where that is possible; a text that has begun is broken off."""
         try:
-            if not (self._awaited or self._leaving or self._awaits_text):
-                self._smtp.deadline = time.monotonic() + min(self._timeout, GOOD_BYE)
-                self._socket.settimeout(GOOD_BYE)
+            if not (self._awaited or self._outgoing or self._awaits_text):
+                self._smtp.deadline = time.monotonic() + min(self._timeout, QUIT_TIMEOUT_SECONDS)
+                self._socket.settimeout(QUIT_TIMEOUT_SECONDS)
                 self._smtp.quit()
         except (OSError, ValueError):
             pass
         finally:
             self._smtp.close()
 
-    # --- Saying ----------------------------------------------------------------------
+    # --- Sending ---------------------------------------------------------------------
 
     def address(self, envelope: Envelope) -> None:
-        """Says for whom the next letter is. Raises ConnectionLost."""
+        """Sends the next letter's envelope. Raises ConnectionLost."""
         self._queue(envelope)
-        self.speak()
+        self.send()
 
     def put(self, letter: bytes, then: Envelope | None = None) -> None:
-        """Lets a letter go with its final dot, after MayLeave: lines with CRLF, dots doubled.
+        """Sends a letter with its final dot, after ReadyForData: lines with CRLF, dots doubled.
 
         The next letter's envelope goes in the same packet where the relay pipelines, and else
         after the answer. Raises ConnectionLost.
         """
         self._awaits_text = False
         end = b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"
-        self._to_say.append((DOT, letter + end))
+        self._to_send.append((DOT, letter + end))
         if then is not None:
             self._queue(then)
-        self.speak()
+        self.send()
 
     def _queue(self, envelope: Envelope) -> None:
         option = " BODY=8BITMIME" if self.eight_bit else ""
-        self._to_say += [
+        self._to_send += [
             ("MAIL", f"MAIL FROM:<{envelope.return_path}>{option}\r\n".encode()),
             ("RCPT", f"RCPT TO:<{envelope.recipient}>\r\n".encode()),
             ("DATA", b"DATA\r\n"),
         ]
 
-    def speak(self) -> None:
-        """Lets leave what may be said now and the system has room for. Raises ConnectionLost."""
+    def send(self) -> None:
+        """Sends what may leave now and the system has room for. Raises ConnectionLost."""
         try:
-            while self._leaving or self._take_up():
-                sent = self._socket.send(self._leaving)
-                self._leaving = self._leaving[sent:]
+            while self._outgoing or self._fill_outgoing():
+                sent = self._socket.send(self._outgoing)
+                self._outgoing = self._outgoing[sent:]
         except WOULD_WAIT:
             return
         except (OSError, ValueError) as error:
             raise self._lost(causes.of(error, self._timeout)) from None
 
-    def _take_up(self) -> bool:
-        """What may be said now: everything (RFC 2920), or one thing after each answer."""
-        said: list[bytes] = []
+    def _fill_outgoing(self) -> bool:
+        """What may leave now: everything (RFC 2920), or one command after each reply."""
+        texts: list[bytes] = []
         self._dot_leaves_at = None
-        while self._to_say and (self.pipelines or not self._awaited):
-            what, text = self._to_say.popleft()
+        while self._to_send and (self.pipelines or not self._awaited):
+            what, text = self._to_send.popleft()
             self._awaited.append(what)
-            said.append(text)
+            texts.append(text)
             if what == DOT:
-                self._dot_leaves_at = sum(len(later) for _what, later in self._to_say)
-        if not said:
+                self._dot_leaves_at = sum(len(later) for _what, later in self._to_send)
+        if not texts:
             return False
         if self._dot_leaves_at is not None and not self.pipelines:
             self._dot_leaves_at = 0
-        self._leaving = b"".join(said)
+        self._outgoing = b"".join(texts)
         self.deadline = time.monotonic() + self._timeout
         return True
 
-    # --- Hearing ---------------------------------------------------------------------
+    # --- Receiving -------------------------------------------------------------------
 
-    def hear(self) -> Iterator[Event]:
+    def receive(self) -> Iterator[Event]:
         """What the relay has answered. Raises ConnectionLost after the last that still counts."""
         ended = self._read()
         while (reply := self._next_reply()) is not None:
@@ -212,7 +212,7 @@ class Connection:
                 yield event
         if ended:
             raise self._lost(ended)
-        self.speak()
+        self.send()
 
     def fall_silent(self) -> ConnectionLost:
         """What to raise once the deadline has passed."""
@@ -222,15 +222,15 @@ class Connection:
         return self._lost(causes.silent(self._timeout))
 
     def _read(self) -> str:
-        """Takes what is there; says what ended the connection, if anything has."""
+        """Takes what is there; returns what ended the connection, if anything has."""
         try:
             while True:
-                piece = self._socket.recv(AT_ONCE)
+                piece = self._socket.recv(RECEIVE_BYTES)
                 if not piece:
                     return causes.CLOSED
-                self._heard += piece
+                self._received += piece
                 # An encrypted one may hold more than its socket shows.
-                if not self._is_encrypted or len(self._heard) > LONGEST_ANSWER:
+                if not self._is_encrypted or len(self._received) > MAX_REPLY_BYTES:
                     return ""
         except WOULD_WAIT:
             return ""
@@ -239,13 +239,13 @@ class Connection:
 
     def _next_reply(self) -> Reply | None:
         try:
-            answer = first_answer(self._heard)
+            answer = first_answer(self._received)
         except Misbehaves as error:
             raise self._lost(str(error)) from None
         if answer is None:
             return None
         code, text, end = answer
-        self._heard = self._heard[end:]
+        self._received = self._received[end:]
         return Reply.parse(code, text)
 
     def _understand(self, reply: Reply) -> Event | None:
@@ -261,7 +261,7 @@ class Connection:
             raise lost
         self.deadline = time.monotonic() + self._timeout
         if what == DOT:
-            return Answered(classify(reply, about_recipient=False), reply)
+            return DataAnswered(classify(reply, about_recipient=False), reply)
         if what in ENVELOPE:
             return self._understand_envelope(what, reply)
         return None
@@ -269,19 +269,19 @@ class Connection:
     def _understand_envelope(self, what: str, reply: Reply) -> Event | None:
         outcome = classify(reply, about_recipient=what == "RCPT")
         if self._refusal is None and outcome is not Outcome.SENT:
-            self._refusal = NotTaken(outcome, reply)
+            self._refusal = RecipientRejected(outcome, reply)
             if not self.pipelines:
-                self._to_say.clear()
+                self._to_send.clear()
                 what = "DATA"
         if what != "DATA":
             return None
         refusal, self._refusal = self._refusal, None
         if refusal is None:
             self._awaits_text = True
-            return MayLeave()
+            return ReadyForData()
         # RFC 2920, 3.1: no recipient, and still it awaits a text; an empty one goes nowhere.
         empty = reply.code == AWAITS_TEXT
-        self._to_say.append(("RSET", b".\r\n" if empty else b"RSET\r\n"))
+        self._to_send.append(("RSET", b".\r\n" if empty else b"RSET\r\n"))
         return refusal
 
     def _lost(self, cause: str) -> ConnectionLost:

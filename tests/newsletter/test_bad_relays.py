@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from newsletter.models import Delivery, DeliveryStatus, MailingStatus, Subscriber
 from newsletter.relaying import choosing
 from newsletter.sending import ledger, rounds
-from newsletter.sending.smtp import Connection, ConnectionLost, Envelope, MayLeave
+from newsletter.sending.smtp import Connection, ConnectionLost, Envelope, ReadyForData
 from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING
 from tests.newsletter import bad_relays as bad
@@ -381,7 +381,7 @@ def test_a_letter_whose_dot_has_not_left_is_not_taken_whatever_the_relay_says(
 ) -> None:
     connection = Connection(against(kind).relay(), 5)
     connection.address(Envelope("b@newsroom.example", "reader@example.org"))
-    while not any(isinstance(event, MayLeave) for event in list(next_events(connection))):
+    while not any(isinstance(event, ReadyForData) for event in list(next_events(connection))):
         pass  # Each of its three answers may come by itself.
     with pytest.raises(ConnectionLost) as lost:
         put_more_than_the_system_holds(connection)

@@ -12,8 +12,8 @@ from newsletter.sending.smtp import (
     Connection,
     ConnectionLost,
     Envelope,
-    MayLeave,
-    NotTaken,
+    ReadyForData,
+    RecipientRejected,
 )
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.turns import next_events
@@ -71,12 +71,12 @@ def send(server: bad.BadRelay, times: int = 1, timeout: float = 5) -> list[tuple
         while len(answers) < times:
             for event in next_events(connection):
                 then = envelope if begun < times else None
-                if isinstance(event, MayLeave):
+                if isinstance(event, ReadyForData):
                     connection.put(LETTER, then)
                     begun += then is not None
                     continue
                 answers.append((event.outcome, event.reply.code))
-                if isinstance(event, NotTaken) and then is not None:
+                if isinstance(event, RecipientRejected) and then is not None:
                     connection.address(then)
                     begun += 1
     finally:

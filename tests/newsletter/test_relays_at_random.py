@@ -8,7 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from newsletter.models import Delivery, DeliveryStatus
-from newsletter.sending.smtp import Connection, ConnectionLost, Envelope, MayLeave, RelayRefuses
+from newsletter.sending.smtp import Connection, ConnectionLost, Envelope, ReadyForData, RelayRefuses
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
 from tests.newsletter.turns import LATER, addresses, launched, next_events, turn
@@ -79,5 +79,5 @@ def speak_for_ever(connection: Connection, envelope: Envelope) -> None:
     connection.address(envelope)
     while True:
         for event in next_events(connection):
-            if isinstance(event, MayLeave):
+            if isinstance(event, ReadyForData):
                 connection.put(b"Subject: A letter\r\n\r\nText.\r\n", envelope)

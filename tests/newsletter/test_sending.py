@@ -309,7 +309,7 @@ def test_a_round_carries_a_letter_on_each_connection(relay: Catcher, settings: S
         marked.append(len(ids))
         return real(lane, settled, ids, *more)
 
-    patient = mock.patch.object(turns, "GATHERING", 60)
+    patient = mock.patch.object(turns, "GATHER_SECONDS", 60)
     with mock.patch.object(rounds, "commit", noted), patient:
         assert send(mailing).status == MailingStatus.SENT
     assert sum(marked) == 7

@@ -60,4 +60,4 @@ def next_events(connection: Connection) -> Iterator[Event]:
         selector.register(connection, selectors.EVENT_READ)
         if not selector.select(connection.deadline - time.monotonic()):
             raise connection.fall_silent()
-    yield from connection.hear()
+    yield from connection.receive()
