@@ -23,7 +23,7 @@ from newsletter.sending.smtp import (
     ConnectionLost,
     Envelope,
     Event,
-    MayLeave,
+    ReadyForData,
     RelayRefuses,
 )
 from newsroom.relays import Relay
@@ -100,7 +100,7 @@ def _transaction(
     """MAIL, RCPT, DATA and the text (RFC 5321, 3.3). Raises ConnectionLost."""
     connection.address(envelope)
     for event in _events(connection):
-        if not isinstance(event, MayLeave):
+        if not isinstance(event, ReadyForData):
             return event.outcome, event.reply
         connection.put(mime.for_the_wire(mail, eight_bit=connection.eight_bit))
     raise AssertionError("events without an end")
@@ -121,6 +121,6 @@ def _events(connection: Connection | BackendConnection) -> Iterator[Event]:
                 raise connection.fall_silent()
             for _key, may in ready:
                 if may & selectors.EVENT_WRITE:
-                    connection.speak()
+                    connection.send()
                 if may & selectors.EVENT_READ:
-                    yield from connection.hear()
+                    yield from connection.receive()
