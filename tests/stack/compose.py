@@ -103,8 +103,9 @@ class Machine:
     processes: dict[str, Process] = field(default_factory=dict)
 
     def app(self, name: str) -> Path:
-        """What a service's image has as /app."""
-        return self.images / str(self.services[name]["image"])
+        """What a service's image has as /app; nothing where the image is somebody else's."""
+        folder = self.images / str(self.services[name]["image"])
+        return folder if folder.exists() else self.images
 
     def environment(self, name: str) -> dict[str, str]:
         """The service's, and the image's."""
