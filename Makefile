@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
 # A module's tests stay in one process: they share servers and a browser. One process more than
 # there are processors, since some wait for what they have started.
@@ -64,8 +66,9 @@ messages: .venv/.dev  ## Brings the catalogues of translations up to date with t
 
 lock: .venv/.dev  ## Locks the dependencies anew, with hashes
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) --extra dev --group demo pyproject.toml -o requirements-dev.txt
+	$(LOCK) --group demo --constraint requirements.txt -o newsroom/mailcatcher/requirements.txt
 
 clean:  ## Removes the demo's data, its keys and letters included
 	rm -rf var
@@ -77,9 +80,9 @@ clean:  ## Removes the demo's data, its keys and letters included
 	@$(PYTHON) -m venv .venv \
 		|| { echo "Python's venv module is missing. On Debian: apt install python3-venv"; rm -rf .venv; exit 1; }
 
-.venv/.run: requirements.txt | .venv/bin/python
+.venv/.run: requirements.txt newsroom/mailcatcher/requirements.txt | .venv/bin/python
 	@echo "Installing what the newsroom needs"
-	@$(PIP) -r requirements.txt
+	@$(PIP) -r requirements.txt -r newsroom/mailcatcher/requirements.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt | .venv/bin/python

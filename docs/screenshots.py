@@ -245,12 +245,12 @@ def addresses(page: Page, demo: Demo) -> dict[str, str]:
     for letter in demo.letters():
         edition = "be" if re.search("[а-я]", letter.subject) else "en"
         if letter.contents.html:
-            found.setdefault(f"letter_{edition}_html", f"/letters/{letter.name}/frame")
-            found.setdefault(f"letter_{edition}_text", f"/letters/{letter.name}?view=text")
+            found.setdefault(f"letter_{edition}_html", f"/letters/{letter.name}/html")
+            found.setdefault(f"letter_{edition}_text", f"/letters/{letter.name}/text")
             [leaving] = re.findall(r"/(?:en|be)/letter/\w+/", letter.contents.text)[:1]
             found.setdefault("leaving", leaving)
         else:
-            found.setdefault(f"letter_{edition}_discreet", f"/letters/{letter.name}?view=text")
+            found.setdefault(f"letter_{edition}_discreet", f"/letters/{letter.name}/text")
     return found
 
 

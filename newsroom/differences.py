@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from newsroom.html import Block
 
 WORDS = re.compile(r"\s*(?:\w+|[^\w\s])")
 """A word or a mark, with the space before it."""
-MOST_PAIRS = 10_000
-"""What is compared each with each; difflib needs up to the cube of a stretch's length."""
+MAX_TOKENS = 16_000
+"""Words and marks of both paragraphs together. Longer ones are replaced as a whole: what difflib
+needs grows with the square, and is two seconds here at the worst."""
 MOST_PARAGRAPHS = 40_000
 """Pairs that are weighed by the words they share; beyond that, paragraphs are paired by place."""
-DEEPEST = 20
-"""How often a stretch is cut at what stands in it once."""
 ALIKE = 0.3
 """How much of two paragraphs must be the same for one to count as the other, rewritten."""
 
@@ -233,65 +231,10 @@ Stretch = tuple[bool, int, int, int, int]
 def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Stretch]:
     """What stayed and what was replaced by what, in order.
 
-    Cut at what stands in both once ("patience diff"), since difflib alone takes half a minute
-    for a paragraph of two thousand words.
+    By difflib with its `autojunk`: what stands everywhere holds nothing together. Without it a
+    paragraph of two thousand words takes half a minute.
     """
-    found: list[Stretch] = []
-    for one in _stretches(old, new, 0, len(old), 0, len(new), DEEPEST):
-        is_same, i, j, k, m = one
-        if found and found[-1][0] == is_same:
-            _same, i, _j, k, _m = found.pop()
-        if j > i or m > k:
-            found.append((is_same, i, j, k, m))
-    return found
-
-
-def _stretches(
-    old: Sequence[Hashable], new: Sequence[Hashable], i: int, j: int, k: int, m: int, depth: int
-) -> Iterator[Stretch]:
-    start = 0
-    while i + start < j and k + start < m and old[i + start] == new[k + start]:
-        start += 1
-    if start:
-        yield True, i, i + start, k, k + start
-    i, k, end = i + start, k + start, 0
-    while i < j - end and k < m - end and old[j - 1 - end] == new[m - 1 - end]:
-        end += 1
-    j, m = j - end, m - end
-    anchors = _anchors(old[i:j], new[k:m]) if depth else []
-    if anchors:
-        at, to = i, k
-        for one, other in anchors:
-            yield from _stretches(old, new, at, i + one, to, k + other, depth - 1)
-            at, to = i + one, k + other
-        yield from _stretches(old, new, at, j, to, m, depth - 1)
-    elif i < j and k < m and (j - i) * (m - k) <= MOST_PAIRS:
-        matcher = SequenceMatcher(None, old[i:j], new[k:m], autojunk=False)
-        for what, a, b, c, d in matcher.get_opcodes():
-            yield what == "equal", i + a, i + b, k + c, k + d
-    elif i < j or k < m:
-        yield False, i, j, k, m
-    if end:
-        yield True, j, j + end, m, m + end
-
-
-def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Places of what stands once in both, the most of them that are in the same order."""
-    counts, others = Counter(old), Counter(new)
-    places = {one: place for place, one in enumerate(new) if others[one] == 1}
-    pairs = [(a, places[one]) for a, one in enumerate(old) if counts[one] == 1 and one in places]
-    # The longest rising sequence: `ends` are the least last places of those of each length.
-    ends: list[int] = []
-    last: list[int] = []
-    before: list[int | None] = []
-    for number, (_a, place) in enumerate(pairs):
-        length = bisect_left(ends, place)
-        before.append(last[length - 1] if length else None)
-        ends[length : length + 1] = [place]
-        last[length : length + 1] = [number]
-    found = []
-    step: int | None = last[-1] if last else None
-    while step is not None:
-        found.append(pairs[step])
-        step = before[step]
-    return found[::-1]
+    if len(old) + len(new) > MAX_TOKENS:
+        return [(old == new, 0, len(old), 0, len(new))]
+    matcher = SequenceMatcher(None, old, new)
+    return [(what == "equal", i, j, k, m) for what, i, j, k, m in matcher.get_opcodes()]

@@ -10,10 +10,11 @@ import json
 import os
 import re
 import zoneinfo
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -47,7 +48,7 @@ def flag(name: str, default: bool) -> bool:
         return True
     if value in FALSE:
         return False
-    raise ImproperlyConfigured(f"{name} is {value!r}. Set it to 1 or 0.")
+    raise _wrong(name, value, "1 or 0")
 
 
 def whole_number(name: str, default: int, *, least: int, most: int) -> int:
@@ -60,9 +61,7 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}. Set it to a whole number from {least} to {most}."
-        )
+        raise _wrong(name, value, f"a whole number from {least} to {most}")
     return number
 
 
@@ -117,10 +116,9 @@ def file(name: str, default: Path) -> Path:
 
 def file_or_none(name: str, default: Path | None) -> Path | None:
     """A file; the value "none" says on purpose that there is no such file here."""
-    value = text(name)
-    if value.lower() == "none" or not (value or default):
+    if text(name).lower() == "none" or not (chosen := _path(name) or default):
         return None
-    return file(name, default or Path())
+    return file(name, chosen)
 
 
 def _path(name: str) -> Path | None:
@@ -128,34 +126,16 @@ def _path(name: str) -> Path | None:
     return Path(value).absolute() if value else None
 
 
-def url(name: str, default: str, *, schemes: tuple[str, ...], bare: bool = False) -> str:
-    """An absolute address with one of these schemes and no slash at its end.
-
-    A `bare` one is a scheme and a host only: a site's address has no path, query or user.
-    """
+def site_url(name: str, default: str) -> str:
+    """Scheme and host of a site, with no slash at the end."""
     value = text(name, default).rstrip("/")
-    example = f"{schemes[0]}://example.org"
-    try:
-        parts = urlsplit(value)
-        # Reading the port is what makes urlsplit check it.
-        whole = bool(parts.hostname) and parts.port is not False
-    except ValueError:
-        whole = False
-        parts = urlsplit("")
-    if not whole or parts.scheme not in schemes:
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to an address such as {example}.")
-    if bare and (parts.path or parts.query or parts.fragment or parts.username):
+    parts = _parts(value)
+    if not parts.hostname or parts.scheme not in {"https", "http"}:
+        raise _wrong(name, value, "an address such as https://example.org")
+    if parts.path or parts.query or parts.fragment or parts.username:
         raise ImproperlyConfigured(
-            f"{name} is {value!r}. Give only scheme and host, such as {example}."
+            f"{name} is {value!r}. Give only scheme and host, such as https://example.org."
         )
-    return value
-
-
-def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
-    """One of a few words."""
-    value = text(name, default)
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name} is {value!r}. Set it to one of: {', '.join(choices)}.")
     return value
 
 
@@ -179,13 +159,9 @@ def service(name: str, default: str, *, path: str, examples: tuple[str, ...]) ->
     Such an address may hold a password, so an error does not repeat it.
     """
     value = text(name, default)
-    try:
-        parts = urlsplit(value)
-        # Reading the port is what makes urlsplit check it.
-        whole = parts.port is not False and bool(re.fullmatch(path, parts.path))
-    except ValueError:
-        parts, whole = urlsplit(""), False
-    if not whole or parts.scheme not in {urlsplit(example).scheme for example in examples}:
+    parts = _parts(value)
+    schemes = {urlsplit(example).scheme for example in examples}
+    if parts.scheme not in schemes or not re.fullmatch(path, parts.path):
         raise ImproperlyConfigured(
             f"{name} is not an address of a kind that works here. Set it to one such as "
             f"{' or '.join(examples)}."
@@ -199,30 +175,25 @@ def date_or_none(name: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(value) if value else None
     except ValueError:
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}. Set it to a date such as 2027-01-31."
-        ) from None
+        raise _wrong(name, value, "a date such as 2027-01-31") from None
 
 
 def contacts(name: str) -> list[str]:
     """Ways to reach somebody, as addresses: a mailbox, a page or a telephone."""
-    found = text(name).split()
-    for contact in found:
-        if not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:\+?[0-9-]+)", contact):
-            raise ImproperlyConfigured(
-                f"{name} names {contact!r}. Write addresses with white space between, such as "
-                "mailto:security@example.org https://example.org/contact."
-            )
-    return found
+    return _each(
+        name,
+        text(name).split(),
+        lambda one: re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+|tel:\+?[0-9-]+)", one),
+        "addresses with white space between, such as mailto:security@example.org "
+        "https://example.org/contact",
+    )
 
 
 def time_zone(name: str, default: str) -> str:
     """A name of the time zone database."""
     value = text(name, default)
     if value not in zoneinfo.available_timezones():
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}. Set it to a time zone such as Europe/Vilnius."
-        )
+        raise _wrong(name, value, "a time zone such as Europe/Vilnius")
     return value
 
 
@@ -230,45 +201,27 @@ def domain(name: str, default: str) -> str:
     """A domain's name, in lower case. One that is not ASCII is written in Punycode."""
     value = text(name, default).rstrip(".").lower()
     if not NAME.fullmatch(value) or len(value) > 253 or _is_ip(value):
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}. Set it to a domain alone, such as example.org."
-        )
+        raise _wrong(name, value, "a domain alone, such as example.org")
     return value
 
 
 def hosts(name: str, default: list[str]) -> list[str]:
     """Names of hosts: `example.org`, `.example.org` with what is below it, or `*` for any."""
-    found = words(name, default)
-    for host in found:
-        if not (host == "*" or _is_host(host.removeprefix("."))):
-            raise ImproperlyConfigured(
-                f"{name} names {host!r}. Write names without scheme, port and path, such as "
-                "example.org."
-            )
-    return _some(name, found, "example.org")
+    return _each(
+        name,
+        words(name, default),
+        lambda one: one == "*" or _is_host(one.removeprefix(".")),
+        "names without scheme, port and path, such as example.org",
+    )
 
 
 def origins(name: str, default: list[str]) -> list[str]:
     """Schemes with hosts: `https://example.org`, or `https://*.example.org`."""
     if not text(name):
         return default
-    found = words(name, default)
-    for origin in found:
-        try:
-            parts = urlsplit(origin)
-            host = parts.hostname if parts.port is not False else None
-        except ValueError:
-            host = None
-        bare = bool(host) and origin == f"{parts.scheme}://{parts.netloc}"
-        if (
-            not bare
-            or parts.scheme not in {"http", "https"}
-            or not _is_host(str(host).removeprefix("*."))
-        ):
-            raise ImproperlyConfigured(
-                f"{name} names {origin!r}. Write scheme and host, such as https://example.org."
-            )
-    return _some(name, found, "https://example.org")
+    return _each(
+        name, words(name, default), _is_origin, "scheme and host, such as https://example.org"
+    )
 
 
 def mail_settings(name: str) -> dict[str, Any]:
@@ -292,10 +245,39 @@ def mail_settings(name: str) -> dict[str, Any]:
     return found
 
 
-def _some(name: str, found: list[str], example: str) -> list[str]:
-    if not found:
-        raise ImproperlyConfigured(f"{name} names nothing. Set it to one such as {example}.")
+def _wrong(name: str, value: str, wanted: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} is {value!r}. Set it to {wanted}.")
+
+
+def _each(name: str, found: list[str], fits: Callable[[str], object], wanted: str) -> list[str]:
+    """The list, if each of it fits; a variable that is set and names nothing is a mistake."""
+    if text(name) and not found:
+        raise ImproperlyConfigured(f"{name} names nothing. Write {wanted}.")
+    for one in found:
+        if not fits(one):
+            raise ImproperlyConfigured(f"{name} names {one!r}. Write {wanted}.")
     return found
+
+
+def _parts(value: str) -> SplitResult:
+    """Of an address; of nothing where it cannot be taken apart."""
+    try:
+        parts = urlsplit(value)
+        # Reading the port is what makes urlsplit check it.
+        _checked = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _is_origin(origin: str) -> bool:
+    parts = _parts(origin)
+    return (
+        bool(parts.hostname)
+        and parts.scheme in {"http", "https"}
+        and origin == f"{parts.scheme}://{parts.netloc}"
+        and _is_host(str(parts.hostname).removeprefix("*."))
+    )
 
 
 def _is_host(host: str) -> bool:

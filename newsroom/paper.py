@@ -6,6 +6,7 @@ each line ends in two letters of a checksum over its name and its content.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ from newsroom.sealing import FIRST_GENERATION
 
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 MISREAD = str.maketrans("ILO", "110")
+OF_THE_STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+"""RFC 4648's letters for the same five bits, which Python writes."""
 OF_A_LINE, OF_A_GROUP = 20, 4
 LINE = re.compile(r"^\W*([WHL])([\dILO]*)\.([\dILO]+)\s+(\S.*)$", re.IGNORECASE)
 
@@ -110,20 +113,15 @@ def _joined(name: str, parts: dict[int, str]) -> bytes:
 
 
 def _encoded(secret: bytes) -> str:
-    bits = len(secret) * 8
-    length = -(-bits // 5)
-    number = int.from_bytes(secret) << (length * 5 - bits)
-    return "".join(LETTERS[(number >> 5 * (length - 1 - at)) & 31] for at in range(length))
+    standard = base64.b32encode(secret).decode().rstrip("=")
+    return standard.translate(str.maketrans(OF_THE_STANDARD, LETTERS))
 
 
 def _decoded(name: str, text: str) -> bytes:
-    number = 0
-    for letter in text:
-        number = number << 5 | LETTERS.index(letter)
-    size, spare = divmod(len(text) * 5, 8)
-    if size not in {32, 64}:
+    if len(text) * 5 // 8 not in {32, 64}:
         raise PaperBroken(f"The lines of {name} are too few or too many.")
-    return (number >> spare).to_bytes(size)
+    standard = text.translate(str.maketrans(LETTERS, OF_THE_STANDARD))
+    return base64.b32decode(standard + "=" * (-len(standard) % 8))
 
 
 def _check(label: str, piece: str) -> str:

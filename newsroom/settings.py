@@ -35,7 +35,7 @@ PORT = env.whole_number("PORT", 8000, least=1024, most=65533)
 if PRODUCTION:
     env.required("SITE_URL", "the site's address, such as https://example.org")
 # Links in letters and feeds come from here and never from a Host header.
-SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", schemes=("https", "http"), bare=True)
+SITE_URL = env.site_url("SITE_URL", f"http://127.0.0.1:{PORT}")
 # Who is told of a flaw, in /.well-known/security.txt (RFC 9116), and until when that is true.
 SECURITY_CONTACT = env.contacts("SECURITY_CONTACT")
 SECURITY_EXPIRES = env.date_or_none("SECURITY_EXPIRES")

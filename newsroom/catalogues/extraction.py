@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+import io
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
-from babel.messages.extract import extract
+from babel.messages.extract import DEFAULT_KEYWORDS, extract, extract_python
 from django.utils.translation.template import templatize
 
-# Where in a call the words stand, as Babel writes it: a "c" marks the context.
-Places = tuple[int | tuple[int, str], ...]
-WORDS: Places = (1,)
-PLURAL: Places = (1, 2)
-IN_CONTEXT: Places = ((1, "c"), 2)
-PLURAL_IN_CONTEXT: Places = ((1, "c"), 2, 3)
-CALLS: dict[str, Places] = {
-    "_": WORDS,
-    "__": WORDS,
-    "gettext": WORDS,
-    "gettext_lazy": WORDS,
-    "gettext_noop": WORDS,
-    "ngettext": PLURAL,
-    "ngettext_lazy": PLURAL,
-    "pgettext": IN_CONTEXT,
-    "pgettext_lazy": IN_CONTEXT,
-    "npgettext": PLURAL_IN_CONTEXT,
-    "npgettext_lazy": PLURAL_IN_CONTEXT,
-}
-# What Django's `templatize` leaves of a template's tags.
-TEMPLATE_CALL = re.compile(
-    r"(?<!\w)(?:_|n?p?gettext)\((?:[^()'\"]|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|\([^()]*\))*\)",
-    re.S,
-)
+KEYWORDS = {**DEFAULT_KEYWORDS, "__": None, "gettext_noop": None}
+KEYWORDS |= {f"{name}_lazy": places for name, places in DEFAULT_KEYWORDS.items()}
+
+Calls = Iterator[tuple[int, Any, Any, Any]]
+"""The line, the function, its arguments where they are words, and comments, as Babel has them."""
 
 
 @dataclass(frozen=True)
@@ -56,53 +38,43 @@ class Text:
 
 def texts_of(path: Path) -> Iterator[Text]:
     """Every string that the file gives to gettext; none for a file of another kind."""
-    if path.suffix == ".py":
-        yield from _in_python(path.read_text())
-    elif path.suffix in {".html", ".txt"}:
-        calls = TEMPLATE_CALL.findall(templatize(path.read_text(), origin=str(path)))
-        yield from _in_python("\n".join(calls))
-    elif path.suffix == ".js":
-        yield from _in_javascript(path)
-
-
-def _in_python(source: str) -> Iterator[Text]:
-    """Read off the syntax tree: gettext(row["name"]) names no string, though it holds one."""
-    for node in ast.walk(ast.parse(source)):
-        name = ""
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        if isinstance(node, ast.Call) and name in CALLS:
-            text = _read(node.args, CALLS[name])
-            if text is not None:
-                yield text
-
-
-def _read(arguments: list[ast.expr], places: Places) -> Text | None:
-    said = [
-        argument.value
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-        else ""
-        for argument in arguments
-    ]
-    words, context = [], None
-    for place in places:
-        at = place if isinstance(place, int) else place[0]
-        if len(said) < at or not said[at - 1]:
-            return None
-        if isinstance(place, int):
-            words.append(said[at - 1])
-        else:
-            context = said[at - 1]
-    return Text(words[0] if len(words) == 1 else tuple(words), context)
-
-
-def _in_javascript(path: Path) -> Iterator[Text]:
-    with path.open("rb") as file:
-        for _line, message, _comments, context in extract(
-            "javascript", file, keywords=CALLS, options={"encoding": "utf-8"}
-        ):
-            if message:
+    if path.suffix in METHODS:
+        with path.open("rb") as file:
+            for _line, message, _comments, context in extract(
+                METHODS[path.suffix], file, KEYWORDS, options={"encoding": "utf-8"}
+            ):
                 yield Text(message, context)
+
+
+def python_calls(
+    fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Any
+) -> Calls:
+    """Read off the syntax tree. Babel's own reads tokens: it takes gettext(row["name"]) for a
+    string and, in Python 3.11, sees none within an f-string."""
+    for node in ast.walk(ast.parse(fileobj.read())):
+        if isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in keywords:
+                said = [getattr(argument, "value", None) for argument in node.args]
+                words = [one if isinstance(one, str) and one else None for one in said]
+                yield node.lineno, name, words, []
+
+
+def template_calls(
+    fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Any
+) -> Calls:
+    """What Django's own reader makes of a template are calls of gettext between crosses."""
+    source = templatize(fileobj.read().decode())
+    unindented = "\n".join(line.strip() for line in source.splitlines())
+    return extract_python(io.BytesIO(unindented.encode()), keywords, comment_tags, options)
+
+
+METHODS: dict[str, Any] = {
+    ".py": python_calls,
+    ".html": template_calls,
+    ".txt": template_calls,
+    ".js": "javascript",
+}
 
 
 def is_whole(translation: str | tuple[str, ...] | list[str] | None) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,8 +15,8 @@ from newsroom.mailcatcher.smtp import Catching, SmtpServer
 ANY_PORT = 0
 
 
-class PortTaken(Exception):
-    """A port cannot be listened on; names it, and the option that chooses another."""
+class CannotCatch(Exception):
+    """A port or the folder cannot be used; names it, and the option that chooses another."""
 
 
 class Catcher:
@@ -40,44 +40,36 @@ class Catcher:
         self.smtp_port = smtp_port
         self.page_port = page_port
         self._handler = handler(self.box)
-        self._smtp: SmtpServer | None = None
-        self._page: PageServer | None = None
+        self._running = ExitStack()
 
     @property
     def letters(self) -> list[Letter]:
         """What was caught, oldest first."""
         return self.box.letters()
 
-    @property
-    def page_url(self) -> str:
-        """Where to look at it, for somebody on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{host}:{self.page_port}/"
-
     def start(self) -> None:
-        """Listens when it returns. Raises BadFolder or PortTaken and leaves nothing open."""
-        self.box.prepare()
-        smtp = listen(self.host, self.smtp_port, "--smtp-port")
-        if self.page_port is not None:
-            try:
+        """Listens when it returns. Raises CannotCatch and leaves nothing open."""
+        try:
+            self.box.make_folder()
+        except OSError as error:
+            raise CannotCatch(
+                f"Letters cannot be kept in {self.box.folder}: {error.strerror or error}. "
+                "Make it a folder that you may write to, or give another with --directory."
+            ) from None
+        with ExitStack() as started:
+            smtp = listen(self.host, self.smtp_port, "--smtp-port")
+            started.callback(smtp.close)
+            self.smtp_port = smtp.getsockname()[1]
+            if self.page_port is not None:
                 page = listen(self.host, self.page_port, "--page-port")
-            except PortTaken:
-                smtp.close()
-                raise
-            self.page_port = page.getsockname()[1]
-            self._page = PageServer(page, self.box)
-            self._page.start()
-        self.smtp_port = smtp.getsockname()[1]
-        self._smtp = SmtpServer(smtp, self._handler)
-        self._smtp.start()
+                self.page_port = page.getsockname()[1]
+                started.callback(PageServer(page, self.box).stop)
+            started.callback(SmtpServer(smtp, self._handler).stop)
+            self._running = started.pop_all()
 
     def stop(self) -> None:
         """Ends at once; what was caught stays."""
-        if self._smtp is not None:
-            self._smtp.stop()
-        if self._page is not None:
-            self._page.stop()
-        self._smtp = self._page = None
+        self._running.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,17 +85,11 @@ class Catcher:
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
-    """A listening socket. Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """A listening socket. Raises CannotCatch."""
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"Port {port} of {host} is taken by another program. "
-                f"End that program, or choose another port with {option}."
-            ) from None
-        raise PortTaken(
-            f"Port {port} of {host} cannot be opened: {error.strerror or error}. "
-            f"Choose another with {option}, or another address with --host."
+        return socket.create_server((host, port), backlog=128)
+    except (OSError, OverflowError) as error:
+        raise CannotCatch(
+            f"Port {port} of {host} cannot be opened: {getattr(error, 'strerror', error)}. "
+            f"End what has it, or choose another with {option}."
         ) from None

@@ -64,19 +64,14 @@ class SmtpServer:
         self._listener = listener
         self._handler = handler
         self._stop: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._run, name="mail catcher: SMTP", daemon=True)
-
-    def start(self) -> None:
-        """Who connects before the thread is up waits in the socket's backlog."""
+        # Who connects before the thread is up waits in the socket's backlog.
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Closes the socket and every connection; a letter without its 250 is the sender's."""
         self._stop.set_result(None)
         self._thread.join()
-
-    def _run(self) -> None:
-        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()

@@ -106,12 +106,14 @@ def test_strings_are_found_in_python(tmp_path: Path) -> None:
         'a = _("One " "sentence")\nb = ngettext("%d week", "%d weeks", n)\n'
         'c = pgettext("month", "May")\nd = translation.gettext_lazy("Far")\n'
         'e = gettext(row["name"])\nf = _(f"Hello {name}")\n'
+        """g = f"{_('Near')} and here"\n"""
     )
     assert found_in(tmp_path, "a.py", source) == [
         ("One sentence", None),
         (("%d week", "%d weeks"), None),
         ("May", "month"),
         ("Far", None),
+        ("Near", None),
     ]
 
 

@@ -98,9 +98,14 @@ class Machine:
     services: dict[str, Any]
     ports: dict[str, int]
     """By the port within the stack."""
-    app: Path
-    """What the image has as /app."""
+    images: Path
+    """Folders with what each image has as /app."""
     processes: dict[str, Process] = field(default_factory=dict)
+
+    def app(self, name: str) -> Path:
+        """What a service's image has as /app; nothing where the image is somebody else's."""
+        folder = self.images / str(self.services[name]["image"])
+        return folder if folder.exists() else self.images
 
     def environment(self, name: str) -> dict[str, str]:
         """The service's, and the image's."""
@@ -148,7 +153,7 @@ class Machine:
         """The service's own command to its end, or another in its place."""
         return subprocess.run(
             command or self.command(name),
-            cwd=self.app,
+            cwd=self.app(name),
             env={**self.environment(name), **env},
             capture_output=True,
             text=True,
@@ -165,7 +170,7 @@ class Machine:
         logs = self.folder / "logs"
         logs.mkdir(exist_ok=True)
         # Found from wherever it starts, since `Process` starts where we are.
-        command = ["env", f"--chdir={self.app}", *self.command(name)]
+        command = ["env", f"--chdir={self.app(name)}", *self.command(name)]
         process = Process(name, command, self.environment(name), logs)
         self.processes[name] = process
         return process

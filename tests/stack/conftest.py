@@ -20,11 +20,13 @@ from tests.stack.dockerfile import copied, instructions
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The /app of the Dockerfile: what it copies, and its steps after the lock file's."""
-    app = tmp_path_factory.mktemp("image") / "app"
+    app = tmp_path_factory.mktemp("images") / "newsroom"
     app.mkdir()
+    catcher = Path("newsroom/mailcatcher")
+    shutil.copytree(ROOT / catcher, app.with_name("newsroom-mailcatcher") / catcher)
     for path in copied():
         if (ROOT / path).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.mo")
+            ignored = shutil.ignore_patterns("__pycache__", "*.mo", "mailcatcher")
             shutil.copytree(ROOT / path, app / path, ignore=ignored)
         else:
             shutil.copy(ROOT / path, app / path)
@@ -48,7 +50,7 @@ def machine(tmp_path: Path, image: Path) -> Iterator[Machine]:
             postgresql.create("newsroom")
             ports = {"5432": postgresql.port, "6379": redis.port}
             ports |= {inside: free_port() for inside in ("8000", "8001", "8025")}
-            machine = Machine(tmp_path, services(VARIABLES), ports, image)
+            machine = Machine(tmp_path, services(VARIABLES), ports, image.parent)
             try:
                 yield machine
             finally:

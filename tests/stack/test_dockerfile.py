@@ -50,6 +50,16 @@ def test_no_secret_reaches_the_engine(path: str) -> None:
     assert not in_context(path)
 
 
+def test_the_mail_catcher_and_what_it_needs_are_in_no_production() -> None:
+    assert not in_context("newsroom/mailcatcher/smtp.py")
+    assert "aiosmtpd" not in (ROOT / "requirements.txt").read_text()
+    assert "aiosmtpd" in (ROOT / "newsroom" / "mailcatcher" / "requirements.txt").read_text()
+    found = services(VARIABLES)
+    catcher = found.pop("mailcatcher")
+    assert catcher["image"] not in {service["image"] for service in found.values()}
+    assert (ROOT / catcher["build"] / "Dockerfile").exists()
+
+
 def test_it_does_not_run_as_root_and_owns_no_code() -> None:
     *_others, user = instructions("USER")
     assert user == "10001:10001"
