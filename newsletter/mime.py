@@ -184,7 +184,10 @@ def single_mail(
 
     `token` is the left half of its Message-ID. Raises LetterBroken.
     """
-    _refuse_broken_fields([rendered.subject, sender.name], [sender.address, recipient])
+    _refuse_broken_fields([rendered.subject, sender.name], [sender.address])
+    if not _is_plain(recipient):
+        # Quoted by no message: messages are logged.
+        raise LetterBroken("The recipient’s address cannot stand in a header.")
     head = _head(rendered, sender, recipient, token, _date_header(sent_at.replace(microsecond=0)))
     parts = _parts(rendered)
     boundary = _boundary([text.encode() for _kind, text in parts])
@@ -231,16 +234,17 @@ def _refuse_former_marks(rendered: Rendered) -> None:
 
 def _refuse_broken_fields(texts: list[str], addresses: list[str]) -> None:
     """Else one of them could add a header of its own, such as one that asks for a receipt."""
-    broken = [text for text in texts if CONTROL.search(text)] + [
-        address
-        for address in addresses
-        if CONTROL.search(address) or NOT_IN_ADDRESS.search(address) or not address.isascii()
-    ]
+    broken = [text for text in texts if CONTROL.search(text)]
+    broken += [address for address in addresses if not _is_plain(address)]
     if broken:
         raise LetterBroken(
             _("“%(text)s” has a character that no header of a letter can hold. Change the edition.")
             % {"text": CONTROL.sub("·", broken[0])[:100]}
         )
+
+
+def _is_plain(address: str) -> bool:
+    return address.isascii() and not (CONTROL.search(address) or NOT_IN_ADDRESS.search(address))
 
 
 def _refuse_misplaced(

@@ -55,7 +55,10 @@ def send(mail: OutboxMail, exchange: Exchange, keys: WorkerKeys, now: dt.datetim
     """Sends one that is due; True if a relay took it. Raises NoRelay."""
     if not mail.claim(now):
         return False
-    subscriber = Subscriber.objects.select_related("edition").get(pk=mail.subscriber_id)
+    subscriber = Subscriber.objects.select_related("edition").filter(pk=mail.subscriber_id).first()
+    if subscriber is None:
+        # Forgotten in this moment, and the mail with them.
+        return False
     try:
         address = subscriber.address(keys)
     except (SealBroken, KeyMissing) as error:

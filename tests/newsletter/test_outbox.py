@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 from anymail.exceptions import AnymailRecipientsRefused
+from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from pytest_django.fixtures import Settings
 
@@ -29,6 +30,7 @@ from newsletter.models import (
 from newsletter.models.outbox import LEASE
 from newsletter.sending import transactional
 from newsletter.sending.transactional import send_due
+from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
@@ -154,9 +156,9 @@ def test_what_is_put_off_waits_ever_longer_and_is_given_up_after_two_days(
     Moody.moods["RCPT"] = to("a@example.org", "451 4.7.1 later")
     signed_up(edition, "a")
     waits, moment = [], NOW
-    while mail := OutboxMail.objects.first():
-        waits.append(mail.due_at - moment)
-        moment = mail.due_at
+    while waiting := OutboxMail.objects.first():
+        waits.append(waiting.due_at - moment)
+        moment = waiting.due_at
         send_due(partial(dt.datetime.fromtimestamp, moment.timestamp(), dt.UTC))
     assert waits[:4] == [dt.timedelta(minutes=minutes) for minutes in (0, 5, 10, 20)]
     assert max(waits) == dt.timedelta(hours=4)
@@ -165,12 +167,12 @@ def test_what_is_put_off_waits_ever_longer_and_is_given_up_after_two_days(
 
 def test_a_worker_that_dies_meanwhile_leaves_the_mail_to_the_next(edition: Edition) -> None:
     signed_up(edition, "a")
-    [mail] = OutboxMail.objects.all()
-    assert mail.claim(NOW)
+    [waiting] = OutboxMail.objects.all()
+    assert waiting.claim(NOW)
     [same] = OutboxMail.objects.all()
     assert not OutboxMail.objects.due(NOW).exists()
     assert same.claim(NOW + LEASE)
-    assert not mail.remove(), "the first of them has lost it"
+    assert not waiting.remove(), "the first of them has lost it"
     assert same.remove()
 
 
@@ -231,6 +233,22 @@ def test_a_single_mail_has_a_letters_headers(edition: Edition, relay: Catcher) -
     assert re.fullmatch(r"b-[a-z2-7]+@.+", letter.envelope.sender)
 
 
+def test_an_address_that_no_header_can_hold_is_named_in_no_log(
+    edition: Edition, caplog: pytest.LogCaptureFixture
+) -> None:
+    subscriber = welcomed("reader", edition)
+    keys = sealing.worker_keys()
+    subscriber.sealed_address = keys.seal_address(
+        "a@example.org>\r\nBcc: b@example.org", subscriber.pk
+    )
+    subscriber.save()
+    send_due(clock)
+    assert mail.outbox == []
+    assert "cannot be written" in caplog.text
+    assert "example.org" not in caplog.text
+    assert OutboxMail.objects.get().attempts == 1
+
+
 # --- Bounces -------------------------------------------------------------------------
 
 
@@ -287,9 +305,9 @@ def test_who_turns_discreet_before_a_mail_leaves_gets_a_discreet_one(
     edition: Edition, relay: Catcher
 ) -> None:
     subscriber = welcomed("a", edition)
-    [mail] = OutboxMail.objects.all()
+    [waiting] = OutboxMail.objects.all()
     Subscriber.objects.filter(pk=subscriber.pk).update(variant="discreet")
     send_due(clock)
     [letter] = relay.letters
     assert letter.subject == edition.discreet_subject
-    assert mail.subscriber_id == subscriber.pk
+    assert waiting.subscriber_id == subscriber.pk
