@@ -57,7 +57,7 @@ class LaneConnection:
     """Whose envelope or text the relay has. In `data` its row is marked as handed over."""
     next_letter: Letter | None = None
     """In `data`: its envelope goes along behind the text."""
-    has_delivered: bool = False
+    has_answered: bool = False
     """The relay has answered for a whole letter."""
 
     @property
@@ -95,7 +95,7 @@ class LaneConnection:
                 self._move(ENVELOPE, IDLE)
             else:
                 self._move(DATA, IDLE if self.next_letter is None else ENVELOPE)
-                self.has_delivered = True
+                self.has_answered = True
             if letter is None:
                 raise AssertionError("a reply to no letter")
             self.letter, self.next_letter = self.next_letter, None
@@ -120,7 +120,7 @@ class LaneConnections:
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _polled_at: float = 0
     """By the monotonic clock: when it was last looked for those that are timed out."""
-    has_delivered: bool = False
+    has_answered: bool = False
     """One that was dropped had: the relay answers."""
 
     def __iter__(self) -> Iterator[LaneConnection]:
@@ -141,7 +141,7 @@ class LaneConnections:
         return [one for one in self._open if one.state is READY]
 
     @property
-    def await_reply(self) -> bool:
+    def awaits_reply(self) -> bool:
         return any(one.awaits_reply for one in self._open)
 
     def add(self, connection: Connection | BackendConnection) -> None:
@@ -155,7 +155,7 @@ class LaneConnections:
         self._open.remove(dropped)
         self._selector.unregister(dropped.connection)
         dropped.close()
-        self.has_delivered |= dropped.has_delivered
+        self.has_answered |= dropped.has_answered
 
     def watch(self, watched: LaneConnection) -> None:
         """Listens for what it may do next, after something was sent or received."""

@@ -159,7 +159,7 @@ class LaneWorker:
         leaves, it is the one that would be uncertain.
         """
         until = None
-        while self.connections.await_reply:
+        while self.connections.awaits_reply:
             wait = POLL_SECONDS if until is None else until - time.monotonic()
             has_received = self._receive(wait)
             if until is None and self.connections.ready:
@@ -317,7 +317,7 @@ class LaneWorker:
         """A connection broke. What it had in hand is settled."""
         self._note(lost)
         self.connections.drop(connection)
-        if not connection.has_delivered:
+        if not connection.has_answered:
             # It is not replaced: the next would fare as it did.
             self.max_connections = len(self.connections)
         # The break was about the letter before it.
@@ -350,7 +350,7 @@ class LaneWorker:
             self._record()
             if self.state is REFUSED:
                 return
-            if self.connections.has_delivered:
+            if self.connections.has_answered:
                 choosing.state_of(self.relay).work(self.clock())
             elif self.lost_cause:
                 choosing.state_of(self.relay).fail(self.lost_cause, self.clock())
