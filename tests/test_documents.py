@@ -122,6 +122,7 @@ OTHER_BLOCKS: dict[str, Callable[[str], object]] = {
     "json": lambda text: [json.loads(line) for line in text.splitlines()],
     "yaml": yaml.safe_load,
     "python": ast.parse,
+    "mermaid": lambda text: text.split()[0] in {"flowchart", "sequenceDiagram", "stateDiagram-v2"},
     "ini": lambda text: [check(words) for words in started_by(text)],
     "env": lambda text: [
         is_in_the_source(name) for name in re.findall(r"^#? ?([A-Z_]+)=", text, re.MULTILINE)
