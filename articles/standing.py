@@ -23,7 +23,9 @@ def save_page(page: Page, *, by: Any, now: dt.datetime) -> list[str]:
     before = Page.objects.select_for_update().filter(pk=page.pk).first() or Page()
     changed = []
     for code in languages.codes():
-        was, is_now = _text(before, code), _text(page, code)
+        was = before.title_in(code), before.body_in(code)
+        # As the column is going to have it.
+        is_now = page.title_in(code), html.clean(page.body_in(code))
         if was != is_now:
             setattr(page, f"changed_at_{code}", now)
             changed.append((code, _action(was, is_now)))
@@ -31,10 +33,6 @@ def save_page(page: Page, *, by: Any, now: dt.datetime) -> list[str]:
     for code, action in changed:
         record(action, page, by=by, now=now, language=code)
     return [code for code, _action in changed]
-
-
-def _text(page: Page, code: str) -> tuple[str, str]:
-    return page.title_in(code), html.clean(page.body_in(code))
 
 
 def _action(was: tuple[str, str], is_now: tuple[str, str]) -> AuditAction:

@@ -49,7 +49,8 @@ class Content:
 
     @cached_property
     def body(self) -> str:
-        """Sanitised once more: the process that fills the column is not the one that mails."""
+        """Sanitised once more, the one time that a column is not trusted: the web process fills it,
+        and what it writes must not reach a mailbox past the worker."""
         return html.clean(self.text.body)
 
     @property

@@ -22,12 +22,12 @@ from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_
 from articles.admin.forms import DO, PUBLISH, note_field
 from articles.admin.panels import panel_of
 from articles.drafting import drafts_by_language, keep_draft
-from articles.fields import body_widget
+from articles.fields import BodyFormField
 from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft
 from articles.models.articles import TEXTS
 from articles.writing import save_article, translated_from
-from newsroom import differences, headers, html, languages
+from newsroom import differences, headers, languages
 from newsroom.differences import Difference
 from newsroom.middleware import LARGEST_TEXTS, takes_up_to
 
@@ -77,11 +77,8 @@ class TranslationForm(forms.Form):
             widget=UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 3}),
             validators=Article._meta.get_field("lead").validators,
         )
-        self.fields[f"body_{code}"] = forms.CharField(
-            label=_("Body"),
-            required=False,
-            widget=body_widget(code),
-            validators=Article._meta.get_field("body").validators,
+        self.fields[f"body_{code}"] = BodyFormField(
+            label=_("Body"), required=False, config_name=f"body_{code}"
         )
         self.fields |= note
 
@@ -89,7 +86,7 @@ class TranslationForm(forms.Form):
     def text(self) -> ArticleText:
         """As it would be saved."""
         title, lead, body = (self.cleaned_data.get(f"{field}_{self.code}") or "" for field in TEXTS)
-        return ArticleText(self.code, title, lead, html.clean(body))
+        return ArticleText(self.code, title, lead, body)
 
     @property
     def notes(self) -> dict[str, str]:

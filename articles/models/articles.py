@@ -88,8 +88,8 @@ class ArticleText:
 
     @property
     def safe_body(self) -> SafeString:
-        """For a page: sanitised at save, and once more for what was only typed."""
-        return mark_safe(html.clean(self.body))  # noqa: S308
+        """For a page: of a column, of a form's field or `cleaned`; not of what was only typed."""
+        return mark_safe(self.body)  # noqa: S308
 
     @property
     def slug(self) -> str:
