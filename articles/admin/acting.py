@@ -16,10 +16,11 @@ from articles.admin.forms import DO, PUBLISH, parse_schedule
 from articles.admin.panels import DESPITE
 from articles.doubts import doubts
 from articles.drafting import keep_draft
-from articles.models import Article, ArticleText, CannotPublish, Draft, WrongState
+from articles.models import Article, ArticleText, CannotPublish, Draft
 from articles.publishing import InThePast
 from articles.writing import still_right
 from newsroom import languages
+from newsroom.states import InvalidTransition
 
 
 def act_on_language(request: HttpRequest, article: Article) -> None:
@@ -46,7 +47,7 @@ def act_on_language(request: HttpRequest, article: Article) -> None:
     except CannotPublish as error:
         for reason in error.reasons:
             messages.error(request, reason)
-    except (InThePast, WrongState) as error:
+    except (InThePast, InvalidTransition) as error:
         messages.error(request, str(error))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))

@@ -14,6 +14,7 @@ from articles.models.articles import Article
 from articles.models.masthead import Topic
 from articles.site_version import shown_on_pages
 from newsroom import languages
+from newsroom.states import Stateful
 
 
 class DigestStatus(models.TextChoices):
@@ -24,7 +25,7 @@ class DigestStatus(models.TextChoices):
 
 
 @shown_on_pages
-class Digest(models.Model):
+class Digest(Stateful):
     """One week's issue."""
 
     week = WeekField(
@@ -98,13 +99,13 @@ class Digest(models.Model):
 
     def reopen(self, because: str = "") -> bool:
         """Lets it be changed and approved anew; False if it was open."""
-        if not self.is_approved:
-            return False
-        self.status = DigestStatus.OPEN
-        self.approved_at = self.approved_by = None
-        self.reopened_because = because[:300]
-        self.save(update_fields=["status", "approved_at", "approved_by", "reopened_because"])
-        return True
+        return self.move(
+            DigestStatus.OPEN,
+            {DigestStatus.APPROVED},
+            approved_at=None,
+            approved_by=None,
+            reopened_because=because[:300],
+        )
 
 
 @shown_on_pages

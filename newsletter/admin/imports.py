@@ -22,7 +22,7 @@ from newsletter.importing import applying, uploading
 from newsletter.importing.columns import Column
 from newsletter.importing.uploading import SealingUploadHandler, TooLarge
 from newsletter.lookup_limits import TooManyQuestions
-from newsletter.models import Edition, Import, ImportStatus, ImportStuck
+from newsletter.models import Edition, Import, ImportStatus
 from newsletter.models.imports import NEAREST, NOT_APPLIED
 from newsletter.tasks import enqueue, work_on_import
 from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
@@ -137,7 +137,6 @@ class ImportAdmin(VerbsAdmin):
             name_columns,
             MAY_IMPORT,
             _in(ImportStatus.UNNAMED),
-            (ImportStuck,),
             "primary",
             page=before_naming,
         ),
@@ -147,7 +146,6 @@ class ImportAdmin(VerbsAdmin):
             apply,
             MAY_IMPORT,
             _in(ImportStatus.CHECKED),
-            (ImportStuck,),
             "primary",
             _("Have they all agreed to get this letter? They are not asked again."),
         ),
@@ -157,7 +155,6 @@ class ImportAdmin(VerbsAdmin):
             undo,
             MAY_IMPORT,
             _in(ImportStatus.APPLIED, ImportStatus.APPLYING),
-            (ImportStuck,),
             "danger",
             _("Everybody whom it added goes, but who has left or changed their letter since."),
         ),
@@ -167,7 +164,6 @@ class ImportAdmin(VerbsAdmin):
             throw_away,
             MAY_IMPORT,
             _in(*NOT_APPLIED),
-            (ImportStuck,),
             "danger",
             _("The file and what was found in it are deleted."),
         ),

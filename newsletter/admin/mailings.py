@@ -24,7 +24,7 @@ from newsletter import messages as letters
 from newsletter.admin import drawing
 from newsletter.approving import CannotApprove
 from newsletter.mime import LetterBroken
-from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
+from newsletter.models import Delivery, Mailing, MailingStatus
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
 from newsletter.relaying.standing import standings
 from newsletter.tallying import count, count_minutes, recent
@@ -146,18 +146,16 @@ class MailingAdmin(VerbsAdmin):
             send_now,
             MAY_SEND,
             _in(*NOT_BEGUN),
-            (MailingStuck,),
             "primary",
             _("The letters leave at once, without waiting for the edition’s hour."),
         ),
-        Verb("pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING), (MailingStuck,)),
+        Verb("pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING)),
         Verb(
             "resume",
             _("Resume"),
             resume,
             MAY_SEND,
             _in(MailingStatus.PAUSED),
-            (MailingStuck,),
             "primary",
         ),
         Verb(
@@ -166,8 +164,8 @@ class MailingAdmin(VerbsAdmin):
             freeze_again,
             MAY_SEND,
             _in(MailingStatus.PAUSED),
-            (MailingStuck, CannotApprove, LetterBroken),
             page=before_freezing_again,
+            refuses=(CannotApprove, LetterBroken),
         ),
         Verb(
             "send-again",
@@ -175,7 +173,6 @@ class MailingAdmin(VerbsAdmin):
             send_again,
             MAY_SEND,
             has_uncertain,
-            (MailingStuck,),
             page=before_sending_again,
         ),
         Verb(
@@ -184,7 +181,6 @@ class MailingAdmin(VerbsAdmin):
             cancel,
             MAY_SEND,
             _in(*(NOT_BEGUN | UNDER_WAY)),
-            (MailingStuck,),
             "danger",
             _("What has not gone yet never goes. This cannot be undone."),
         ),

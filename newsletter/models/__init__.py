@@ -10,19 +10,12 @@ from newsletter.models.imports import (
     ImportChunk,
     ImportProblem,
     ImportStatus,
-    ImportStuck,
     Problem,
     StagedReader,
 )
 from newsletter.models.inquiries import Answer, Inquiry, Wish
 from newsletter.models.mailboxes import MailboxWarning
-from newsletter.models.mailings import (
-    Mailing,
-    MailingContent,
-    MailingStatus,
-    MailingStuck,
-    Variant,
-)
+from newsletter.models.mailings import Mailing, MailingContent, MailingStatus, Variant
 from newsletter.models.relays import RelayState, Throttle
 from newsletter.models.spending import Spending, WorkerQuota
 from newsletter.models.subscribers import (
@@ -33,6 +26,7 @@ from newsletter.models.subscribers import (
     Suppression,
 )
 from newsletter.models.variants import VariantKind
+from newsroom.states import InvalidTransition as MailingStuck
 
 __all__ = [
     "Answer",
@@ -48,7 +42,6 @@ __all__ = [
     "ImportChunk",
     "ImportProblem",
     "ImportStatus",
-    "ImportStuck",
     "Inquiry",
     "JournalMark",
     "Lane",
