@@ -241,7 +241,7 @@ def _moving(mailing: Mailing) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "progress": progress,
-        "bar": drawing.bar(progress.states) if progress else [],
+        "bar": drawing.bar(progress.states) if progress else "",
         "silent": alarming.silent() if is_sending or mailing.status in NOT_BEGUN else [],
         "relays": standings(now) if mailing.status in UNDER_WAY else [],
         "now": now,

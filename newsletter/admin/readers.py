@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter import counting, inquiring
 from newsletter.addresses import InvalidAddress
-from newsletter.admin import charts
+from newsletter.admin import drawing
 from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import Edition, Inquiry, Subscriber, SubscriberStatus, Wish
 from newsletter.tasks import answer_inquiry, enqueue
@@ -69,7 +69,7 @@ class SubscriberAdmin(DeskAdmin):
             "small": counting.SMALL,
             "editions": editions,
             "months": months[::-1],
-            "chart": charts.draw(months, editions),
+            "chart": drawing.by_month(months, editions),
             "came_back": counting.came_back(timezone.now()),
             "intake": counting.intake(timezone.now()),
             "form": form if request.user.has_perm(MAY_ASK) else None,
