@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 
 def element(name: str, *inside: object, **attributes: object) -> SafeString:
     """With text, which is escaped, and elements inside.
 
-    `class_` becomes class, `text_anchor` text-anchor; an attribute that is None is left out.
+    `class_` becomes class, `aria_label` aria-label; an attribute that is None is left out.
     """
-    written = [
-        format_html(' {}="{}"', key.rstrip("_").replace("_", "-"), _plain(value))
-        for key, value in attributes.items()
-        if value is not None
-    ]
-    return mark_safe(f"<{name}{''.join(written)}>{joined(*inside)}</{name}>")  # noqa: S308
+    given = {key: value for key, value in attributes.items() if value is not None}
+    pairs = ((key.rstrip("_").replace("_", "-"), _plain(value)) for key, value in given.items())
+    written = format_html_join("", ' {}="{}"', pairs)
+    return format_html("<{0}{1}>{2}</{0}>", name, written, joined(*inside))
 
 
 def joined(*inside: object) -> SafeString:
     """One after another."""
-    return mark_safe("".join(conditional_escape(one) for one in inside))  # noqa: S308
+    return format_html_join("", "{}", ((one,) for one in inside))
 
 
 def drawing(

@@ -27,6 +27,7 @@ from newsletter.models.imports import NEAREST, NOT_APPLIED
 from newsletter.tasks import enqueue, work_on_import
 from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
 from newsroom.sealing import KeyMissing
+from staff.desk import ReadOnlyAdmin
 
 MAY_IMPORT = "newsletter.import_subscribers"
 BESIDE_THE_FILE = 64 * 1024
@@ -124,7 +125,7 @@ def _in(*statuses: ImportStatus) -> Any:
 
 
 @admin.register(Import)
-class ImportAdmin(VerbsAdmin):
+class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
     """Counts and line numbers; no address is ever shown."""
 
     list_display = ("uploaded_at", "uploaded_by", "status", "how_large", "shown_new", "shown_added")
@@ -259,9 +260,3 @@ class ImportAdmin(VerbsAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(MAY_IMPORT))
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -30,6 +30,7 @@ from newsletter.relaying.standing import standings
 from newsletter.tallying import count, count_minutes, recent
 from newsletter.tasks import enqueue_lanes
 from newsletter.watching import Progress
+from staff.desk import ReadOnlyAdmin
 
 MAY_SEND = "newsletter.send_mailing"
 MOST_NAMED = 100
@@ -118,7 +119,7 @@ def _in(*statuses: MailingStatus) -> Any:
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbsAdmin):
+class MailingAdmin(VerbsAdmin, ReadOnlyAdmin):
     """One digest in one edition, and what becomes of its letters."""
 
     list_display = ("digest", "edition", "status", "due_at", "launched_at", "ended_at")
@@ -185,15 +186,6 @@ class MailingAdmin(VerbsAdmin):
             _("What has not gone yet never goes. This cannot be undone."),
         ),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         found: QuerySet[Mailing] = super().get_queryset(request)

@@ -21,7 +21,7 @@ from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import Edition, Inquiry, Subscriber, SubscriberStatus, Wish
 from newsletter.tasks import answer_inquiry, enqueue
 from newsroom.sealing import KeyMissing
-from staff.desk import DeskAdmin
+from staff.desk import ReadOnlyAdmin
 
 MAY_CHANGE, MAY_ASK = "newsletter.change_subscriber", "newsletter.add_inquiry"
 
@@ -37,7 +37,7 @@ class AskForm(forms.Form):
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(DeskAdmin):
+class SubscriberAdmin(ReadOnlyAdmin):
     """Counts, and questions about one person. No row has a page: an answer names none."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -114,15 +114,6 @@ class SubscriberAdmin(DeskAdmin):
         if inquiry.wish_for(Wish(wish)):
             enqueue(answer_inquiry, inquiry.pk)
         return HttpResponseRedirect(reverse("admin:newsletter_answer", args=[inquiry.pk]))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _own(request: HttpRequest, pk: int) -> Inquiry:
