@@ -10,6 +10,7 @@ from django.db import transaction
 
 from articles.models import Page
 from newsroom import html, languages
+from newsroom.languages import InLanguage
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -42,29 +43,19 @@ def _action(was: tuple[str, str], is_now: tuple[str, str]) -> AuditAction:
 
 
 @dataclass(frozen=True)
-class PageLink:
+class PageLink(InLanguage):
     """In the page's language, or to the nearest that there is."""
 
     title: str
     path: str
-    language: str
-    language_name: str
-    is_in_another_language: bool
 
 
 def links(language: str) -> list[PageLink]:
     """To each page that is written in any language."""
     found = []
     for page in Page.objects.with_titles():
-        there = [code for code in languages.nearest_first(language) if page.title_in(code)]
-        if there:
-            nearest = there[0]
-            link = PageLink(
-                page.title_in(nearest),
-                page.path_in(nearest),
-                nearest,
-                languages.name(nearest, language),
-                nearest != language,
-            )
-            found.append(link)
+        nearest = next(filter(page.title_in, languages.nearest_first(language)), None)
+        if nearest is not None:
+            title, path = page.title_in(nearest), page.path_in(nearest)
+            found.append(PageLink(nearest, language, title, path))
     return found

@@ -17,7 +17,8 @@ from articles.readiness import pick, policies_of
 from newsletter import mime, rendering
 from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
 from newsletter.models import Edition, Subscriber, VariantKind
-from newsroom import html, languages, links
+from newsroom import html, links
+from newsroom.languages import InLanguage
 from newsroom.links import Kind
 
 NO_MAILING = 0
@@ -27,21 +28,11 @@ PREFERENCES_FOR = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Content:
-    """An article as an edition shows it."""
+class Content(InLanguage):
+    """An article as an edition shows it; in another language the letter says so."""
 
     article: Article
     text: ArticleText
-    edition_language: str
-
-    @property
-    def is_in_another_language(self) -> bool:
-        """Then the letter says so."""
-        return self.text.language != self.edition_language
-
-    @property
-    def language_name(self) -> str:
-        return languages.name(self.text.language, self.edition_language)
 
     @property
     def byline(self) -> str:
@@ -83,7 +74,9 @@ def contents_of_each(
     found = []
     for edition in editions:
         picked = ((one, pick(one, edition.languages, policies)) for one in articles)
-        contents = [Content(one, text, edition.language) for one, text in picked if text]
+        contents = [
+            Content(text.language, edition.language, one, text) for one, text in picked if text
+        ]
         found.append((edition, contents))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
@@ -20,7 +20,12 @@ from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminDateWidget
 
 from articles import permissions, sharing
-from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.acting import (
+    act_on_language,
+    give_up_draft,
+    hand_in_changes,
+    keep_what_was_typed,
+)
 from articles.admin.drafts import draft_urls
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
 from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
@@ -31,7 +36,6 @@ from articles.admin.revisions import revision_urls
 from articles.admin.translating import translating_urls
 from articles.admin.verbs import VerbsAdmin
 from articles.admin.withdrawing import WITHDRAWING
-from articles.drafting import keep_draft
 from articles.fields import body_widget
 from articles.models import Article, Draft, Status
 from articles.models.articles import TEXTS
@@ -212,12 +216,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         Draft.objects.of(request.user, obj.pk if change else None).delete()
         if form.draft is not None:
             form.draft.delete()
-        for code, (text, base) in form.to_hand_in.items():
-            draft = keep_draft(request.user, obj.pk, text, base, now)
-            if draft is not None:
-                draft.hand_in(now)
-                told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
-                messages.info(request, told % {"language": languages.own_name(code)})
+        for text, base in form.to_hand_in.values():
+            hand_in_changes(request, obj, text, base)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

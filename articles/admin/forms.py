@@ -150,8 +150,7 @@ class ArticleForm(forms.ModelForm):
             names = [f"{field}_{code}" for field in TEXTS]
             if f"base_{code}" not in self.fields or any(self.has_error(name) for name in names):
                 continue
-            title, lead, body = (cleaned.get(name) or "" for name in names)
-            mine = ArticleText(code, title, lead, body)
+            mine = ArticleText.typed(code, cleaned, f"_{code}")
             base = cleaned.get(f"base_{code}") or 0
             merged = self._merge_text(mine, base)
             if merged is not None:

@@ -72,9 +72,7 @@ class Digest(Stateful):
     def is_approved(self) -> bool:
         return self.status == DigestStatus.APPROVED
 
-    def introduction_in(self, language: str) -> str:
-        """The introduction in that language only; empty where there is none."""
-        return str(getattr(self, f"introduction_{language}") or "")
+    introduction_in = languages.said_in("introduction")
 
     def ordered_articles(self) -> list[Article]:
         """The choice in its order, without what has been withdrawn meanwhile."""

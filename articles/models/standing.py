@@ -79,13 +79,8 @@ class Page(models.Model):
         """In the order of the languages."""
         return [code for code in languages.codes() if self.title_in(code)]
 
-    def title_in(self, language: str) -> str:
-        """In that language only."""
-        return str(getattr(self, f"title_{language}") or "")
-
-    def body_in(self, language: str) -> str:
-        """In that language only, as it is stored."""
-        return str(getattr(self, f"body_{language}") or "")
+    title_in = languages.said_in("title")
+    body_in = languages.said_in("body")
 
     def mark_in(self, language: str) -> str:
         """Of that language's title and body, to see whether two of them are the same."""
