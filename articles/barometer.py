@@ -14,13 +14,14 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
 from articles.models.articles import ArticleQuerySet, path_of, slug_of
 from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
 from newsroom.page_cache import part
-from newsroom.weeks import Week
+from newsroom.weeks import Week, long_date
 
 STEPS: dict[str, int] = {Verdict.IMPROVED: 1, Verdict.UNCHANGED: 0, Verdict.WORSENED: -1}
 """What a verdict adds to its topic's running sum."""
@@ -253,3 +254,47 @@ def _cell(
         published_at=min(row["published_at"] for row in rows),
         changes=tuple(changes),
     )
+
+
+# --- In words, in the language of the moment ------------------------------------------------
+
+
+def words(verdict: str) -> str:
+    """A verdict's words, or that there is none."""
+    return str(Verdict(verdict).label) if verdict else _("no verdict")
+
+
+def told_change(change: Change) -> str:
+    """ "Corrected, 25 November 2026 (before: Got worse)"."""
+    day = long_date(change.at.date(), languages.current())
+    return f"{_('Corrected')}, {day} ({_('before')}: {words(change.was)})"
+
+
+def told(cell: Cell) -> str:
+    """All that a mark says. No title in a language that is not the page's: its name instead."""
+    here = languages.current()
+    parts = [cell.week.short_label(here), f"{cell.topic}: {words(cell.verdict)}"]
+    if cell.language == here:
+        parts.append(cell.title)
+    else:
+        parts.append(f"{_('Language')}: {languages.name(cell.language, here)}")
+    return " · ".join([*parts, *map(told_change, cell.changes)])
+
+
+def told_sum(row: Row) -> str:
+    """A topic's running sum in a sentence."""
+    totals = [total for _week, total in row.sums]
+    return _(
+        "%(topic)s: the running sum of its verdicts ends at %(last)s;"
+        " the highest is %(highest)s, the lowest %(lowest)s"
+    ) % {
+        "topic": row.topic,
+        "last": signed(totals[-1]),
+        "highest": signed(max(0, *totals)),
+        "lowest": signed(min(0, *totals)),
+    }
+
+
+def signed(total: int) -> str:
+    """ "+3", "0", "−2", with a real minus."""
+    return f"+{total}" if total > 0 else str(total).replace("-", "\N{MINUS SIGN}")

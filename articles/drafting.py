@@ -29,26 +29,16 @@ def keep_draft(
     if same is not None and same.text.reads_as(text):
         # Only looked at: an editor may still be reading what was handed in.
         return same
-    kept, _created = found.update_or_create(
-        defaults={
-            "base_revision": base,
-            "title": text.title,
-            "lead": text.lead,
-            "body": text.body,
-            "saved_at": now,
-            "handed_in_at": None,
-        },
-        create_defaults={
-            "owner": owner,
-            "article_id": article_id,
-            "language": text.language,
-            "base_revision": base,
-            "title": text.title,
-            "lead": text.lead,
-            "body": text.body,
-            "saved_at": now,
-        },
-    )
+    said = {
+        "base_revision": base,
+        "title": text.title,
+        "lead": text.lead,
+        "body": text.body,
+        "saved_at": now,
+        "handed_in_at": None,
+    }
+    whose = {"owner": owner, "article_id": article_id, "language": text.language}
+    kept, _created = found.update_or_create(defaults=said, create_defaults={**whose, **said})
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Where each mark and line of the barometer's pictures stands. The templates draw them as SVG.
+"""The barometer's pictures, as SVG.
 
 Measures are units of the pictures' own; sixteen are a rem, so that they grow with the reader's
 letters. A quarter of a year is never wider than the narrowest phone's column.
@@ -6,9 +6,10 @@ letters. A quarter of a year is never wider than the narrowest phone's column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from django.utils.safestring import SafeString
 
-from articles.barometer import Barometer, Cell, Row
+from articles.barometer import Barometer, Cell, Row, signed, told, told_sum
+from newsroom import svg
 from newsroom.weeks import Week, month_name
 
 CELL = 20
@@ -27,55 +28,13 @@ QUARTERS_WITH_MONTHS = 2
 """With more of them the months' names would run into each other."""
 NUMBER_HEIGHT = 12
 """Nearer to nought a number of the scale would stand upon it."""
-MINUS = "\N{MINUS SIGN}"
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A cell's place; `top` and `left` are its corner."""
+def strips(barometer: Barometer, *, labels: bool = True) -> list[SafeString]:
+    """A year with any cell, quarter by quarter: topics down, weeks across.
 
-    left: int
-    top: int
-    cell: Cell
-
-
-@dataclass(frozen=True)
-class StripRow:
-    """A topic's name, and its marks below it."""
-
-    label: str
-    """Empty where the page's heading names the topic."""
-    label_bottom: int
-    marks: list[Mark]
-    dots: list[tuple[int, int]]
-    """The middles of weeks without a verdict, from the oldest that has one to the newest."""
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Three months: topics down, weeks across."""
-
-    width: int
-    height: int
-    months: list[tuple[int, str]]
-    rows: list[StripRow]
-
-    @property
-    def rem(self) -> str:
-        return f"{self.width / REM:g}rem"
-
-    @property
-    def label(self) -> str:
-        """Its months, for who hears it."""
-        return ", ".join(name for _left, name in self.months)
-
-    @property
-    def months_bottom(self) -> int:
-        return MONTHS_LINE - 6
-
-
-def strips(barometer: Barometer, *, labels: bool = True) -> list[Strip]:
-    """A year with any cell, quarter by quarter."""
+    Without `labels` where the page's heading names the topic.
+    """
     return [_strip(barometer, weeks, labels) for weeks in _quarters(barometer)]
 
 
@@ -89,124 +48,150 @@ def _quarters(barometer: Barometer) -> list[list[Week]]:
     return [weeks for weeks in quarters if weeks[0] <= newest and weeks[-1] >= oldest]
 
 
-def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> Strip:
-    months = [
-        (number * CELL, month_name(week.thursday.month, barometer.language))
+def _strip(barometer: Barometer, weeks: list[Week], labels: bool) -> SafeString:
+    months = {
+        number * CELL: month_name(week.thursday.month, barometer.language)
         for number, week in enumerate(weeks)
         if number == 0 or weeks[number - 1].thursday.month != week.thursday.month
-    ]
+    }
+    parts = [svg.text(left + 3, MONTHS_LINE - 6, name, "month") for left, name in months.items()]
     height = MONTHS_LINE
-    rows = []
     for row in barometer.rows:
-        label = _shortened(str(row.topic)) if labels else ""
-        marks_top = height + (LABEL_LINE if labels else 0)
-        rows.append(_strip_row(row, label, weeks, marks_top, barometer))
-        height = marks_top + MARKS_LINE
-    return Strip(len(weeks) * CELL, height, months, rows)
+        if labels:
+            height += LABEL_LINE
+            parts.append(svg.text(3, height - 4, _shortened(str(row.topic)), "label"))
+        parts += _marks(barometer, row, weeks, height)
+        height += MARKS_LINE
+    width = len(weeks) * CELL
+    return svg.drawing(
+        (0, 0, width, height),
+        *parts,
+        class_="strip",
+        role="group",
+        aria_label=", ".join(months.values()),
+        width=f"{width / REM:g}rem",
+    )
 
 
-def _strip_row(
-    row: Row, label: str, weeks: list[Week], marks_top: int, barometer: Barometer
-) -> StripRow:
+def _marks(barometer: Barometer, row: Row, weeks: list[Week], top: int) -> list[SafeString]:
+    """A topic's; and dots for weeks without a verdict, from the oldest that has one on."""
     cells = {cell.week: cell for cell in row.cells}
-    marks, dots = [], []
-    for number, week in enumerate(weeks):
-        if week in cells:
-            marks.append(Mark(number * CELL, marks_top, cells[week]))
-        elif barometer.oldest_week <= week <= barometer.newest_week:
-            dots.append((number * CELL + CELL // 2, marks_top + MIDDLE))
-    return StripRow(label, marks_top - 4, marks, dots)
+    dots = [
+        f"M{number * CELL + CELL // 2} {top + MIDDLE}h.01"
+        for number, week in enumerate(weeks)
+        if week not in cells and barometer.oldest_week <= week <= barometer.newest_week
+    ]
+    marks = [
+        _mark(cells[week], number * CELL, top) for number, week in enumerate(weeks) if week in cells
+    ]
+    return [svg.path("".join(dots), "dots"), *marks] if dots else marks
+
+
+def _mark(cell: Cell, left: int, top: int) -> SafeString:
+    return svg.element(
+        "a",
+        svg.element("title", told(cell)),
+        svg.rect(left, top, CELL, MARKS_LINE),
+        svg.element("use", href=f"#{cell.verdict or 'taken-back'}", x=left, y=top),
+        svg.text(left + CELL // 2, top + 13, "*") if cell.changes else "",
+        class_=cell.verdict or "none",
+        href=cell.path,
+    )
 
 
 def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
 
-@dataclass(frozen=True)
-class Line:
-    """A topic's running sum: one step a week, broken where a week has no verdict."""
+def charts(barometer: Barometer, *, alone: bool = False) -> list[tuple[Row, SafeString]]:
+    """The running sums of a year's topics, on one scale. Those without a verdict left have none.
 
-    row: Row
-    path: str
-    end: tuple[float, float]
-    last: int
-    lowest: int
-    highest: int
-
-    @property
-    def last_label(self) -> str:
-        return signed(self.last)
-
-    @property
-    def label_place(self) -> tuple[float, float]:
-        """Behind the line's end."""
-        return round(self.end[0] + 5, 1), round(self.end[1] + 4, 1)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """All topics' lines on one scale."""
-
-    lines: list[Line]
-    zero: float
-    scale: list[tuple[float, str]]
-    """Heights with their numbers: nought, the highest, the lowest."""
-    months: list[tuple[float, str]]
-    """Each, or where they are many the first one of each quarter."""
-
-    width: int = CHART_WIDTH
-    height: int = PLOT_TOP + PLOT_HEIGHT + CHART_FOOT
-    top: int = PLOT_TOP
-    left: int = CHART_LEFT
-    right: int = CHART_WIDTH - CHART_RIGHT
-    foot: int = PLOT_TOP + PLOT_HEIGHT
-    foot_line: int = PLOT_TOP + PLOT_HEIGHT + CHART_FOOT - 4
-
-
-def chart(barometer: Barometer) -> Chart:
-    """The running sums of a year's topics. Those without a verdict left have no line.
-
-    A year that has just begun is drawn as wide as a whole one.
+    Each is drawn before the others, which `lines` defines; `alone` where there are none. A year
+    that has just begun is drawn as wide as a whole one.
     """
-    rows = [row for row in barometer.rows if row.sums]
-    every = [0, *(total for row in rows for _week, total in row.sums)]
-    lowest, highest = min(every), max(every)
-    step = min(TALLEST_STEP, PLOT_HEIGHT / max(highest - lowest, 1))
-    # In the middle where the steps do not fill the height.
-    spare = PLOT_HEIGHT - step * (highest - lowest)
+    scale = _Scale(barometer)
+    frame = scale.frame()
+    return [(row, _chart(row, scale, frame, alone)) for row in scale.rows]
 
-    def height_of(total: int) -> float:
-        return round(PLOT_TOP + spare / 2 + step * (highest - total), 1)
 
-    quarters = _quarters(barometer)
-    weeks = [week for quarter in quarters for week in quarter]
-    wide = (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) / len(weeks)
-    lefts = {week: round(CHART_LEFT + wide * number, 1) for number, week in enumerate(weeks)}
-    lines = []
-    for row in rows:
+def lines(barometer: Barometer) -> SafeString:
+    """All topics' lines, for `charts` to use."""
+    scale = _Scale(barometer)
+    paths = [svg.path(scale.path(row), id=f"line-{row.topic.code}") for row in scale.rows]
+    return svg.element("defs", svg.element("g", *paths, id="lines"))
+
+
+def _chart(row: Row, scale: _Scale, frame: SafeString, alone: bool) -> SafeString:
+    code, (week, last) = row.topic.code, row.sums[-1]
+    x, y = round(scale.lefts[week] + scale.wide, 1), scale.height_of(last)
+    if alone:
+        line = svg.path(scale.path(row), "own")
+    else:
+        line = svg.joined(
+            svg.element("use", class_="others", href="#lines"),
+            svg.element("use", class_="own", href=f"#line-{code}"),
+        )
+    return svg.drawing(
+        (0, 0, CHART_WIDTH, PLOT_TOP + PLOT_HEIGHT + CHART_FOOT),
+        svg.element("title", told_sum(row), id=f"chart-{code}"),
+        frame,
+        line,
+        svg.element("circle", cx=x, cy=y, r=3),
+        svg.text(round(x + 5, 1), round(y + 4, 1), signed(last), "last"),
+        role="img",
+        aria_labelledby=f"chart-{code}",
+    )
+
+
+class _Scale:
+    """One for all topics of a year."""
+
+    def __init__(self, barometer: Barometer) -> None:
+        self.rows = [row for row in barometer.rows if row.sums]
+        every = [0, *(total for row in self.rows for _week, total in row.sums)]
+        self.lowest, self.highest = min(every), max(every)
+        self.step = min(TALLEST_STEP, PLOT_HEIGHT / max(self.highest - self.lowest, 1))
+        self.language, self.quarters = barometer.language, _quarters(barometer)
+        weeks = [week for quarter in self.quarters for week in quarter]
+        self.wide = (CHART_WIDTH - CHART_LEFT - CHART_RIGHT) / max(len(weeks), 1)
+        self.lefts = {
+            week: round(CHART_LEFT + self.wide * number, 1) for number, week in enumerate(weeks)
+        }
+
+    def height_of(self, total: int) -> float:
+        """In the middle where the steps do not fill the height."""
+        spare = PLOT_HEIGHT - self.step * (self.highest - self.lowest)
+        return round(PLOT_TOP + spare / 2 + self.step * (self.highest - total), 1)
+
+    def path(self, row: Row) -> str:
+        """One step a week, broken where a week has no verdict."""
         path, before = "", None
         for week, total in row.sums:
+            left = self.lefts[week]
             if before is None:
-                path = f"M{lefts[week]} {height_of(0)}"
+                path = f"M{left} {self.height_of(0)}"
             elif before != week.previous():
-                path += f"M{lefts[week]} {height_of(total)}"
-            path += f"V{height_of(total)}H{round(lefts[week] + wide, 1)}"
+                path += f"M{left} {self.height_of(total)}"
+            path += f"V{self.height_of(total)}H{round(left + self.wide, 1)}"
             before = week
-        totals = [total for _week, total in row.sums]
-        last_week, last = row.sums[-1]
-        end = (round(lefts[last_week] + wide, 1), height_of(last))
-        lines.append(Line(row, path, end, last, min(0, *totals), max(0, *totals)))
-    zero = height_of(0)
-    ends = [end for end in (highest, lowest) if abs(height_of(end) - zero) >= NUMBER_HEIGHT]
-    return Chart(
-        lines,
-        zero,
-        [(round(height_of(total) + 4, 1), signed(total)) for total in (0, *ends)],
-        [
-            (lefts[week], month_name(week.thursday.month, barometer.language, "abbreviated"))
-            for week in _ticks(quarters)
-        ],
-    )
+        return path
+
+    def frame(self) -> SafeString:
+        """Months, numbers and the line at nought."""
+        foot, zero = PLOT_TOP + PLOT_HEIGHT, self.height_of(0)
+        parts = []
+        for week in _ticks(self.quarters):
+            left = self.lefts[week]
+            name = month_name(week.thursday.month, self.language, "abbreviated")
+            parts.append(svg.path(f"M{left} {PLOT_TOP}V{foot}", "tick"))
+            parts.append(svg.text(left, foot + CHART_FOOT - 4, name, "scale"))
+        heights = {total: self.height_of(total) for total in (0, self.highest, self.lowest)}
+        for total, height in heights.items():
+            if not total or abs(height - zero) >= NUMBER_HEIGHT:
+                at = round(height + 4, 1)
+                parts.append(svg.text(CHART_LEFT - 6, at, signed(total), "scale number"))
+        parts.append(svg.path(f"M{CHART_LEFT} {zero}H{CHART_WIDTH - CHART_RIGHT}", "zero"))
+        return svg.joined(*parts)
 
 
 def _ticks(quarters: list[list[Week]]) -> list[Week]:
@@ -218,8 +203,3 @@ def _ticks(quarters: list[list[Week]]) -> list[Week]:
         for week in weeks:
             firsts.setdefault(week.thursday.month, week)
     return list(firsts.values())
-
-
-def signed(total: int) -> str:
-    """ "+3", "0", "−2", with a real minus."""
-    return f"+{total}" if total > 0 else str(total).replace("-", MINUS)

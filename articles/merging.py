@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from articles.models import Article, ArticleText, Revision
-from newsroom import html
 from newsroom.differences import Difference, difference
 
 MINE, THEIRS = "mine", "theirs"
@@ -24,9 +23,7 @@ class Conflict:
     @property
     def difference(self) -> Difference:
         """What mine says otherwise than theirs."""
-        theirs, mine = (
-            (text.title, text.lead, html.clean(text.body)) for text in (self.theirs, self.mine)
-        )
+        theirs, mine = ((text.title, text.lead, text.body) for text in (self.theirs, self.mine))
         return difference(theirs, mine)
 
 

@@ -21,6 +21,7 @@ from articles.models import (
 )
 from articles.models.articles import ArticleQuerySet
 from newsroom import languages
+from newsroom.languages import InLanguage
 from newsroom.page_cache import part
 from newsroom.weeks import Week
 
@@ -31,20 +32,11 @@ EARLIER = 3
 
 
 @dataclass(frozen=True)
-class Item:
-    """An article in a list: in the page's language, or in another one and saying so."""
+class Item(InLanguage):
+    """An article in a list."""
 
     article: Article
     text: ArticleText
-    page_language: str
-
-    @property
-    def is_in_another_language(self) -> bool:
-        return self.text.language != self.page_language
-
-    @property
-    def language_name(self) -> str:
-        return languages.name(self.text.language, self.page_language)
 
     @property
     def path(self) -> str:
@@ -56,7 +48,7 @@ def items(articles: list[Article], language: str) -> list[Item]:
     """Every article that has any public language, each in the nearest to the page's."""
     preferences = languages.nearest_first(language)
     texts = ((article, article.public_text(preferences)) for article in articles)
-    return [Item(article, text, language) for article, text in texts if text is not None]
+    return [Item(text.language, language, article, text) for article, text in texts if text]
 
 
 @dataclass(frozen=True)
@@ -154,12 +146,10 @@ def corrections_of(article: Article, language: str) -> list[Correction]:
 
 
 @dataclass(frozen=True)
-class Note:
+class Note(InLanguage):
     """What an editor wrote to readers, in the page's language or the nearest there is."""
 
     text: str
-    language: str
-    is_in_another_language: bool
 
 
 def note_on_withdrawal(article: Article, language: str) -> Note | None:
@@ -167,7 +157,7 @@ def note_on_withdrawal(article: Article, language: str) -> Note | None:
     rows = article.language_rows
     for code in languages.nearest_first(language):
         if code in article.gone_languages and rows[code].gone_note:
-            return Note(rows[code].gone_note, code, code != language)
+            return Note(code, language, rows[code].gone_note)
     return None
 
 

@@ -61,7 +61,7 @@ def schedule(
 ) -> bool:
     """One language publishes itself at that time; False if that is so already.
 
-    Raises InThePast, CannotPublish, WrongState.
+    Raises InThePast, CannotPublish, InvalidTransition.
     """
     if at <= now:
         raise InThePast(str(IN_THE_PAST))
@@ -74,13 +74,13 @@ def schedule(
 
 @transaction.atomic
 def hand_in(article: Article, language: str) -> bool:
-    """Asks for a review; False if it waits for one. Raises CannotPublish, WrongState."""
+    """Asks for a review; False if it waits for one. Raises CannotPublish, InvalidTransition."""
     return _row(article, language).hand_in()
 
 
 @transaction.atomic
 def send_back(article: Article, language: str, remark: str = "") -> bool:
-    """Back to its writer; False for a draft. Raises CannotPublish, WrongState."""
+    """Back to its writer; False for a draft. Raises CannotPublish, InvalidTransition."""
     return _row(article, language).send_back(remark)
 
 

@@ -122,7 +122,7 @@ def years(language: str) -> list[int]:
 def _hit(article: Article, query: Query) -> Hit:
     text, wanted = article.text_in(query.language), frozenset(query.stems)
     title = pieces(text.title, wanted, query.language)
-    return Hit(article, text, query.language, title, excerpt(text, wanted))
+    return Hit(text.language, query.language, article, text, title, excerpt(text, wanted))
 
 
 def excerpt(text: ArticleText, wanted: frozenset[str]) -> list[Piece]:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from articles.models import Page
 from newsroom import html, languages
+from newsroom.languages import InLanguage
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -23,7 +24,9 @@ def save_page(page: Page, *, by: Any, now: dt.datetime) -> list[str]:
     before = Page.objects.select_for_update().filter(pk=page.pk).first() or Page()
     changed = []
     for code in languages.codes():
-        was, is_now = _text(before, code), _text(page, code)
+        was = before.title_in(code), before.body_in(code)
+        # As the column is going to have it.
+        is_now = page.title_in(code), html.clean(page.body_in(code))
         if was != is_now:
             setattr(page, f"changed_at_{code}", now)
             changed.append((code, _action(was, is_now)))
@@ -33,10 +36,6 @@ def save_page(page: Page, *, by: Any, now: dt.datetime) -> list[str]:
     return [code for code, _action in changed]
 
 
-def _text(page: Page, code: str) -> tuple[str, str]:
-    return page.title_in(code), html.clean(page.body_in(code))
-
-
 def _action(was: tuple[str, str], is_now: tuple[str, str]) -> AuditAction:
     if not any(was):
         return AuditAction.PUBLISHED
@@ -44,29 +43,19 @@ def _action(was: tuple[str, str], is_now: tuple[str, str]) -> AuditAction:
 
 
 @dataclass(frozen=True)
-class PageLink:
+class PageLink(InLanguage):
     """In the page's language, or to the nearest that there is."""
 
     title: str
     path: str
-    language: str
-    language_name: str
-    is_in_another_language: bool
 
 
 def links(language: str) -> list[PageLink]:
     """To each page that is written in any language."""
     found = []
     for page in Page.objects.with_titles():
-        there = [code for code in languages.nearest_first(language) if page.title_in(code)]
-        if there:
-            nearest = there[0]
-            link = PageLink(
-                page.title_in(nearest),
-                page.path_in(nearest),
-                nearest,
-                languages.name(nearest, language),
-                nearest != language,
-            )
-            found.append(link)
+        nearest = next(filter(page.title_in, languages.nearest_first(language)), None)
+        if nearest is not None:
+            title, path = page.title_in(nearest), page.path_in(nearest)
+            found.append(PageLink(nearest, language, title, path))
     return found

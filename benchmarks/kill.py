@@ -237,10 +237,11 @@ def pause_and_resume(mailing_id: int, choose: random.Random, verdict: Verdict) -
     from django.utils import timezone
 
     from newsletter import mailing as mailings
-    from newsletter.models import Mailing, MailingStuck
+    from newsletter.models import Mailing
+    from newsroom.states import InvalidTransition
 
     mailing = Mailing.objects.get(pk=mailing_id)
-    with contextlib.suppress(MailingStuck):
+    with contextlib.suppress(InvalidTransition):
         mailings.pause(mailing, timezone.now())
         verdict.kills.append("pause")
         time.sleep(choose.random() / 2)

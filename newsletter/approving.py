@@ -23,13 +23,13 @@ from newsletter.models import (
     Mailing,
     MailingContent,
     MailingStatus,
-    MailingStuck,
     Subscriber,
     Variant,
     VariantKind,
 )
 from newsletter.models.deliveries import TO_SEND
 from newsletter.models.mailings import GRACE
+from newsroom.states import InvalidTransition
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -206,14 +206,14 @@ def freeze_again(mailing: Mailing, by: Any, now: dt.datetime) -> int:
     """A new revision of a paused mailing's letters, for whoever has not got the old one.
 
     A letter that was handed over keeps the revision that left; a lane that had claimed one of
-    the others sends the new one. Returns how many readers get it. Raises MailingStuck and
+    the others sends the new one. Returns how many readers get it. Raises InvalidTransition and
     CannotApprove.
     """
     mailing = (
         Mailing.objects.select_for_update().select_related("digest", "edition").get(pk=mailing.pk)
     )
     if mailing.status != MailingStatus.PAUSED:
-        raise MailingStuck(_("Only a paused mailing is frozen anew. Pause it first."))
+        raise InvalidTransition(_("Only a paused mailing is frozen anew. Pause it first."))
     contents = messages.contents_of(mailing.digest, mailing.edition)
     if not contents:
         raise CannotApprove(_("Nothing is left that this edition could show. Cancel the mailing."))

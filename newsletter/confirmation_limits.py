@@ -8,26 +8,13 @@ address; a provider and a mailbox by a hash under a key of that window, which na
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
 
 from newsletter import canonical_addresses
 from newsletter.models import WorkerQuota
-from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, window_start
+from newsletter.models.spending import CONFIRMATIONS, DAY, HOUR, Limit, window_start
 from newsroom.sealing import WorkerKeys
-
-
-@dataclass(frozen=True)
-class Limit:
-    """So many in one window."""
-
-    what: str
-    since: dt.datetime
-    most: int
-    opens_at: dt.datetime | None
-    """When what it holds back may go; None where it is given up."""
 
 
 def of(address: str, keys: WorkerKeys, now: dt.datetime) -> list[Limit]:
@@ -37,7 +24,7 @@ def of(address: str, keys: WorkerKeys, now: dt.datetime) -> list[Limit]:
     mailbox = _mark(keys, "mailbox", day, canonical_addresses.canonical(address))
     return [
         # Given up: its owner has three to press already, and tomorrow the form asks again.
-        Limit(mailbox, day, settings.CONFIRMATIONS_PER_MAILBOX, None),
+        Limit(mailbox, day, settings.CONFIRMATIONS_PER_MAILBOX),
         Limit(server, hour, settings.CONFIRMATIONS_PER_PROVIDER, hour + HOUR),
         Limit(CONFIRMATIONS, hour, settings.CONFIRMATIONS_PER_HOUR, hour + HOUR),
     ]
@@ -45,12 +32,7 @@ def of(address: str, keys: WorkerKeys, now: dt.datetime) -> list[Limit]:
 
 def spend(limits: list[Limit]) -> Limit | None:
     """Counts one confirmation; else the limit that is reached, and nothing is counted."""
-    with transaction.atomic():
-        for limit in limits:
-            if not WorkerQuota.spend(limit.what, limit.since, limit.most):
-                transaction.set_rollback(True)
-                return limit
-    return None
+    return WorkerQuota.spend_each(limits)
 
 
 def give_back(limits: list[Limit]) -> None:

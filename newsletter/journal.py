@@ -14,7 +14,6 @@ which generation of the keys all hashes are; with the database's they are carrie
 from __future__ import annotations
 
 import datetime as dt
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.models.subscribers import DEPARTURES
-from newsroom import sealing
+from newsroom import files, sealing
 from newsroom.locking import only_one
 from newsroom.sealing import FIRST_GENERATION, KeyMissing, WorkerKeys
 
@@ -109,7 +108,8 @@ class Journal:
         text = HEAD.format(
             name=secrets.token_hex(NAME_BYTES), pruned=0, generation=FIRST_GENERATION
         )
-        _write(path, [text], os.O_CREAT | os.O_EXCL)
+        with files.new_file(path) as file:
+            file.write(text)
         return cls(path)
 
     @property
@@ -133,10 +133,12 @@ class Journal:
 
     def append(self, lines: Iterable[Line]) -> None:
         """On the disk once it returns."""
-        whole = self.head_bytes + (self.lines - self.pruned) * LINE_BYTES
-        if self.path.stat().st_size > whole:
-            os.truncate(self.path, whole)
-        _write(self.path, map(str, lines), os.O_APPEND)
+        with self.path.open("r+", encoding="ascii", newline="") as file:
+            # Over a line that a crash cut.
+            file.seek(self.head_bytes + (self.lines - self.pruned) * LINE_BYTES)
+            file.truncate()
+            file.writelines(map(str, lines))
+            files.sync(file)
 
     def prune(self, before: dt.datetime) -> int:
         """Drops the lines up to the first that is not older; returns how many."""
@@ -165,11 +167,8 @@ class Journal:
     def _rewrite(self, pruned: int, generation: int, lines: Iterable[Line]) -> None:
         """The whole file at once: killed meanwhile, the one before is still there."""
         head = HEAD.format(name=self.name, pruned=pruned, generation=generation)
-        beside = self.path.with_suffix(".new")
-        beside.unlink(missing_ok=True)
-        _write(beside, chain([head], map(str, lines)), os.O_CREAT | os.O_EXCL)
-        beside.replace(self.path)
-        _sync_folder(self.path)
+        with files.replaced_file(self.path) as file:
+            file.writelines(chain([head], map(str, lines)))
         self.pruned, self.generation, self.head_bytes = pruned, generation, len(head)
 
 
@@ -177,23 +176,6 @@ _WAY_OUT = (
     "Until this is settled no letter leaves, since a restored backup could bring back who left. "
     "Put the right file back; or, if it is lost for good, run `manage.py departures --start-anew`."
 )
-
-
-def _write(path: Path, lines: Iterable[str], how: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | how, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.writelines(lines)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 # --- Keeping database and journal in step --------------------------------------------

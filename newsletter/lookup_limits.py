@@ -9,11 +9,10 @@ from __future__ import annotations
 import datetime as dt
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from newsletter.models import WorkerQuota
-from newsletter.models.spending import DAY, window_start
+from newsletter.models.spending import DAY, Limit, window_start
 
 TOTAL = "questions"
 REFUSED = "questions refused"
@@ -33,17 +32,14 @@ class TooManyQuestions(Exception):
 
 def spend(asker: int | None, now: dt.datetime) -> None:
     """Counts one question. Within the transaction of its answer. Raises TooManyQuestions."""
-    since = window_start(now, DAY)
-    with transaction.atomic():
-        for what, most in _limits(asker):
-            if not WorkerQuota.spend(what, since, most):
-                raise TooManyQuestions
+    if WorkerQuota.spend_each(_limits(asker, now)):
+        raise TooManyQuestions
 
 
 def check_left(asker: int | None, now: dt.datetime, waiting: int = 0) -> None:
     """For a page that would rather say so beforehand. Raises TooManyQuestions."""
-    since = window_start(now, DAY)
-    if any(WorkerQuota.spent(what, since) + waiting >= most for what, most in _limits(asker)):
+    limits = _limits(asker, now)
+    if any(WorkerQuota.spent(one.what, one.since) + waiting >= one.most for one in limits):
         raise TooManyQuestions
 
 
@@ -52,9 +48,9 @@ def is_first_refusal(now: dt.datetime) -> bool:
     return WorkerQuota.spend(REFUSED, window_start(now, DAY), 1)
 
 
-def _limits(asker: int | None) -> list[tuple[str, int]]:
-    """In the order in which their rows are locked, which is the same for everybody."""
+def _limits(asker: int | None, now: dt.datetime) -> list[Limit]:
+    day = window_start(now, DAY)
     return [
-        (TOTAL, settings.LIST_QUESTIONS_PER_DAY_TOTAL),
-        (f"{TOTAL} of {asker}", settings.LIST_QUESTIONS_PER_DAY),
+        Limit(TOTAL, day, settings.LIST_QUESTIONS_PER_DAY_TOTAL),
+        Limit(f"{TOTAL} of {asker}", day, settings.LIST_QUESTIONS_PER_DAY),
     ]

@@ -28,7 +28,6 @@ from newsletter.models import (
     DeliveryStatus,
     Mailing,
     MailingStatus,
-    MailingStuck,
     Reason,
     Subscriber,
 )
@@ -36,6 +35,7 @@ from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND, newest_revision
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from newsroom import languages
 from newsroom.inserting import insert_from
+from newsroom.states import InvalidTransition
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -61,7 +61,7 @@ def reopen(digest: Digest, now: dt.datetime, *, by: Any = None, because: str = "
 def launch(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
     """Opens the ledger: one row for each reader, in one statement. Returns how many.
 
-    Raises MailingStuck if the mailing has ended; launching twice does nothing.
+    Raises InvalidTransition if the mailing has ended; launching twice does nothing.
     """
     if not mailing.begin(now):
         return 0
@@ -111,7 +111,7 @@ def launch_due(now: dt.datetime) -> list[Mailing]:
     for mailing in Mailing.objects.due(now).select_related("edition"):
         try:
             launch(mailing, now)
-        except MailingStuck:
+        except InvalidTransition:
             continue
         except Exception:
             logger.exception("Mailing %s could not be launched.", mailing.pk)
@@ -139,7 +139,7 @@ def _exclude_unsent(mailing: Mailing, now: dt.datetime) -> None:
 
 @transaction.atomic
 def pause(mailing: Mailing, now: dt.datetime, *, by: Any = None, why: str = "") -> bool:
-    """No lane hands over another letter once this has returned. Raises MailingStuck."""
+    """No lane hands over another letter once this has returned. Raises InvalidTransition."""
     paused = mailing.pause(why)
     if paused:
         record(AuditAction.PAUSED, mailing, by=by, now=now, detail=why)
@@ -159,7 +159,7 @@ def stop_for(mailing: Mailing, why: str, now: dt.datetime) -> None:
 def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
     """Goes on where it stopped.
 
-    Raises MailingStuck, also where its frozen letter shows what has been withdrawn since: no
+    Raises InvalidTransition, also where its frozen letter shows what has been withdrawn since: no
     letter that has not been handed over may (promise 6.8).
     """
     Mailing.objects.select_for_update().get(pk=mailing.pk)
@@ -174,7 +174,7 @@ def _refuse_withdrawn(mailing: Mailing) -> None:
     """No letter that has not been handed over may show it (promise 6.8)."""
     for content in mailing.contents.select_related("article"):
         if content.language not in content.article.public_languages:
-            raise MailingStuck(
+            raise InvalidTransition(
                 _(
                     "“%(article)s” in it was withdrawn. Freeze the letter anew for the rest of its "
                     "readers, or cancel the mailing."
@@ -188,11 +188,11 @@ def send_again(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
     """Sends to the uncertain once more, of whom some have the letter; returns how many.
 
     Only ever by a person's word (promise 6.2). Who has left meanwhile is excluded as ever.
-    Raises MailingStuck for a mailing that was cancelled or shows what was withdrawn.
+    Raises InvalidTransition for a mailing that was cancelled or shows what was withdrawn.
     """
     mailing = Mailing.objects.select_for_update().get(pk=mailing.pk)
     if mailing.status not in UNDER_WAY | {MailingStatus.SENT}:
-        raise MailingStuck(_("Only a mailing that was sent, or is being sent, can do that."))
+        raise InvalidTransition(_("Only a mailing that was sent, or is being sent, can do that."))
     _refuse_withdrawn(mailing)
     again = (
         Delivery.objects.of_mailing(mailing)

@@ -16,7 +16,8 @@ from articles.readiness import pick, policies_of
 from newsletter import mime, rendering
 from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
 from newsletter.models import Edition, MailKind, OutboxMail, Subscriber, VariantKind
-from newsroom import html, languages, links
+from newsroom import html, links
+from newsroom.languages import InLanguage
 from newsroom.links import Kind
 
 NO_MAILING = 0
@@ -26,21 +27,11 @@ PREFERENCES_FOR = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Content:
-    """An article as an edition shows it."""
+class Content(InLanguage):
+    """An article as an edition shows it; in another language the letter says so."""
 
     article: Article
     text: ArticleText
-    edition_language: str
-
-    @property
-    def is_in_another_language(self) -> bool:
-        """Then the letter says so."""
-        return self.text.language != self.edition_language
-
-    @property
-    def language_name(self) -> str:
-        return languages.name(self.text.language, self.edition_language)
 
     @property
     def byline(self) -> str:
@@ -48,7 +39,8 @@ class Content:
 
     @cached_property
     def body(self) -> str:
-        """Sanitised once more: the process that fills the column is not the one that mails."""
+        """Sanitised once more, the one time that a column is not trusted: the web process fills it,
+        and what it writes must not reach a mailbox past the worker."""
         return html.clean(self.text.body)
 
     @property
@@ -81,7 +73,9 @@ def contents_of_each(
     found = []
     for edition in editions:
         picked = ((one, pick(one, edition.languages, policies)) for one in articles)
-        contents = [Content(one, text, edition.language) for one, text in picked if text]
+        contents = [
+            Content(text.language, edition.language, one, text) for one, text in picked if text
+        ]
         found.append((edition, contents))
     return found
 

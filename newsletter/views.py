@@ -6,7 +6,10 @@ and for the other forms the token in the path is the authority.
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError
@@ -14,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -35,6 +39,9 @@ from newsroom.links import BadToken
 from newsroom.sealing import KeyMissing
 
 logger = logging.getLogger(__name__)
+
+Page = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest, str, str], HttpResponse]
 
 TRY_AGAIN_SECONDS = 3600
 """When there is room for more confirmations, or somebody has mended what was missing."""
@@ -102,76 +109,84 @@ def subscribed(request: HttpRequest, language: str) -> HttpResponse:
     return render(request, "newsletter/subscribed.html")
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+def behind_a_link(over: Page) -> Callable[[View], View]:
+    """A page behind a mailed link; `over` answers where the link is to something that is over.
+
+    Mail scanners open every link, so a GET only shows a button.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @never_cache
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @functools.wraps(view)
+        def answered(request: HttpRequest, language: str, token: str) -> HttpResponse:
+            try:
+                return view(request, language, token)
+            except BadToken:
+                # Cut in two by a mail program, most often.
+                return render(request, "newsletter/broken_link.html", status=404)
+            except StaleLink:
+                return over(request)
+
+        return answered
+
+    return decorate
+
+
+def _page(template: str, **context: object) -> Page:
+    return lambda request: render(request, f"newsletter/{template}.html", context)
+
+
+def _stale_link(message: Any) -> Page:
+    context = {"message": message}
+    return lambda request: render(request, "newsletter/stale_link.html", context, status=410)
+
+
+_left, _preferences_asked = _page("left"), _page("preferences_asked")
+_stale_preferences = _stale_link(gettext_lazy("This link worked for one hour. Ask for a new one."))
+
+
+@behind_a_link(
+    _stale_link(gettext_lazy("This confirmation is no longer valid. Please sign up once more."))
+)
 def confirm(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """Mail scanners open every link, so a GET only shows the button."""
-    try:
-        if request.method == "POST":
-            subscriber = subscribing.confirm(token, timezone.now())
-            enqueue_welcome(subscriber)
-            return render(request, "newsletter/confirmed.html", {"edition": subscriber.edition})
-        subscriber = subscribing.find_confirmation(token)
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return _stale_link(
-            request, _("This confirmation is no longer valid. Please sign up once more.")
-        )
-    return render(request, "newsletter/confirm.html", {"edition": subscriber.edition})
+    """The button of the mail that asks."""
+    if request.method == "POST":
+        subscriber = subscribing.confirm(token, timezone.now())
+        enqueue_welcome(subscriber)
+        return _page("confirmed", edition=subscriber.edition)(request)
+    return _page("confirm", edition=subscribing.find_confirmation(token).edition)(request)
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@behind_a_link(_left)
 def letter(request: HttpRequest, language: str, token: str) -> HttpResponse:
     """The one link in a letter; a POST leaves, with RFC 8058's one click or by the button."""
-    try:
-        if request.method == "POST":
-            subscribing.leave(token, timezone.now())
-            enqueue(write_journal)
-            return render(request, "newsletter/left.html")
-        subscriber = subscribing.find_letter(token)
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return render(request, "newsletter/left.html")
+    if request.method == "POST":
+        subscribing.leave(token, timezone.now())
+        enqueue(write_journal)
+        return _left(request)
+    subscriber = subscribing.find_letter(token)
     if subscriber.is_gone:
-        return render(request, "newsletter/left.html")
-    context = {"edition": subscriber.edition, "token": token}
-    return render(request, "newsletter/letter.html", context)
+        return _left(request)
+    return _page("letter", edition=subscriber.edition, token=token)(request)
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@behind_a_link(_preferences_asked)
 def ask_for_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
     """Whoever has a letter may cause one mail a day to its reader, and learns nothing by it."""
     if request.method != "POST":
         return redirect("letter", language, token)
-    try:
-        subscriber = subscribing.find_letter(token)
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return render(request, "newsletter/preferences_asked.html")
+    subscriber = subscribing.find_letter(token)
     if subscribing.ask_for_preferences(subscriber, timezone.now()):
         enqueue(send_single_mails)
-    return render(request, "newsletter/preferences_asked.html")
+    return _preferences_asked(request)
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@behind_a_link(_stale_preferences)
 def preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
     """A reader's own page, for an hour after they asked for it."""
-    try:
-        subscriber = preferring.find(token, timezone.now())
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
+    subscriber = preferring.find(token, timezone.now())
     saved = False
     form = PreferencesForm(request.POST or None, initial=preferring.current(subscriber))
     if request.method == "POST" and form.is_valid():
@@ -192,46 +207,22 @@ def preferences(request: HttpRequest, language: str, token: str) -> HttpResponse
     return render(request, "newsletter/preferences.html", context, status=status)
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@behind_a_link(_stale_preferences)
 def forget(request: HttpRequest, language: str, token: str) -> HttpResponse:
     """Says what it means; then deletes whatever is known of the reader."""
-    try:
-        if request.method == "POST":
-            preferring.forget(token, timezone.now())
-            enqueue(write_journal)
-            return render(request, "newsletter/forgotten.html")
-        preferring.find(token, timezone.now())
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
-    context = {"token": token, "days": settings.JOURNAL_DAYS}
-    return render(request, "newsletter/forget.html", context)
+    if request.method == "POST":
+        preferring.forget(token, timezone.now())
+        enqueue(write_journal)
+        return _page("forgotten")(request)
+    preferring.find(token, timezone.now())
+    return _page("forget", token=token, days=settings.JOURNAL_DAYS)(request)
 
 
-@csrf_exempt
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
+@behind_a_link(_stale_preferences)
 def leave_by_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
     """The same as the button behind a letter's link."""
     if request.method != "POST":
         return redirect("preferences", language, token)
-    try:
-        preferring.leave(token, timezone.now())
-    except BadToken:
-        return _broken_link(request)
-    except StaleLink:
-        return _stale_link(request, _("This link worked for one hour. Ask for a new one."))
+    preferring.leave(token, timezone.now())
     enqueue(write_journal)
-    return render(request, "newsletter/left.html")
-
-
-def _broken_link(request: HttpRequest) -> HttpResponse:
-    """Cut in two by a mail program, most often."""
-    return render(request, "newsletter/broken_link.html", status=404)
-
-
-def _stale_link(request: HttpRequest, message: str) -> HttpResponse:
-    return render(request, "newsletter/stale_link.html", {"message": message}, status=410)
+    return _left(request)

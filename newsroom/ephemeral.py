@@ -7,18 +7,16 @@ switched off or started anew has lost it.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import fcntl
 import mmap
 import os
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from newsroom import files
 from newsroom.sealing import NONCE_BYTES, SECRET_BYTES, SealBroken
 
 NAME_BYTES, TAG_BYTES = 4, 16
@@ -68,7 +66,8 @@ class EphemeralKeys:
     def _known(self, now: dt.datetime) -> list[Key]:
         """This period's first. Whoever asks overwrites those whose time is over."""
         period = int(now.timestamp() // self._period.total_seconds())
-        with _alone():
+        # Two that make a period's key at once would lose one.
+        with files.locked(__file__):
             there = [Key(*slot) for slot in SLOT.iter_unpack(self._memory[:])]
             known = [key for key in there if 0 <= period - key.period < self._kept]
             if not known or known[0].period != period:
@@ -77,18 +76,6 @@ class EphemeralKeys:
                 packed = b"".join(SLOT.pack(*key) for key in known)
                 self._memory[:] = packed.ljust(len(self._memory), b"\0")
         return known
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Two that make a period's key at once would lose one. A killed process lets go."""
-    # Opened anew each time: what was opened before a fork is locked by both.
-    descriptor = os.open(__file__, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 WITHIN_THE_HOUR = EphemeralKeys(dt.timedelta(minutes=30), kept=3)

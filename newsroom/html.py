@@ -1,7 +1,9 @@
 """The one sanitiser, and the one reading of what an editor's HTML says.
 
 What you can type is what survives: the allow-list and the editor's toolbar are both read
-off TOOLS. Whatever else arrives (a paste, an import, an attack) is dropped at save.
+off TOOLS. Whatever else arrives (a paste, an import, an attack) is dropped: by the form's field,
+so that a person sees what is left, and by the column (articles.fields) whatever path a text takes.
+What a column holds is trusted from there on.
 """
 
 from __future__ import annotations
@@ -104,30 +106,40 @@ def toolbar() -> list[list[str]]:
     return [[tool.button for tool in group] for group in TOOLS]
 
 
-def clean(html: str) -> str:
+class SanitisedHtml(str):
+    """What `clean` returned. Any operation on it gives an ordinary text, which is cleaned anew."""
+
+    __slots__ = ()
+
+
+class TooIntricate(ValueError):
+    """More than MAX_TAGS tags, or more than MAX_DEPTH of them within one another."""
+
+
+def clean(html: str, *, strict: bool = False) -> SanitisedHtml:
     """What may be kept of the HTML; empty if nothing of it can be read.
 
     Takes a time that grows with the length alone. What is too intricate keeps its words and loses
-    its markup from there on; a form refuses it first, see `is_too_intricate`.
+    its markup from there on; with `strict` it raises TooIntricate instead.
     """
-    kept = _flattened(_sanitised(html))
+    if isinstance(html, SanitisedHtml):
+        return html
+    if not html:
+        return SanitisedHtml()
+    end = _end_of_markup(html)
+    sanitised = _sanitised(html, end)
+    kept = _flattened(sanitised)
+    if strict and (end < len(html) or kept != sanitised):
+        raise TooIntricate
     kept = EMPTY_FIGURE.sub("", WITHOUT_SOURCE.sub("", kept))
     # A paste leaves empty paragraphs as distances.
     kept = EMPTY_PARAGRAPH.sub("", kept).strip()
     # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
-    return kept if any(block.text or block.kind == "figure" for block in blocks(kept)) else ""
+    says_something = any(block.text or block.kind == "figure" for block in each_block(kept))
+    return SanitisedHtml(kept if says_something else "")
 
 
-def is_too_intricate(html: str) -> bool:
-    """Whether `clean` would take markup away because there is too much of it, or too deep."""
-    if _end_of_markup(html) < len(html):
-        return True
-    sanitised = _sanitised(html)
-    return _flattened(sanitised) != sanitised
-
-
-def _sanitised(html: str) -> str:
-    end = _end_of_markup(html)
+def _sanitised(html: str, end: int) -> str:
     bounded = FORMATTING.sub(r"<\1>", html[:end]) + escape(html[end:], quote=False)
     return nh3.clean(
         bounded,

@@ -1,6 +1,9 @@
 """The languages that the newsroom writes in, in their order; the first is the default."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from babel import Locale
 from django.conf import settings
@@ -53,3 +56,29 @@ def name(code: str, in_language: str) -> str:
 def choices() -> list[tuple[str, str]]:
     """For a model's field; a callable, so that a new language is no migration."""
     return [(code, own_name(code)) for code in codes()]
+
+
+def said_in(field: str) -> Callable[[Any, str], str]:
+    """A model's method: what a translated field says in that language, and in no other."""
+
+    def said(row: Any, language: str) -> str:
+        return str(getattr(row, f"{field}_{language}") or "")
+
+    return said
+
+
+@dataclass(frozen=True)
+class InLanguage:
+    """What a page or a letter shows in its own language or, saying so, in another."""
+
+    language: str
+    page_language: str
+
+    @property
+    def is_in_another_language(self) -> bool:
+        return self.language != self.page_language
+
+    @property
+    def language_name(self) -> str:
+        """As the page's language calls it."""
+        return name(self.language, self.page_language)

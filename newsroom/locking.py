@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from newsroom import files
 
 
 @contextlib.contextmanager
@@ -48,9 +48,5 @@ def _on_sqlite(connection: BaseDatabaseWrapper, _name: str) -> Iterator[None]:
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The folder itself is locked, so that no lock file stays behind.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with files.locked(path.parent):
         yield
-    finally:
-        os.close(folder)

@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
+from newsroom import files
+
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 WORKER_KEY = "worker.key"
@@ -342,13 +344,10 @@ def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:
 def _write_new(path: Path, text: str) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with files.new_file(path) as file:
+            file.write(text + "\n")
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     return True
 
 

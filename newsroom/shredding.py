@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from newsroom.files import sync_folder
+
 KEY_FILES = ("worker.key", "links.key", "intake.pub")
 """The one that opens the list first: there may be no time for the others."""
 
@@ -71,9 +73,7 @@ def _shred(path: Path) -> bool:
     except OSError:
         return False
     with contextlib.suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        sync_folder(path.parent)
     return True
 
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from staff import second_factor
-from staff.desk import DeskAdmin
+from staff.desk import DeskAdmin, ReadOnlyAdmin
 from staff.models import AuditEntry, Role, role_words
 from staff.roles import ROLES
 
@@ -162,7 +162,7 @@ def _is_the_projects(group: Any) -> bool:
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(DeskAdmin):
+class AuditEntryAdmin(ReadOnlyAdmin):
     """Who published, withdrew, approved, sent: to be read, and by nobody changed."""
 
     list_display = ("at", "actor_words", "action", "subject_link", "language", "detail")
@@ -191,12 +191,3 @@ class AuditEntryAdmin(DeskAdmin):
             entry.subject_spoken,
             entry.subject,
         )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -84,6 +84,19 @@ class DeskAdmin(ModelAdmin):
         return _without(rows, names), counts, forbidden, protected
 
 
+class ReadOnlyAdmin(DeskAdmin):
+    """Of rows that nobody types: they come, change and go by what is done."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def _is_written(object_id: str, pk: Any) -> bool:
     try:
         return str(pk.to_python(object_id)) == object_id

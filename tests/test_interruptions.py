@@ -52,13 +52,13 @@ for _ in range(int(sys.argv[1])):
 RESUME = """
 from django.utils import timezone
 from newsletter import mailing as mailings
-from newsletter.models import Mailing, MailingStuck
+from newsletter.models import Mailing
 from newsletter.tasks import enqueue_lanes
 mailing = Mailing.objects.get()
 try:
     mailings.resume(mailing, timezone.now())
     enqueue_lanes(mailing)
-except MailingStuck as error:
+except InvalidTransition as error:
     answer = str(error)
 """
 WITHDRAW = """

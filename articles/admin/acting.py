@@ -16,10 +16,11 @@ from articles.admin.forms import DO, PUBLISH, parse_schedule
 from articles.admin.panels import DESPITE
 from articles.doubts import doubts
 from articles.drafting import keep_draft
-from articles.models import Article, ArticleText, CannotPublish, Draft, WrongState
+from articles.models import Article, ArticleText, CannotPublish, Draft
 from articles.publishing import InThePast
 from articles.writing import still_right
 from newsroom import languages
+from newsroom.states import InvalidTransition
 
 
 def act_on_language(request: HttpRequest, article: Article) -> None:
@@ -46,7 +47,7 @@ def act_on_language(request: HttpRequest, article: Article) -> None:
     except CannotPublish as error:
         for reason in error.reasons:
             messages.error(request, reason)
-    except (InThePast, WrongState) as error:
+    except (InThePast, InvalidTransition) as error:
         messages.error(request, str(error))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
@@ -116,6 +117,16 @@ VERBS: dict[
 }
 
 
+def hand_in_changes(request: HttpRequest, article: Article, text: ArticleText, base: int) -> None:
+    """To a text that only an editor may change: they wait as a draft."""
+    now = timezone.now()
+    draft = keep_draft(request.user, article.pk, text, base, now)
+    if draft is not None:
+        draft.hand_in(now)
+    told = _("Your changes in %(language)s wait for an editor, unseen by readers.")
+    messages.info(request, told % {"language": languages.own_name(text.language)})
+
+
 def give_up_draft(request: HttpRequest, object_id: str | None) -> bool:
     """Throws away what this person typed in one language, if that was asked for."""
     verb, _colon, code = request.POST.get(DO, "").partition(":")
@@ -133,10 +144,7 @@ def keep_what_was_typed(request: HttpRequest, object_id: str) -> None:
         return
     kept = False
     for code in languages.codes():
-        title, lead, body = (
-            request.POST.get(f"{field}_{code}", "") for field in ("title", "lead", "body")
-        )
-        text = ArticleText(code, title, lead, body)
+        text = ArticleText.typed(code, request.POST, f"_{code}")
         if not text.is_empty:
             kept |= bool(keep_draft(request.user, int(object_id), text, 0, timezone.now()))
     if kept:

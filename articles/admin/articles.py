@@ -4,47 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminDateWidget
 
 from articles import permissions, sharing
-from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.acting import (
+    act_on_language,
+    give_up_draft,
+    hand_in_changes,
+    keep_what_was_typed,
+)
 from articles.admin.drafts import draft_urls
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
 from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
-from articles.admin.languages import Fieldset, mark_language
+from articles.admin.languages import Fieldset, TextsAdmin
 from articles.admin.panels import panel_of, shown
 from articles.admin.previews import open_links, preview_urls
 from articles.admin.revisions import revision_urls
 from articles.admin.translating import translating_urls
 from articles.admin.verbs import VerbsAdmin
 from articles.admin.withdrawing import WITHDRAWING
-from articles.drafting import keep_draft
-from articles.fields import body_widget
 from articles.models import Article, Draft, Status
 from articles.models.articles import TEXTS
 from articles.writing import save_article
-from newsroom import headers, languages
-from newsroom.middleware import LARGEST_TEXTS
+from newsroom import languages
 
 
 @admin.register(Article)
-class ArticleAdmin(VerbsAdmin, TranslationAdmin):
+class ArticleAdmin(VerbsAdmin, TextsAdmin):
     """An analyst starts in any one language, adds another, publishes a language."""
-
-    largest_form = LARGEST_TEXTS
 
     form = ArticleForm
     list_display = ("titled", "topic", "week_label", "verdict", "states")
@@ -134,7 +132,6 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
 
     # --- The form --------------------------------------------------------------------
 
-    @method_decorator(headers.with_editor)
     def changeform_view(
         self,
         request: HttpRequest,
@@ -175,13 +172,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
             writable = permissions.may_write(request.user, obj, code)
             own |= language_fields(request.user, obj, code, writable=writable)
         kwargs["form"] = type("ArticleForm", (self.form,), own)
-        form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
-        labels = {"title": _("Title"), "lead": _("Lead"), "body": _("Body")}
-        for name, field in form.base_fields.items():
-            # The tab names the language; the label need not.
-            field.label = labels.get(name.rpartition("_")[0], field.label)
-        return form
+        return super().get_form(request, obj, **kwargs)
 
     def _handed_in(self, request: HttpRequest, obj: Any) -> Draft | None:
         """The draft that an editor came to read."""
@@ -195,9 +186,6 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         if db_field.name == "week":
             return db_field.formfield(widget=UnfoldAdminDateWidget())
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        code = getattr(db_field, "language", "")
-        if field is not None and db_field.name.startswith("body_"):
-            field.widget = body_widget(code)
         if field is not None and db_field.name.startswith("lead_"):
             field.widget.attrs["rows"] = 3
         return field
@@ -212,12 +200,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         Draft.objects.of(request.user, obj.pk if change else None).delete()
         if form.draft is not None:
             form.draft.delete()
-        for code, (text, base) in form.to_hand_in.items():
-            draft = keep_draft(request.user, obj.pk, text, base, now)
-            if draft is not None:
-                draft.hand_in(now)
-                told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
-                messages.info(request, told % {"language": languages.own_name(code)})
+        for text, base in form.to_hand_in.values():
+            hand_in_changes(request, obj, text, base)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -279,8 +263,6 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         article = kwargs.get("obj")
-        # Not urlencoded, which makes six bytes of each Cyrillic letter.
-        context["has_file_field"] = True
         context["may_share"] = article is not None and permissions.may_open(request.user, article)
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -116,7 +116,7 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
             gather_again,
             "articles.change_digest",
             lambda digest: not digest.is_approved,
-            (EmptyWeek, DigestApproved),
+            refuses=(EmptyWeek, DigestApproved),
         ),
     )
 

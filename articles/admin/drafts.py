@@ -44,11 +44,11 @@ def keep(request: HttpRequest) -> HttpResponse:
     is_gone = article_id is not None and article is None
     if not is_gone and not permissions.may_write(request.user, article, code):
         raise PermissionDenied
-    title, lead, body = (request.POST.get(name, "") for name in ("title", "lead", "body"))
-    if len(title) + len(lead) + len(body) > MOST:
+    text = ArticleText.typed(code, request.POST)
+    if len(text.title) + len(text.lead) + len(text.body) > MOST:
         told = _("The text is too long to be kept: more than %(most)s characters.")
         return JsonResponse({"error": told % {"most": MOST}}, status=413)
-    now, text = timezone.now(), ArticleText(code, title, lead, body)
+    now = timezone.now()
     kept = keep_draft(request.user, article_id, text, _number(request, "base") or 0, now)
     return JsonResponse({"saved": date(timezone.localtime(now), "H:i"), "kept": kept is not None})
 

@@ -19,7 +19,7 @@ from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft, Revision
 from articles.models.articles import TEXTS
 from articles.publishing import IN_THE_PAST
-from newsroom import html, languages
+from newsroom import languages
 from newsroom.weeks import Week
 
 PUBLISH = "_publish"
@@ -150,8 +150,7 @@ class ArticleForm(forms.ModelForm):
             names = [f"{field}_{code}" for field in TEXTS]
             if f"base_{code}" not in self.fields or any(self.has_error(name) for name in names):
                 continue
-            title, lead, body = (cleaned.get(name) or "" for name in names)
-            mine = ArticleText(code, title, lead, html.clean(body))
+            mine = ArticleText.typed(code, cleaned, f"_{code}")
             base = cleaned.get(f"base_{code}") or 0
             merged = self._merge_text(mine, base)
             if merged is not None:

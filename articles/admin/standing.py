@@ -6,19 +6,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
-from modeltranslation.admin import TranslationAdmin
 
-from articles.admin.languages import Fieldset, language_tabs, mark_language
-from articles.fields import body_widget
+from articles.admin.languages import Fieldset, TextsAdmin, language_tabs
 from articles.models import Page
 from articles.models.standing import PageCode, mark_of
 from articles.standing import save_page
-from newsroom import headers, languages
-from newsroom.middleware import LARGEST_TEXTS
+from newsroom import languages
 from staff.desk import DeskAdmin
 
 MEANWHILE = _(
@@ -63,10 +59,8 @@ class PageForm(forms.ModelForm):
 
 
 @admin.register(Page)
-class PageAdmin(DeskAdmin, TranslationAdmin):
+class PageAdmin(DeskAdmin, TextsAdmin):
     """One row for each page; an empty language is no page in it."""
-
-    largest_form = LARGEST_TEXTS
 
     list_display = ("__str__", "languages_written")
     form = PageForm
@@ -97,11 +91,6 @@ class PageAdmin(DeskAdmin, TranslationAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("code",) if obj is not None else ()
 
-    @method_decorator(headers.with_editor)
-    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super().changeform_view(*args, **kwargs)
-        return response
-
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         # What a form carries for itself is no field of the model.
         bases = {
@@ -114,32 +103,12 @@ class PageAdmin(DeskAdmin, TranslationAdmin):
             for code in languages.codes()
         }
         kwargs["form"] = type("PageForm", (self.form,), bases)
-        form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
-        labels = {"title": _("Title"), "body": _("Body")}
-        for name, field in form.base_fields.items():
-            # The tab names the language; the label need not.
-            field.label = labels.get(name.rpartition("_")[0], field.label)
-        return form
+        return super().get_form(request, obj, **kwargs)
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "code":
             kwargs["choices"] = _codes_left()
         return super().formfield_for_choice_field(db_field, request, **kwargs)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name.startswith("body_"):
-            field.widget = body_widget(getattr(db_field, "language", ""))
-        return field
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        # Not urlencoded, which makes six bytes of each Cyrillic letter.
-        context["has_file_field"] = True
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
-        return response
 
     def save_model(self, request: HttpRequest, obj: Page, form: Any, change: bool) -> None:
         save_page(obj, by=request.user, now=timezone.now())

@@ -18,16 +18,21 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from articles import permissions
-from articles.admin.acting import act_on_language, give_up_draft, keep_what_was_typed
+from articles.admin.acting import (
+    act_on_language,
+    give_up_draft,
+    hand_in_changes,
+    keep_what_was_typed,
+)
 from articles.admin.forms import DO, PUBLISH, note_field
 from articles.admin.panels import panel_of
 from articles.drafting import drafts_by_language, keep_draft
-from articles.fields import body_widget
+from articles.fields import BodyFormField
 from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft
 from articles.models.articles import TEXTS
 from articles.writing import save_article, translated_from
-from newsroom import differences, headers, html, languages
+from newsroom import differences, headers, languages
 from newsroom.differences import Difference
 from newsroom.middleware import LARGEST_TEXTS, takes_up_to
 
@@ -77,19 +82,15 @@ class TranslationForm(forms.Form):
             widget=UnfoldAdminTextareaWidget(attrs={**attrs, "rows": 3}),
             validators=Article._meta.get_field("lead").validators,
         )
-        self.fields[f"body_{code}"] = forms.CharField(
-            label=_("Body"),
-            required=False,
-            widget=body_widget(code),
-            validators=Article._meta.get_field("body").validators,
+        self.fields[f"body_{code}"] = BodyFormField(
+            label=_("Body"), required=False, config_name=f"body_{code}"
         )
         self.fields |= note
 
     @property
     def text(self) -> ArticleText:
         """As it would be saved."""
-        title, lead, body = (self.cleaned_data.get(f"{field}_{self.code}") or "" for field in TEXTS)
-        return ArticleText(self.code, title, lead, html.clean(body))
+        return ArticleText.typed(self.code, self.cleaned_data, f"_{self.code}")
 
     @property
     def notes(self) -> dict[str, str]:
@@ -227,11 +228,7 @@ def _save(
     code, now, mine = form.code, timezone.now(), form.text
     before = article.text_in(code)
     if permissions.needs_review(request.user, article, code) and not mine.reads_as(before):
-        draft = keep_draft(request.user, article.pk, mine, form.base, now)
-        if draft is not None:
-            draft.hand_in(now)
-        told = __("Your changes in %(language)s wait for an editor, unseen by readers.")
-        messages.info(request, told % {"language": languages.own_name(code)})
+        hand_in_changes(request, article, mine, form.base)
         return True
     merged = _merged(request, article, form, newest)
     if merged is None:

@@ -19,10 +19,11 @@ from django.http import (
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
+from newsroom.states import InvalidTransition
 from staff.desk import DeskAdmin
 
 Act = Callable[[HttpRequest, Any], str]
-"""Does it and returns what to tell; raises one of the verb's own exceptions to say why not."""
+"""Does it and returns what to tell; raises InvalidTransition or one of the verb's own to say no."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ class Verb:
     act: Act
     permission: str
     shows: Callable[[Any], bool]
-    refuses: tuple[type[Exception], ...] = ()
     variant: str = "default"
     """How Unfold draws it: default, primary or danger."""
     question: Any = ""
@@ -51,6 +51,8 @@ class Verb:
     """Verbs of one group stand together behind one word, and share their question."""
     page: Callable[[HttpRequest, Any], Page] | None = None
     """The button leads to a page that says what would happen, and asks. May refuse, as `act`."""
+    refuses: tuple[type[Exception], ...] = ()
+    """What else it may say no by, beside InvalidTransition."""
 
     @property
     def asks_first(self) -> bool:
@@ -84,13 +86,14 @@ class VerbsAdmin(DeskAdmin):
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
+        refusals: tuple[type[Exception], ...] = (InvalidTransition, *chosen.refuses)
         try:
             if request.method in {"GET", "HEAD"} and chosen.page is not None:
                 return self._ask_first(request, row, chosen, chosen.page(request, row))
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             messages.success(request, chosen.act(request, row))
-        except chosen.refuses as refusal:
+        except refusals as refusal:
             messages.error(request, str(refusal))
         opts = self.opts
         return HttpResponseRedirect(

@@ -7,7 +7,6 @@ from articles.models.languages import (
     CannotPublish,
     Correction,
     Status,
-    WrongState,
 )
 from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
@@ -39,5 +38,4 @@ __all__ = [
     "Topic",
     "Verdict",
     "VerdictChange",
-    "WrongState",
 ]

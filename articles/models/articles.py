@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -82,14 +83,19 @@ class ArticleText:
             html.squeezed(other.body),
         )
 
+    @classmethod
+    def typed(cls, language: str, values: Mapping[str, Any], suffix: str = "") -> ArticleText:
+        """Out of a form's values: each field under its name and this ending."""
+        return cls(language, *(values.get(f"{field}{suffix}") or "" for field in TEXTS))
+
     def cleaned(self) -> ArticleText:
         """As Save would keep it."""
         return replace(self, body=html.clean(self.body))
 
     @property
     def safe_body(self) -> SafeString:
-        """For a page: sanitised at save, and once more for what was only typed."""
-        return mark_safe(html.clean(self.body))  # noqa: S308
+        """For a page: of a column, of a form's field or `cleaned`; not of what was only typed."""
+        return mark_safe(self.body)  # noqa: S308
 
     @property
     def slug(self) -> str:
@@ -240,8 +246,8 @@ class Article(models.Model):
     def path_in(self, language: str) -> str:
         """`/be/307/slug/`, the slug being that language's title's."""
         # Its title alone, so that a list of addresses need not fetch the texts.
-        title = getattr(self, f"title_{language}") or ""
-        return path_of(language, self.pk, slug_of(language, title) or self.any_text().slug)
+        slug = slug_of(language, self.title_in(language)) or self.any_text().slug
+        return path_of(language, self.pk, slug)
 
     def public_path_in(self, language: str) -> str:
         """Its one address there. Of a language that is not public it says no title."""
@@ -251,13 +257,14 @@ class Article(models.Model):
 
     # --- Texts ---------------------------------------------------------------------
 
+    title_in = languages.said_in("title")
+    lead_in = languages.said_in("lead")
+    body_in = languages.said_in("body")
+
     def text_in(self, language: str) -> ArticleText:
         """One language's text, empty where there is none. Never another language's."""
         return ArticleText(
-            language,
-            getattr(self, f"title_{language}") or "",
-            getattr(self, f"lead_{language}") or "",
-            getattr(self, f"body_{language}") or "",
+            language, self.title_in(language), self.lead_in(language), self.body_in(language)
         )
 
     def texts(self) -> list[ArticleText]:

@@ -14,6 +14,7 @@ from articles.models.articles import Article
 from articles.models.masthead import Topic
 from articles.site_version import shown_on_pages
 from newsroom import languages
+from newsroom.states import Stateful
 
 
 class DigestStatus(models.TextChoices):
@@ -24,7 +25,7 @@ class DigestStatus(models.TextChoices):
 
 
 @shown_on_pages
-class Digest(models.Model):
+class Digest(Stateful):
     """One week's issue."""
 
     week = WeekField(
@@ -71,9 +72,7 @@ class Digest(models.Model):
     def is_approved(self) -> bool:
         return self.status == DigestStatus.APPROVED
 
-    def introduction_in(self, language: str) -> str:
-        """The introduction in that language only; empty where there is none."""
-        return str(getattr(self, f"introduction_{language}") or "")
+    introduction_in = languages.said_in("introduction")
 
     def ordered_articles(self) -> list[Article]:
         """The choice in its order, without what has been withdrawn meanwhile."""
@@ -98,13 +97,13 @@ class Digest(models.Model):
 
     def reopen(self, because: str = "") -> bool:
         """Lets it be changed and approved anew; False if it was open."""
-        if not self.is_approved:
-            return False
-        self.status = DigestStatus.OPEN
-        self.approved_at = self.approved_by = None
-        self.reopened_because = because[:300]
-        self.save(update_fields=["status", "approved_at", "approved_by", "reopened_because"])
-        return True
+        return self.move(
+            DigestStatus.OPEN,
+            {DigestStatus.APPROVED},
+            approved_at=None,
+            approved_by=None,
+            reopened_because=because[:300],
+        )
 
 
 @shown_on_pages

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.site_version import shown_on_pages
 from newsroom import languages
+from newsroom.states import Stateful
 
 if TYPE_CHECKING:
     from articles.models.articles import ArticleText
@@ -29,6 +30,7 @@ class Status(models.TextChoices):
 
 PUBLIC = frozenset({Status.PUBLISHED})
 UNPUBLISHED = frozenset({Status.DRAFT, Status.REVIEW, Status.SCHEDULED})
+NOT_PUBLIC = UNPUBLISHED | {Status.WITHDRAWN}
 ANSWERED_FOR = PUBLIC | {Status.SCHEDULED}
 """Somebody who may publish has answered for the text: nobody else changes it past them."""
 LONGEST_NOTE = 500
@@ -40,10 +42,6 @@ class CannotPublish(Exception):
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
         self.reasons = reasons
-
-
-class WrongState(Exception):
-    """What was asked is not possible in the language's state; says what is."""
 
 
 class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
@@ -75,7 +73,7 @@ class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
 
 
 @shown_on_pages
-class ArticleLanguage(models.Model):
+class ArticleLanguage(Stateful):
     """One article in one language, the first one written included."""
 
     article = models.ForeignKey(
@@ -125,6 +123,7 @@ class ArticleLanguage(models.Model):
     )
 
     objects = ArticleLanguageQuerySet.as_manager()
+    cannot_move = _("This language is “%(status)s”, so it cannot become “%(wanted)s”.")
 
     class Meta:
         verbose_name, verbose_name_plural = _("language of an article"), _("languages of articles")
@@ -191,46 +190,43 @@ class ArticleLanguage(models.Model):
 
     # --- Its states: each change is safe to repeat -------------------------------------
 
-    def _move(self, status: Status, **fields: object) -> None:
-        self.status = status
-        for name, value in fields.items():
-            setattr(self, name, value)
-        self.save(update_fields=["status", *fields])
-
     def hand_in(self) -> bool:
-        """draft → review; False if it is in review. Raises WrongState."""
-        if self.status == Status.REVIEW:
-            return False
-        if self.status not in {Status.DRAFT, Status.WITHDRAWN}:
-            raise WrongState(self._cannot(Status.REVIEW))
-        self._move(Status.REVIEW, remark="")
-        return True
+        """draft → review; False if it is in review. Raises InvalidTransition."""
+        return self.must_move(Status.REVIEW, {Status.DRAFT, Status.WITHDRAWN}, remark="")
 
     def send_back(self, remark: str = "") -> bool:
-        """To its writer, also out of the schedule; False for a draft. Raises WrongState."""
-        if self.status == Status.DRAFT:
-            return False
-        if self.status not in UNPUBLISHED:
-            raise WrongState(self._cannot(Status.DRAFT))
-        self._move(Status.DRAFT, remark=remark[:300], scheduled_for=None, scheduled_by=None)
-        return True
+        """To its writer, also out of the schedule; False for a draft. Raises InvalidTransition."""
+        return self.must_move(
+            Status.DRAFT,
+            {Status.REVIEW, Status.SCHEDULED},
+            remark=remark[:300],
+            scheduled_for=None,
+            scheduled_by=None,
+        )
 
     def schedule(self, text: ArticleText, at: dt.datetime, by: Any) -> bool:
         """Publishes itself at that time; False if that is so already.
 
-        Raises CannotPublish for what would fail then, and WrongState for what is public.
+        Raises CannotPublish for what would fail then, and InvalidTransition for what is public.
         """
         if self.is_public:
-            raise WrongState(self._cannot(Status.SCHEDULED))
+            raise self.cannot_become(Status.SCHEDULED)
         if self.status == Status.SCHEDULED and self.scheduled_for == at:
             return False
         self._must_be_fit(text)
-        self._move(Status.SCHEDULED, scheduled_for=at, scheduled_by=by, remark="", missed_at=None)
-        return True
+        return self.move(
+            Status.SCHEDULED,
+            NOT_PUBLIC,
+            scheduled_for=at,
+            scheduled_by=by,
+            remark="",
+            missed_at=None,
+        )
 
     def miss_schedule(self) -> None:
         """It could not be published at its time: a person has to look; `obstacles` says why."""
-        self._move(Status.REVIEW, missed_at=self.scheduled_for, scheduled_for=None)
+        at = self.scheduled_for
+        self.move(Status.REVIEW, {Status.SCHEDULED}, missed_at=at, scheduled_for=None)
 
     def publish(self, text: ArticleText, now: dt.datetime) -> bool:
         """Makes the language public; False if it was already.
@@ -241,10 +237,10 @@ class ArticleLanguage(models.Model):
         if self.is_public:
             return False
         self._must_be_fit(text)
-        first = self.published_at or now
-        self._move(
+        return self.move(
             Status.PUBLISHED,
-            published_at=first,
+            NOT_PUBLIC,
+            published_at=self.published_at or now,
             changed_at=now,
             scheduled_for=None,
             scheduled_by=None,
@@ -252,14 +248,10 @@ class ArticleLanguage(models.Model):
             remark="",
             gone_note="",
         )
-        return True
 
     def withdraw(self, now: dt.datetime) -> bool:
         """Takes one language back; False if it was not public."""
-        if not self.is_public:
-            return False
-        self._move(Status.WITHDRAWN, changed_at=now)
-        return True
+        return self.move(Status.WITHDRAWN, PUBLIC, changed_at=now)
 
     def note_correction(self, now: dt.datetime) -> None:
         """Readers find something else at the address from now on."""
@@ -279,12 +271,6 @@ class ArticleLanguage(models.Model):
         reasons = self.obstacles(text)
         if reasons:
             raise CannotPublish(reasons)
-
-    def _cannot(self, wanted: Status) -> str:
-        return __("This language is “%(status)s”, so it cannot become “%(wanted)s”.") % {
-            "status": self.get_status_display(),
-            "wanted": wanted.label,
-        }
 
     # --- Its text ----------------------------------------------------------------------
 

@@ -61,13 +61,8 @@ class Picture(models.Model):
         words = (self.alt_in(languages.current()), self.caption, self.credit)
         return next((text for text in words if text), f"{self.uploaded_at:%Y-%m-%d %H:%M}")
 
-    def alt_in(self, language: str) -> str:
-        """The description in that language only."""
-        return str(getattr(self, f"alt_{language}") or "")
-
-    def caption_in(self, language: str) -> str:
-        """The caption in that language only."""
-        return str(getattr(self, f"caption_{language}") or "")
+    alt_in = languages.said_in("alt")
+    caption_in = languages.said_in("caption")
 
     @property
     def focus(self) -> str:

@@ -95,9 +95,9 @@ class DigestAdmin(ArticlesDigestAdmin):
             approve,
             MAY_APPROVE,
             lambda digest: not digest.is_approved,
-            (CannotApprove, LetterBroken),
             "primary",
             page=look_first,
+            refuses=(CannotApprove, LetterBroken),
         ),
         Verb(
             "reopen",

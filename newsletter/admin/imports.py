@@ -22,11 +22,12 @@ from newsletter.importing import applying, uploading
 from newsletter.importing.columns import Column
 from newsletter.importing.uploading import SealingUploadHandler, TooLarge
 from newsletter.lookup_limits import TooManyQuestions
-from newsletter.models import Edition, Import, ImportStatus, ImportStuck
+from newsletter.models import Edition, Import, ImportStatus
 from newsletter.models.imports import NEAREST, NOT_APPLIED
 from newsletter.tasks import enqueue, work_on_import
 from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
 from newsroom.sealing import KeyMissing
+from staff.desk import ReadOnlyAdmin
 
 MAY_IMPORT = "newsletter.import_subscribers"
 BESIDE_THE_FILE = 64 * 1024
@@ -124,7 +125,7 @@ def _in(*statuses: ImportStatus) -> Any:
 
 
 @admin.register(Import)
-class ImportAdmin(VerbsAdmin):
+class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
     """Counts and line numbers; no address is ever shown."""
 
     list_display = ("uploaded_at", "uploaded_by", "status", "how_large", "shown_new", "shown_added")
@@ -137,7 +138,6 @@ class ImportAdmin(VerbsAdmin):
             name_columns,
             MAY_IMPORT,
             _in(ImportStatus.UNNAMED),
-            (ImportStuck,),
             "primary",
             page=before_naming,
         ),
@@ -147,7 +147,6 @@ class ImportAdmin(VerbsAdmin):
             apply,
             MAY_IMPORT,
             _in(ImportStatus.CHECKED),
-            (ImportStuck,),
             "primary",
             _("Have they all agreed to get this letter? They are not asked again."),
         ),
@@ -157,7 +156,6 @@ class ImportAdmin(VerbsAdmin):
             undo,
             MAY_IMPORT,
             _in(ImportStatus.APPLIED, ImportStatus.APPLYING),
-            (ImportStuck,),
             "danger",
             _("Everybody whom it added goes, but who has left or changed their letter since."),
         ),
@@ -167,7 +165,6 @@ class ImportAdmin(VerbsAdmin):
             throw_away,
             MAY_IMPORT,
             _in(*NOT_APPLIED),
-            (ImportStuck,),
             "danger",
             _("The file and what was found in it are deleted."),
         ),
@@ -263,9 +260,3 @@ class ImportAdmin(VerbsAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(MAY_IMPORT))
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -24,12 +24,13 @@ from newsletter import messages as letters
 from newsletter.admin import drawing
 from newsletter.approving import CannotApprove
 from newsletter.mime import LetterBroken
-from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck
+from newsletter.models import Delivery, Mailing, MailingStatus
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
 from newsletter.relaying.standing import standings
 from newsletter.tallying import count, count_minutes, recent
 from newsletter.tasks import enqueue_lanes
 from newsletter.watching import Progress
+from staff.desk import ReadOnlyAdmin
 
 MAY_SEND = "newsletter.send_mailing"
 MOST_NAMED = 100
@@ -118,7 +119,7 @@ def _in(*statuses: MailingStatus) -> Any:
 
 
 @admin.register(Mailing)
-class MailingAdmin(VerbsAdmin):
+class MailingAdmin(VerbsAdmin, ReadOnlyAdmin):
     """One digest in one edition, and what becomes of its letters."""
 
     list_display = ("digest", "edition", "status", "due_at", "launched_at", "ended_at")
@@ -146,18 +147,16 @@ class MailingAdmin(VerbsAdmin):
             send_now,
             MAY_SEND,
             _in(*NOT_BEGUN),
-            (MailingStuck,),
             "primary",
             _("The letters leave at once, without waiting for the edition’s hour."),
         ),
-        Verb("pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING), (MailingStuck,)),
+        Verb("pause", _("Pause"), pause, MAY_SEND, _in(MailingStatus.SENDING)),
         Verb(
             "resume",
             _("Resume"),
             resume,
             MAY_SEND,
             _in(MailingStatus.PAUSED),
-            (MailingStuck,),
             "primary",
         ),
         Verb(
@@ -166,8 +165,8 @@ class MailingAdmin(VerbsAdmin):
             freeze_again,
             MAY_SEND,
             _in(MailingStatus.PAUSED),
-            (MailingStuck, CannotApprove, LetterBroken),
             page=before_freezing_again,
+            refuses=(CannotApprove, LetterBroken),
         ),
         Verb(
             "send-again",
@@ -175,7 +174,6 @@ class MailingAdmin(VerbsAdmin):
             send_again,
             MAY_SEND,
             has_uncertain,
-            (MailingStuck,),
             page=before_sending_again,
         ),
         Verb(
@@ -184,20 +182,10 @@ class MailingAdmin(VerbsAdmin):
             cancel,
             MAY_SEND,
             _in(*(NOT_BEGUN | UNDER_WAY)),
-            (MailingStuck,),
             "danger",
             _("What has not gone yet never goes. This cannot be undone."),
         ),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
         found: QuerySet[Mailing] = super().get_queryset(request)
@@ -245,7 +233,7 @@ def _moving(mailing: Mailing) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "progress": progress,
-        "bar": drawing.bar(progress.states) if progress else [],
+        "bar": drawing.bar(progress.states) if progress else "",
         "silent": alarming.silent() if is_sending or mailing.status in NOT_BEGUN else [],
         "relays": standings(now) if mailing.status in UNDER_WAY else [],
         "now": now,

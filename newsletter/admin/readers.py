@@ -16,12 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from newsletter import counting, inquiring
 from newsletter.addresses import InvalidAddress
-from newsletter.admin import charts
+from newsletter.admin import drawing
 from newsletter.lookup_limits import TooManyQuestions
 from newsletter.models import Edition, Inquiry, Subscriber, SubscriberStatus, Wish
 from newsletter.tasks import answer_inquiry, enqueue
 from newsroom.sealing import KeyMissing
-from staff.desk import DeskAdmin
+from staff.desk import ReadOnlyAdmin
 
 MAY_CHANGE, MAY_ASK = "newsletter.change_subscriber", "newsletter.add_inquiry"
 
@@ -37,7 +37,7 @@ class AskForm(forms.Form):
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(DeskAdmin):
+class SubscriberAdmin(ReadOnlyAdmin):
     """Counts, and questions about one person. No row has a page: an answer names none."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -69,7 +69,7 @@ class SubscriberAdmin(DeskAdmin):
             "small": counting.SMALL,
             "editions": editions,
             "months": months[::-1],
-            "chart": charts.draw(months, editions),
+            "chart": drawing.by_month(months, editions),
             "came_back": counting.came_back(timezone.now()),
             "intake": counting.intake(timezone.now()),
             "form": form if request.user.has_perm(MAY_ASK) else None,
@@ -114,15 +114,6 @@ class SubscriberAdmin(DeskAdmin):
         if inquiry.wish_for(Wish(wish)):
             enqueue(answer_inquiry, inquiry.pk)
         return HttpResponseRedirect(reverse("admin:newsletter_answer", args=[inquiry.pk]))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _own(request: HttpRequest, pk: int) -> Inquiry:

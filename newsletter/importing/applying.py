@@ -17,7 +17,6 @@ from newsletter.models import (
     DepartureKind,
     Import,
     ImportStatus,
-    ImportStuck,
     StagedReader,
     Subscriber,
     SubscriberStatus,
@@ -26,6 +25,7 @@ from newsletter.models import (
 )
 from newsletter.models.imports import NOT_APPLIED
 from newsroom.inserting import insert_from
+from newsroom.states import InvalidTransition
 from staff.audit import record
 from staff.models import AuditAction
 
@@ -36,37 +36,40 @@ CONSENTED_ELSEWHERE = 0
 
 @transaction.atomic
 def name_columns(row: Import, layout: list[str]) -> None:
-    """A person says what each column is; the check begins anew. Raises ImportStuck."""
+    """A person says what each column is; the check begins anew. Raises InvalidTransition."""
     if layout.count(Column.ADDRESS) != 1:
-        raise ImportStuck(_("Say of exactly one column that it holds the addresses."))
+        raise InvalidTransition(_("Say of exactly one column that it holds the addresses."))
     chosen = [Column(one).value for one in layout]
-    if not row.move(ImportStatus.UPLOADED, ImportStatus.UNNAMED, columns=chosen):
-        raise ImportStuck(_("This import does not wait for its columns."))
+    if not row.move(ImportStatus.UPLOADED, {ImportStatus.UNNAMED}, columns=chosen):
+        raise InvalidTransition(_("This import does not wait for its columns."))
 
 
 @transaction.atomic
 def ask_to_apply(row: Import, by: Any, now: dt.datetime) -> None:
-    """A worker is to do it. Raises ImportStuck."""
-    if not row.move(ImportStatus.APPLYING, ImportStatus.CHECKED):
-        raise ImportStuck(_("Only an import that has been checked can be applied."))
+    """A worker is to do it. Raises InvalidTransition."""
+    if not row.move(ImportStatus.APPLYING, {ImportStatus.CHECKED}):
+        raise InvalidTransition(_("Only an import that has been checked can be applied."))
     record(AuditAction.APPLIED, row, by=by, now=now)
 
 
 @transaction.atomic
 def ask_to_undo(row: Import, by: Any, now: dt.datetime) -> None:
-    """A worker is to take back whom it added. Raises ImportStuck."""
-    if not row.move(ImportStatus.UNDOING, ImportStatus.APPLIED, ImportStatus.APPLYING):
-        raise ImportStuck(_("Only an import that has been applied can be undone."))
+    """A worker is to take back whom it added. Raises InvalidTransition."""
+    if not row.move(ImportStatus.UNDOING, {ImportStatus.APPLIED, ImportStatus.APPLYING}):
+        raise InvalidTransition(_("Only an import that has been applied can be undone."))
     record(AuditAction.UNDONE, row, by=by, now=now)
 
 
 @transaction.atomic
 def throw_away(row: Import, by: Any, now: dt.datetime) -> None:
-    """Nobody has come by it, and what it had found stays in the audit alone. Raises ImportStuck."""
+    """Nobody has come by it, and what it had found stays in the audit alone.
+
+    Raises InvalidTransition.
+    """
     record(AuditAction.DISCARDED, row, by=by, now=now, detail=row.said())
     deleted, _by_model = Import.objects.filter(pk=row.pk, status__in=NOT_APPLIED).delete()
     if not deleted:
-        raise ImportStuck(_("This import has been applied. Undo it instead."))
+        raise InvalidTransition(_("This import has been applied. Undo it instead."))
 
 
 def apply(import_id: int, clock: Clock) -> bool:
@@ -87,7 +90,7 @@ def apply(import_id: int, clock: Clock) -> bool:
             last = ids[-1]
             row.count(added=_insert(row, ids, clock()))
             StagedReader.objects.filter(pk__in=ids).delete()
-    row.move(ImportStatus.APPLIED, ImportStatus.APPLYING)
+    row.move(ImportStatus.APPLIED, {ImportStatus.APPLYING})
     return True
 
 
@@ -121,7 +124,7 @@ def undo(import_id: int, clock: Clock) -> bool:
             Subscriber.objects.filter(pk__in=[reader.pk for reader in batch]).delete()
             row.count(removed=len(batch))
         row.renew(clock())
-    row.move(ImportStatus.UNDONE, ImportStatus.UNDOING)
+    row.move(ImportStatus.UNDONE, {ImportStatus.UNDOING})
     return True
 
 

@@ -79,7 +79,7 @@ def check(import_id: int, clock: Clock, *, is_limited: bool = True) -> Counter[s
         _answer(row, found, clock(), is_limited=is_limited)
         return found
     except _Unnamed as unnamed:
-        row.move(ImportStatus.UNNAMED, ImportStatus.UPLOADED, header=unnamed.header)
+        row.move(ImportStatus.UNNAMED, {ImportStatus.UPLOADED}, header=unnamed.header)
     except (NoList, SealBroken, TooManyQuestions) as refusal:
         _fail(row, str(refusal))
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -107,7 +107,7 @@ def _forget_an_earlier_try(row: Import) -> None:
 
 def _fail(row: Import, why: str) -> None:
     with transaction.atomic():
-        row.move(ImportStatus.FAILED, ImportStatus.UPLOADED, failure=why[:300])
+        row.move(ImportStatus.FAILED, {ImportStatus.UPLOADED}, failure=why[:300])
         _forget_an_earlier_try(row)
         row.chunks.all().delete()
 

@@ -134,7 +134,7 @@ class SealingUploadHandler(FileUploadHandler):
 @transaction.atomic
 def hand_to_worker(row: Import, edition: Edition | None, by: Any, now: dt.datetime) -> None:
     """The form is whole: a worker may look at the file."""
-    row.move(ImportStatus.UPLOADED, ImportStatus.UPLOADING, edition=edition)
+    row.move(ImportStatus.UPLOADED, {ImportStatus.UPLOADING}, edition=edition)
     record(AuditAction.UPLOADED, row, by=by, now=now)
 
 

@@ -10,19 +10,12 @@ from newsletter.models.imports import (
     ImportChunk,
     ImportProblem,
     ImportStatus,
-    ImportStuck,
     Problem,
     StagedReader,
 )
 from newsletter.models.inquiries import Answer, Inquiry, Wish
 from newsletter.models.mailboxes import MailboxWarning
-from newsletter.models.mailings import (
-    Mailing,
-    MailingContent,
-    MailingStatus,
-    MailingStuck,
-    Variant,
-)
+from newsletter.models.mailings import Mailing, MailingContent, MailingStatus, Variant
 from newsletter.models.outbox import MailKind, OutboxMail
 from newsletter.models.relays import RelayState, Throttle
 from newsletter.models.spending import Spending, WorkerQuota
@@ -49,7 +42,6 @@ __all__ = [
     "ImportChunk",
     "ImportProblem",
     "ImportStatus",
-    "ImportStuck",
     "Inquiry",
     "JournalMark",
     "Lane",
@@ -58,7 +50,6 @@ __all__ = [
     "Mailing",
     "MailingContent",
     "MailingStatus",
-    "MailingStuck",
     "Manner",
     "OutboxMail",
     "Problem",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,7 @@ from newsletter.models.editions import Edition
 from newsletter.models.subscribers import random_id
 from newsroom import languages
 from newsroom.clocks import is_due
+from newsroom.states import Stateful
 
 LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves an import alone that one is at; renewed with each batch."""
@@ -54,10 +55,6 @@ OF_THE_LIST = ("new", "known", "suppressed", "doubled")
 COUNTS = ("lines", *OF_THE_LIST, "refused", "invalid")
 
 
-class ImportStuck(Exception):
-    """What was asked is not possible in the import's state; says what is."""
-
-
 class ImportQuerySet(models.QuerySet["Import"]):
     """Adjectives filter; "now" is an argument."""
 
@@ -67,7 +64,7 @@ class ImportQuerySet(models.QuerySet["Import"]):
         return self.filter(free, status__in=TO_WORK_ON)
 
 
-class Import(models.Model):
+class Import(Stateful):
     """One file. Holds counts and line numbers, never an address."""
 
     uploaded_by = models.ForeignKey(
@@ -137,15 +134,9 @@ class Import(models.Model):
     def renew(self, now: dt.datetime) -> None:
         type(self).objects.filter(pk=self.pk).update(lease_until=now + LEASE)
 
-    def move(self, into: ImportStatus, *out_of: ImportStatus, **fields: object) -> bool:
-        """One conditional UPDATE; False if it is not, or no longer, in one of these states."""
-        changed = (
-            type(self)
-            .objects.filter(pk=self.pk, status__in=out_of)
-            .update(status=into, lease_until=None, **fields)
-        )
-        self.refresh_from_db()
-        return bool(changed)
+    def move(self, into: str, out_of: Collection[str], **fields: object) -> bool:
+        """As every row with states; the worker that moves it gives its lease back."""
+        return super().move(into, out_of, **{"lease_until": None, **fields})
 
     def settle_check(self, found: Mapping[str, int]) -> bool:
         """uploaded → checked, with the counts as they may be shown; False if it has moved on."""
@@ -153,7 +144,7 @@ class Import(models.Model):
             name: count - count % NEAREST if name in OF_THE_LIST else count
             for name, count in found.items()
         }
-        return self.move(ImportStatus.CHECKED, ImportStatus.UPLOADED, **shown)
+        return self.move(ImportStatus.CHECKED, {ImportStatus.UPLOADED}, **shown)
 
     def said(self) -> str:
         """Its counts for the audit."""

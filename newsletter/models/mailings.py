@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models, transaction
-from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, Digest
@@ -15,6 +15,7 @@ from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind
 from newsroom import languages
+from newsroom.states import Stateful
 
 GRACE = dt.timedelta(hours=6)
 """How late a mailing may still start by itself; after that a person decides."""
@@ -40,10 +41,6 @@ UNDER_WAY = frozenset({MailingStatus.SENDING, MailingStatus.PAUSED})
 HAS_BEGUN = frozenset({MailingStatus.SENDING, MailingStatus.SENT})
 """Who confirms now may get its letter: it goes, and nobody has stopped it."""
 ENDED = frozenset({MailingStatus.SENT, MailingStatus.CANCELLED})
-
-
-class MailingStuck(Exception):
-    """What was asked is not possible in the mailing's state; says what is."""
 
 
 class MailingQuerySet(models.QuerySet["Mailing"]):
@@ -84,7 +81,7 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return self.filter(contents__article=article, contents__language__in=codes).distinct()
 
 
-class Mailing(models.Model):
+class Mailing(Stateful):
     """One digest in one edition."""
 
     digest = models.ForeignKey(
@@ -111,6 +108,7 @@ class Mailing(models.Model):
     pause_reason = models.CharField(_("reason of the pause"), max_length=300, blank=True)
 
     objects = MailingQuerySet.as_manager()
+    cannot_move = _("This mailing is “%(status)s”, so it cannot become “%(wanted)s”.")
 
     class Meta:
         verbose_name, verbose_name_plural = _("mailing"), _("mailings")
@@ -133,35 +131,10 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return f"{self.digest.week.label(languages.current())}, {self.edition}"
 
-    def _move(
-        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
-    ) -> bool:
-        """One conditional UPDATE, so that of two who ask at once only one is answered yes."""
-        changed = (
-            type(self).objects.filter(pk=self.pk, status__in=out_of).update(status=into, **fields)
-        )
-        self.refresh_from_db()
-        return bool(changed)
-
-    def _must_move(
-        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
-    ) -> bool:
-        """As `_move`; already being there is fine, being elsewhere raises MailingStuck."""
-        if self._move(into, out_of, **fields):
-            return True
-        if self.status == into:
-            return False
-        raise MailingStuck(
-            __("This mailing is “%(status)s”, so it cannot become “%(wanted)s”.")
-            % {"status": self.get_status_display(), "wanted": into.label}
-        )
-
     @transaction.atomic
-    def _must_stop(
-        self, into: MailingStatus, out_of: frozenset[MailingStatus], **fields: object
-    ) -> bool:
-        """As `_must_move`, and waits for the rounds that lanes have begun to commit."""
-        moved = self._must_move(into, out_of, **fields)
+    def _must_stop(self, into: MailingStatus, out_of: Collection[str], **fields: object) -> bool:
+        """As `must_move`, and waits for the rounds that lanes have begun to commit."""
+        moved = self.must_move(into, out_of, **fields)
         self.wait_for_rounds()
         return moved
 
@@ -173,36 +146,32 @@ class Mailing(models.Model):
         """Lets it wait for its hour, or for a person if that is long past."""
         late = self.due_at <= now - GRACE
         into = MailingStatus.HELD if late else MailingStatus.SCHEDULED
-        return self._must_move(into, frozenset({MailingStatus.APPROVED}))
+        return self.must_move(into, {MailingStatus.APPROVED})
 
     def hold(self, reason: str = "") -> bool:
         """It missed its hour, or something is wrong with it: a person decides."""
-        return self._must_move(
-            MailingStatus.HELD, frozenset({MailingStatus.SCHEDULED}), pause_reason=reason[:300]
+        return self.must_move(
+            MailingStatus.HELD, {MailingStatus.SCHEDULED}, pause_reason=reason[:300]
         )
 
     def begin(self, now: dt.datetime) -> bool:
         """Opens the sending; False if somebody else has."""
-        return self._must_move(MailingStatus.SENDING, NOT_BEGUN, launched_at=now)
+        return self.must_move(MailingStatus.SENDING, NOT_BEGUN, launched_at=now)
 
     def pause(self, reason: str = "") -> bool:
         """No lane hands over another letter once this has returned."""
-        return self._must_stop(
-            MailingStatus.PAUSED, frozenset({MailingStatus.SENDING}), pause_reason=reason
-        )
+        return self._must_stop(MailingStatus.PAUSED, {MailingStatus.SENDING}, pause_reason=reason)
 
     def resume(self) -> bool:
-        return self._must_move(
-            MailingStatus.SENDING, frozenset({MailingStatus.PAUSED}), pause_reason=""
-        )
+        return self.must_move(MailingStatus.SENDING, {MailingStatus.PAUSED}, pause_reason="")
 
     def send_on(self) -> bool:
         """Opens one that was sent: somebody wants letters of it to go after all."""
-        return self._move(MailingStatus.SENDING, frozenset({MailingStatus.SENT}), ended_at=None)
+        return self.move(MailingStatus.SENDING, {MailingStatus.SENT}, ended_at=None)
 
     def mark_sent(self, now: dt.datetime) -> bool:
         """Nothing is left to send. False if it is not sending."""
-        return self._move(MailingStatus.SENT, frozenset({MailingStatus.SENDING}), ended_at=now)
+        return self.move(MailingStatus.SENT, {MailingStatus.SENDING}, ended_at=now)
 
     def mark_cancelled(self, now: dt.datetime) -> bool:
         """Ends it for good; see newsletter.mailing.cancel for what becomes of its letters."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -18,6 +20,17 @@ HOUR = dt.timedelta(hours=1)
 def window_start(now: dt.datetime, length: dt.timedelta) -> dt.datetime:
     """When the window of this length began that `now` falls into; windows follow UTC."""
     return now - (now - dt.datetime.min.replace(tzinfo=dt.UTC)) % length
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many in one window."""
+
+    what: str
+    since: dt.datetime
+    most: int
+    opens_at: dt.datetime | None = None
+    """When what it holds back may go; None where it is given up."""
 
 
 class Quota(models.Model):
@@ -39,6 +52,19 @@ class Quota(models.Model):
         cls._default_manager.get_or_create(what=what, since=since)
         row = cls._default_manager.filter(what=what, since=since, count__lt=most)
         return bool(row.update(count=F("count") + 1))
+
+    @classmethod
+    def spend_each(cls, limits: Iterable[Limit]) -> Limit | None:
+        """Counts one more in each; else the limit that is reached, and nothing is counted.
+
+        Rows are locked in the order of the limits, which is to be the same for everybody.
+        """
+        with transaction.atomic():
+            for limit in limits:
+                if not cls.spend(limit.what, limit.since, limit.most):
+                    transaction.set_rollback(True)
+                    return limit
+        return None
 
     @classmethod
     def lock(cls, what: str, since: dt.datetime) -> Self:

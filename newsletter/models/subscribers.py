@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from contextlib import suppress
 
 from django.db import models
 from django.db.models.functions import Now
@@ -15,6 +14,7 @@ from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
 from newsroom import languages
 from newsroom.sealing import WorkerKeys
+from newsroom.states import Stateful
 
 COUNTERS_FROM_ZERO = 63
 
@@ -61,7 +61,8 @@ class SubscriberStatus(models.TextChoices):
     COMPLAINED = "complained", _("Complained")
 
 
-GONE = frozenset({SubscriberStatus.LEFT, SubscriberStatus.BOUNCED, SubscriberStatus.COMPLAINED})
+NOT_GONE = frozenset({SubscriberStatus.PENDING, SubscriberStatus.ACTIVE})
+GONE = frozenset(SubscriberStatus) - NOT_GONE
 
 
 ONE_CONFIRMATION_IN = dt.timedelta(days=1)
@@ -85,7 +86,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(edition=edition)
 
 
-class Subscriber(models.Model):
+class Subscriber(Stateful):
     """A reader of the letter: a sealed address, its keyed hash, and what they chose."""
 
     id = models.BigIntegerField(_("number"), primary_key=True, default=random_id, editable=False)
@@ -169,49 +170,36 @@ class Subscriber(models.Model):
 
     def confirm(self, now: dt.datetime) -> bool:
         """pending → active; False if it was not pending."""
-        changed = (
-            type(self)
-            .objects.filter(pk=self.pk, status=SubscriberStatus.PENDING)
-            .update(
-                status=SubscriberStatus.ACTIVE,
-                confirmed_at=now,
-                consented_to=self.edition.code,
-                ended_at=None,
-            )
+        changed = self.move(
+            SubscriberStatus.ACTIVE,
+            {SubscriberStatus.PENDING},
+            confirmed_at=now,
+            consented_to=self.edition.code,
+            ended_at=None,
         )
-        # After the UPDATE, which holds the row: the hash may have been carried on meanwhile.
-        self.refresh_from_db()
         if changed:
             self.outbox.all().delete()
         if changed and self.address_hash is not None:
             # The reader's own confirmation is what lifts a suppression.
             Suppression.objects.lift(bytes(self.address_hash), now)
-        return bool(changed)
+        return changed
 
     def end(self, status: SubscriberStatus, now: dt.datetime) -> bool:
         """Erases the address and suppresses its hash; False if that was done already.
 
         Needs no key: the hash on the row is copied. Must run inside a transaction.
         """
-        changed = (
-            type(self)
-            .objects.filter(pk=self.pk)
-            .exclude(status__in=GONE)
-            .update(status=status, sealed_address=b"", ended_at=now)
-        )
+        # False, too, for one who is forgotten by now: then there is nothing to end.
+        changed = self.move(status, NOT_GONE, sealed_address=b"", ended_at=now)
         if changed:
             self.outbox.all().delete()
-        # After the UPDATE, which holds the row: the hash may have been carried on meanwhile. Or
-        # the reader is forgotten by now: then there is nothing to end.
-        with suppress(type(self).DoesNotExist):
-            self.refresh_from_db()
         if changed and self.address_hash is not None:
             address_hash = bytes(self.address_hash)
             Suppression.objects.update_or_create(
                 address_hash=address_hash, defaults={"reason": status, "since": now}
             )
             Departure.objects.create(address_hash=address_hash, kind=DEPARTURES[status], at=now)
-        return bool(changed)
+        return changed
 
     def ask_for_preferences(self, now: dt.datetime) -> bool:
         """Notes that somebody asked for a link to them; False if one did so within a day."""

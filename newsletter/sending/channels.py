@@ -12,6 +12,7 @@ from newsletter.relaying.outcomes import Outcome, Reply
 from newsletter.sending.backends import BackendConnection
 from newsletter.sending.letters import Letter
 from newsletter.sending.smtp import Connection, ReadyForData, RecipientRejected
+from newsroom.states import InvalidTransition
 
 POLL_SECONDS = 0.25
 """Between two looks for connections whose relay has had its time."""
@@ -28,10 +29,6 @@ class ConnectionState(Enum):
 
 
 IDLE, ENVELOPE, READY, DATA, CLOSED = ConnectionState
-
-
-class InvalidTransition(Exception):
-    """What was asked of a connection or a lane does not fit its state."""
 
 
 @dataclass(eq=False)

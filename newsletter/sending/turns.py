@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
-from newsletter.models import Lane, Mailing, MailingStuck
+from newsletter.models import Lane, Mailing
 from newsletter.models.mailings import HAS_BEGUN
 from newsletter.relaying import causes, choosing
 from newsletter.relaying.outcomes import Outcome, Reply
@@ -25,6 +25,7 @@ from newsletter.signing import LetterNotApproved
 from newsroom import stopping
 from newsroom.relays import Relay
 from newsroom.sealing import KeyMissing, SealBroken
+from newsroom.states import InvalidTransition
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def pause(mailing: Mailing, reason: str) -> None:
     """Pauses it if it can still be paused."""
     try:
         mailing.pause(reason)
-    except MailingStuck:
+    except InvalidTransition:
         logger.warning("Mailing %s had stopped before it could pause.", mailing.pk)
 
 

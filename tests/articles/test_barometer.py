@@ -13,6 +13,7 @@ from articles.models import Article, Topic, VerdictChange
 from articles.writing import save_article
 from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
+from tests.svg import parts_of, size_of, texts_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 TUESDAY = MONDAY_MORNING + dt.timedelta(days=1)
@@ -113,10 +114,12 @@ def test_the_sum_goes_up_and_down_and_breaks_where_there_is_no_verdict() -> None
         make_article(week=WEEK.previous(len(given) - number), verdict=verdict)
     [row] = barometer("en", 2026).rows
     assert [total for _week, total in row.sums] == [1, 1, 0, -1]
-    [line] = drawing.chart(barometer("en", 2026)).lines
-    assert line.path.count("M") == 2, "from nought, and anew after the week without one"
-    assert (line.last, line.highest, line.lowest) == (-1, 1, -1)
-    assert line.last_label == "\N{MINUS SIGN}1"
+    [(_row, picture)] = drawing.charts(barometer("en", 2026), alone=True)
+    [line] = parts_of(picture, "path", class_="own")
+    assert line["d"].count("M") == 2, "from nought, and anew after the week without one"
+    [title] = parts_of(picture, "title")
+    assert title["text"].endswith("ends at −1; the highest is +1, the lowest −1")
+    assert texts_of(picture, "last") == ["\N{MINUS SIGN}1"]
 
 
 # --- Years -----------------------------------------------------------------------------------
@@ -139,52 +142,53 @@ def test_a_year_of_53_weeks_is_drawn_whole() -> None:
     found = barometer("en", 2020)
     assert len(found.weeks) == 53
     strips = drawing.strips(found)
-    assert sum(strip.width for strip in strips) == 53 * drawing.CELL
-    assert max(strip.width for strip in strips) <= 280, "a phone of 320 pixels"
-    first, last = strips[0].rows[0].marks[0], strips[-1].rows[0].marks[-1]
-    assert first.left == 0
-    assert last.left + drawing.CELL == strips[-1].width
+    widths = [size_of(strip)[0] for strip in strips]
+    assert sum(widths) == 53 * drawing.CELL
+    assert max(widths) <= 280, "a phone of 320 pixels"
+    first, last = parts_of(strips[0], "rect")[0], parts_of(strips[-1], "rect")[-1]
+    assert first["x"] == "0"
+    assert int(last["x"]) + drawing.CELL == widths[-1]
 
 
 def test_one_week_alone_is_drawn_in_its_own_quarter() -> None:
     make_article(verdict="improved")
     [strip] = drawing.strips(barometer("en", 2026))
-    assert strip.label == "October, November, December"
-    [row] = strip.rows
-    assert len(row.marks) == 1
-    assert row.dots == [], "nothing was missed before the newsroom began"
+    assert parts_of(strip, "svg")[0]["aria-label"] == "October, November, December"
+    assert len(parts_of(strip, "a")) == 1
+    assert not parts_of(strip, "path"), "nothing was missed before the newsroom began"
 
 
 def test_a_week_in_between_without_a_verdict_is_a_dot() -> None:
     make_article(verdict="improved")
     make_article(week=WEEK.previous(2), verdict="improved")
     [strip] = drawing.strips(barometer("en", 2026))
-    assert len(strip.rows[0].dots) == 1
+    [dots] = parts_of(strip, "path", class_="dots")
+    assert dots["d"].count("M") == 1
 
 
 def test_months_are_named_in_the_language_and_by_themselves() -> None:
     make_article(verdict="improved")
     [strip] = drawing.strips(barometer("be", 2026))
-    assert [name for _left, name in strip.months] == ["кастрычнік", "лістапад", "снежань"]
+    assert texts_of(strip, "month") == ["кастрычнік", "лістапад", "снежань"]
 
 
 def test_the_line_of_a_year_that_has_just_begun_is_as_wide_as_a_whole_years() -> None:
     make_article(verdict="improved")
-    autumn = drawing.chart(barometer("en", 2026))
-    assert [month for _left, month in autumn.months] == ["Oct", "Nov", "Dec"]
+    [(_row, autumn)] = drawing.charts(barometer("en", 2026))
     make_article(week=Week.parse("2026-01-05"), verdict="improved")
-    year = drawing.chart(barometer("en", 2026))
-    assert [month for _left, month in year.months] == ["Jan", "Apr", "Jul", "Oct"]
-    assert year.months[0] == (autumn.left, "Jan")
-    assert autumn.months[0] == (autumn.left, "Oct")
+    [(_row, year)] = drawing.charts(barometer("en", 2026))
+    for picture, months in ((autumn, ["Oct", "Nov", "Dec"]), (year, ["Jan", "Apr", "Jul", "Oct"])):
+        named = [one for one in parts_of(picture, "text", class_="scale") if one["text"].isalpha()]
+        assert [one["text"] for one in named] == months
+        assert float(named[0]["x"]) == drawing.CHART_LEFT
 
 
 def test_no_number_of_the_scale_stands_upon_nought() -> None:
     for number in range(14):
         make_article(week=WEEK.previous(number + 1), verdict="worsened")
     make_article(week=WEEK.previous(20), verdict="improved")
-    scale = drawing.chart(barometer("en", 2026)).scale
-    assert [number for _height, number in scale] == ["0", "\N{MINUS SIGN}13"]
+    [(_row, picture)] = drawing.charts(barometer("en", 2026))
+    assert texts_of(picture, "number") == ["0", "\N{MINUS SIGN}13"]
 
 
 def test_a_long_name_is_shortened_in_the_picture_only() -> None:
@@ -193,7 +197,7 @@ def test_a_long_name_is_shortened_in_the_picture_only() -> None:
     make_article(topic=Topic.objects.get(), verdict="improved")
     found = barometer("en", 2026)
     [strip] = drawing.strips(found)
-    assert strip.rows[0].label == "A" * (drawing.LONGEST_LABEL - 1) + "…"
+    assert texts_of(strip, "label") == ["A" * (drawing.LONGEST_LABEL - 1) + "…"]
     assert str(found.rows[0].topic) == "A" * 100
 
 
@@ -244,7 +248,7 @@ def test_a_verdict_that_was_taken_back_leaves_a_mark_that_leads_to_its_article()
     assert barometer("en", 2026).has_taken_back
     assert years() == [2026]
     assert topics_of(2026) == [article.topic]
-    assert drawing.chart(barometer("en", 2026)).lines == []
+    assert drawing.charts(barometer("en", 2026)) == []
 
 
 def test_a_verdict_that_came_late_says_that_there_was_none() -> None:

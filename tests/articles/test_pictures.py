@@ -402,7 +402,7 @@ def test_a_letter_has_no_picture_and_says_its_words() -> None:
     )
     article = make_article()
     article.body_be = f"<p>Тэкст.</p>{figure}"
-    content = messages.Content(article, article.text_in("be"), "be")
+    content = messages.Content("be", "be", article, article.text_in("be"))
     assert "<img" not in content.letter_body
     assert "/media/" not in content.letter_body
     assert "[Брама Подпіс]" in content.letter_body
@@ -415,7 +415,7 @@ def test_a_letter_loads_no_picture_that_stands_outside_a_figure_either() -> None
     article = make_article()
     article.body_be = f"<p>Тэкст {image} далей.</p><ul><li>{image}</li></ul>"
     article.save()
-    content = messages.Content(article, article.text_in("be"), "be")
+    content = messages.Content("be", "be", article, article.text_in("be"))
     for told in (content.letter_body, content.plain_body):
         assert "<img" not in told
         assert "/media/" not in told

@@ -14,10 +14,11 @@ from django.test import Client
 from django.utils import timezone
 
 from articles import publishing
-from articles.models import Article, ArticleLanguage, CannotPublish, Status, WrongState
+from articles.models import Article, ArticleLanguage, CannotPublish, Status
 from articles.publishing import InThePast
 from articles.writing import save_article
 from newsletter.management.commands import tick as tick_command
+from newsroom.states import InvalidTransition
 from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, as_saved, page_of, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
@@ -75,9 +76,9 @@ def test_nonsense_verbs_do_nothing(desk: Client) -> None:
 def test_a_public_language_is_neither_handed_in_nor_sent_back() -> None:
     article = make_article()
     for verb in (publishing.hand_in, publishing.send_back):
-        with pytest.raises(WrongState):
+        with pytest.raises(InvalidTransition):
             verb(article, "en")
-    with pytest.raises(WrongState):
+    with pytest.raises(InvalidTransition):
         publishing.schedule(article, "en", MONDAY_MORNING + HOUR, MONDAY_MORNING, by=article.owner)
 
 

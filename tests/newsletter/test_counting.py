@@ -10,11 +10,12 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from newsletter import counting
-from newsletter.admin import charts
+from newsletter.admin import drawing
 from newsletter.counting import Cell, hide_small
 from newsletter.models import Edition, Subscriber, SubscriberStatus, WorkerQuota
 from newsletter.models.spending import CONFIRMATIONS, HOUR, window_start
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
+from tests.svg import parts_of
 
 NOW = MONDAY_MORNING
 STATUSES = list(SubscriberStatus)
@@ -79,14 +80,14 @@ def test_a_bar_is_as_high_as_its_number_and_a_hidden_one_tells_nothing() -> None
         counting.Month(month, [Cell(11)], [Cell(2, is_hidden=True)]),
         counting.Month(month, [Cell(1, is_hidden=True)], [Cell(0)]),
     ]
-    chart = charts.draw(months, [edition])
-    up, down = chart.groups[0].bars
-    assert (up.y, up.height) == (0, 110)
-    assert (down.y, down.height) == (chart.line, 40)
-    assert up.height + down.height == charts.HEIGHT
-    [hidden] = chart.groups[1].bars
-    assert hidden.height == down.height
-    assert charts.draw([], []).most == 0
+    bars = parts_of(drawing.by_month(months, [edition]), "rect")
+    [up, down, hidden] = [(int(one["y"]), int(one["height"])) for one in bars]
+    assert up == (0, 110)
+    assert down == (110, 40), "from the line on"
+    assert up[1] + down[1] == drawing.LIST_HEIGHT
+    assert hidden[1] == down[1]
+    assert bars[2]["text"].endswith(": ·")
+    assert not drawing.by_month([], [])
 
 
 @pytest.mark.django_db

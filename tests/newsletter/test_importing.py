@@ -25,7 +25,6 @@ from newsletter.models import (
     Import,
     ImportChunk,
     ImportStatus,
-    ImportStuck,
     Problem,
     StagedReader,
     Subscriber,
@@ -36,6 +35,7 @@ from newsletter.models.imports import COUNTS
 from newsletter.tasks import work_on_import
 from newsroom import sealing
 from newsroom.sealing import KeyMissing
+from newsroom.states import InvalidTransition
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
@@ -287,7 +287,7 @@ def test_where_nobody_can_tell_a_person_names_the_columns() -> None:
     row = checked("who,wann\na@example.org,2024-01-01\n", "en")
     assert row.status == ImportStatus.UNNAMED
     assert row.header == ["who", "wann"]
-    with pytest.raises(ImportStuck, match="exactly one"):
+    with pytest.raises(InvalidTransition, match="exactly one"):
         applying.name_columns(row, ["", "consent"])
     applying.name_columns(row, ["address", "consent"])
     found = checking.check(row.pk, clock)
@@ -426,12 +426,12 @@ def test_each_step_is_written_down() -> None:
 
 def test_a_step_that_is_not_next_is_refused() -> None:
     row = checked("email\na@example.org\n", "en")
-    with pytest.raises(ImportStuck):
+    with pytest.raises(InvalidTransition):
         applying.ask_to_undo(row, make_user(), NOW)
     applying.ask_to_apply(row, make_user(), NOW)
-    with pytest.raises(ImportStuck):
+    with pytest.raises(InvalidTransition):
         applying.ask_to_apply(row, make_user(), NOW)
-    with pytest.raises(ImportStuck, match="Undo it"):
+    with pytest.raises(InvalidTransition, match="Undo it"):
         applying.throw_away(row, make_user(), NOW)
     assert not AuditEntry.objects.filter(action=AuditAction.DISCARDED).exists()
 

@@ -17,7 +17,6 @@ from newsletter.sending.channels import (
     CLOSED,
     IDLE,
     ConnectionState,
-    InvalidTransition,
     LaneConnection,
 )
 from newsletter.sending.lanes import run_lane
@@ -31,6 +30,7 @@ from newsletter.sending.smtp import (
 from newsletter.sending.turns import SENDING, LaneState, LaneWorker
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
+from newsroom.states import InvalidTransition
 from tests.factories import A_RELAY, MONDAY_MORNING, make_mailing
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.relays import Moody, hang_up

@@ -20,6 +20,7 @@ from newsletter.watching import Progress
 from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody
+from tests.svg import parts_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -66,7 +67,7 @@ def test_a_few_full_mailboxes_do_not_press_the_chart_into_one_bar() -> None:
 
 def test_nothing_answered_is_no_chart() -> None:
     assert reporting.in_stretches([]) == []
-    assert drawing.chart([]).columns == []
+    assert not parts_of(drawing.chart([]), "rect")
 
 
 @pytest.mark.parametrize(
@@ -80,13 +81,15 @@ def test_the_lines_of_the_chart_are_round_numbers(most: float, step: int) -> Non
 @pytest.mark.parametrize("sent", [[1], [1, 0, 90_000], [3] * 48])
 def test_every_column_stands_within_the_chart(sent: list[int]) -> None:
     counts = [(minute(place), SENT, count) for place, count in enumerate(sent) if count]
-    chart = drawing.chart(reporting.in_stretches(counts))
-    for column in chart.columns:
-        assert chart.left <= column.x
-        assert column.x + column.width <= chart.width
-        assert drawing.TOP <= column.y <= chart.bottom
-        assert column.y + column.height == chart.bottom
-        assert bool(column.height) == bool(column.stretch.sent)
+    stretches, bottom = reporting.in_stretches(counts), drawing.TOP + drawing.HEIGHT
+    columns = parts_of(drawing.chart(stretches), "rect")
+    assert len(columns) == sum(bool(one.sent) for one in stretches)
+    for column in columns:
+        x, y, width, height = (int(column[name]) for name in ("x", "y", "width", "height"))
+        assert x >= drawing.LEFT
+        assert x + width <= drawing.WIDTH
+        assert drawing.TOP <= y < bottom
+        assert y + height == bottom
 
 
 # --- A mailing's ---------------------------------------------------------------------
@@ -112,13 +115,15 @@ def report_on(mailing: Mailing, at: dt.datetime = NOW) -> reporting.Report:
 
 
 def test_the_bar_is_filled_and_shows_even_the_rarest_state(mailing: Mailing) -> None:
-    parts = drawing.bar(Progress(mailing, tallying.count(mailing, lambda: NOW)).states)
-    assert [part.state.status for part in parts] == ["sent", "failed", "retry"]
-    assert parts[0].x == 0
-    assert sum(part.width for part in parts) == drawing.WHOLE
-    assert all(part.width >= drawing.LEAST - 1 for part in parts)
-    for part, following in itertools.pairwise(parts):
-        assert part.x + part.width == following.x
+    states = Progress(mailing, tallying.count(mailing, lambda: NOW)).states
+    parts = parts_of(drawing.bar(states), "rect")
+    assert [part["class"] for part in parts] == ["state-sent", "state-failed", "state-retry"]
+    places = [(int(part["x"]), int(part["width"])) for part in parts]
+    assert places[0][0] == 0
+    assert sum(width for _x, width in places) == drawing.BAR_LENGTH
+    assert all(width >= drawing.LEAST - 1 for _x, width in places)
+    for (x, width), (following, _width) in itertools.pairwise(places):
+        assert x + width == following
 
 
 def test_why_letters_did_not_go_is_counted(mailing: Mailing) -> None:

@@ -19,7 +19,6 @@ from newsletter.models import (
     Lane,
     Mailing,
     MailingStatus,
-    MailingStuck,
     Reason,
     Subscriber,
     SubscriberStatus,
@@ -32,6 +31,7 @@ from newsletter.sending.smtp import RelayRefuses
 from newsroom import sealing
 from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
+from newsroom.states import InvalidTransition
 from tests.factories import (
     A_RELAY,
     MONDAY_MORNING,
@@ -82,7 +82,7 @@ def test_every_reader_gets_one_letter_and_the_mailing_is_sent(relay: Catcher) ->
 
 def test_launching_or_sending_twice_sends_nothing_again(relay: Catcher) -> None:
     mailing = send(launched(3))
-    with pytest.raises(MailingStuck):
+    with pytest.raises(InvalidTransition):
         mailings.launch(mailing, NOW)
     send(mailing)
     assert len(relay.letters) == 3
@@ -230,7 +230,7 @@ def test_what_was_withdrawn_in_the_middle_cannot_be_resumed_but_a_correction_can
     publishing.withdraw_language(content.article, content.language, NOW)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.PAUSED
-    with pytest.raises(MailingStuck, match="The budget en” in it was withdrawn"):
+    with pytest.raises(InvalidTransition, match="The budget en” in it was withdrawn"):
         mailings.resume(mailing, NOW)
     assert send(mailing).status == MailingStatus.PAUSED
     assert relay.letters == []

@@ -12,9 +12,10 @@ from django.test import Client
 from articles import publishing
 from articles.models import Article
 from newsletter import mailing as mailings
-from newsletter.models import Delivery, Mailing, MailingStatus, MailingStuck, Subscriber
+from newsletter.models import Delivery, Mailing, MailingStatus, Subscriber
 from newsletter.sending.lanes import run_lane
 from newsroom.mailcatcher.catcher import Catcher
+from newsroom.states import InvalidTransition
 from staff.models import AuditAction, AuditEntry
 from tests.factories import (
     MONDAY_MORNING,
@@ -78,10 +79,10 @@ def test_who_has_left_meanwhile_is_not_sent_again(sent: Mailing, relay: Catcher)
 
 def test_a_withdrawn_text_is_sent_to_nobody_again(sent: Mailing) -> None:
     publishing.withdraw(Article.objects.get(), LATER, by=make_user())
-    with pytest.raises(MailingStuck, match="was withdrawn"):
+    with pytest.raises(InvalidTransition, match="was withdrawn"):
         mailings.send_again(sent, LATER)
     Mailing.objects.update(status=MailingStatus.CANCELLED)
-    with pytest.raises(MailingStuck, match="Only a mailing that was sent"):
+    with pytest.raises(InvalidTransition, match="Only a mailing that was sent"):
         mailings.send_again(sent, LATER)
     assert Delivery.objects.uncertain().count() == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from django.utils import timezone
 
 from newsletter.exporting import NoReason, export
 from newsletter.models import Edition
+from newsroom import files
 from newsroom.sealing import KeyMissing, SealBroken
 
 
@@ -39,18 +39,10 @@ class Command(BaseCommand):
             if options["file"] == "-":
                 export(sys.stdout, **more)
                 return
-            count = self.into(Path(options["file"]), more)
+            with files.new_file(Path(options["file"]), "utf-8") as file:
+                count = export(file, **more)
         except (NoReason, KeyMissing, SealBroken) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}.") from None
         self.stdout.write(f"{count} readers. Shred the file once it has done its service.")
-
-    def into(self, path: Path, more: dict[str, Any]) -> int:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                return export(file, **more)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise

@@ -13,9 +13,10 @@ from django.utils import timezone
 from newsletter.importing import applying, checking
 from newsletter.importing.reading import NoList
 from newsletter.importing.uploading import PIECE, take_whole
-from newsletter.models import Edition, Import, ImportStatus, ImportStuck
+from newsletter.models import Edition, Import, ImportStatus
 from newsroom import sealing
 from newsroom.sealing import KeyMissing
+from newsroom.states import InvalidTransition
 
 
 class Command(BaseCommand):
@@ -43,7 +44,7 @@ class Command(BaseCommand):
                 self.bring_in(options["file"], options["edition"], apply=options["apply"])
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be read: {error.strerror}.") from None
-        except (NoList, ImportStuck, KeyMissing) as error:
+        except (NoList, InvalidTransition, KeyMissing) as error:
             raise CommandError(str(error)) from None
 
     def bring_in(self, path: Path, code: str | None, *, apply: bool) -> None:

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from newsletter import mailing as mailings
 from newsletter import reporting, tallying
-from newsletter.models import Mailing, MailingStatus, MailingStuck
+from newsletter.models import Mailing, MailingStatus
 from newsletter.tasks import enqueue_lanes
+from newsroom.states import InvalidTransition
 
 NEWEST = 20
 
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             return
         try:
             getattr(self, options["verb"].replace("-", "_"))(chosen)
-        except MailingStuck as error:
+        except InvalidTransition as error:
             raise CommandError(str(error)) from None
         self.line(chosen)
 

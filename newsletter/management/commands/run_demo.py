@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from newsletter import demo_week
 from newsletter.tasks import enqueue_lanes
-from newsroom import supervising
+from newsroom import files, supervising
 from newsroom.supervising import CannotRun, Process, Stopped
 
 STAFF = "editor"
@@ -77,8 +77,7 @@ class Command(BaseCommand):
         """Made on the first run and kept readable by its owner only."""
         path = settings.KEYS_DIR / "demo-password"
         if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
+            with files.new_file(path) as file:
                 file.write(secrets.token_urlsafe(9))
         password = str(path.read_text().strip())
         users = get_user_model()._default_manager
