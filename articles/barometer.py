@@ -17,7 +17,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
-from articles.models.articles import ArticleQuerySet, path_of, slug_of
+from articles.models.articles import ArticleQuerySet
+from articles.models.texts import path_of, slug_of
 from articles.models.verdicts import VerdictChangeQuerySet
 from newsroom import languages
 from newsroom.page_cache import part

@@ -35,7 +35,7 @@ from articles.admin.translating import translating_urls
 from articles.admin.verbs import VerbsAdmin
 from articles.admin.withdrawing import WITHDRAWING
 from articles.models import Article, Draft, Status
-from articles.models.articles import TEXTS
+from articles.models.texts import TEXTS
 from articles.writing import save_article
 from newsroom import languages
 

@@ -17,7 +17,7 @@ from articles.admin.panels import LanguagePanel, PanelField, panel_of
 from articles.drafting import drafts_by_language
 from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft, Revision
-from articles.models.articles import TEXTS
+from articles.models.texts import TEXTS
 from articles.publishing import IN_THE_PAST
 from newsroom import languages
 from newsroom.weeks import Week

@@ -30,7 +30,7 @@ from articles.drafting import drafts_by_language, keep_draft
 from articles.fields import BodyFormField
 from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft
-from articles.models.articles import TEXTS
+from articles.models.texts import TEXTS
 from articles.writing import save_article, translated_from
 from newsroom import differences, headers, languages
 from newsroom.differences import Difference

@@ -1,6 +1,6 @@
 """What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
 
-from articles.models.articles import Article, ArticleText, Verdict
+from articles.models.articles import Article, Verdict
 from articles.models.digests import Digest, DigestEntry, DigestGap
 from articles.models.languages import (
     ArticleLanguage,
@@ -14,6 +14,7 @@ from articles.models.revisions import Draft, PreviewLink, Revision
 from articles.models.search import SearchEntry
 from articles.models.site_version import SiteVersion
 from articles.models.standing import Page
+from articles.models.texts import ArticleText
 from articles.models.verdicts import VerdictChange
 
 __all__ = [

@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
-from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
-from slugify import slugify
 
 from articles import old_paths
 from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
 from articles.models.languages import ArticleLanguage
 from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
+from articles.models.texts import TEXTS, ArticleText, path_of, slug_of
 from articles.site_version import shown_on_pages
-from newsroom import html, languages, weeks
+from newsroom import languages, weeks
 
 if TYPE_CHECKING:
     from newsroom.weeks import Week
-
-# Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
-TRANSLITERATION = {
-    "be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"], ["ё", "io"], ["Ё", "Io"]],
-}
-
-
-TEXTS = ("title", "lead", "body")
-"""The fields that each language has its own columns of."""
-
-
-@lru_cache(maxsize=10_000)
-def slug_of(language: str, title: str) -> str:
-    """A title in Latin letters. Kept, since a page has dozens of them and each takes a while."""
-    own_letters = TRANSLITERATION.get(language, ())
-    return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
-
-
-@lru_cache(maxsize=10_000)
-def path_of(language: str, pk: int, slug: str = "") -> str:
-    """An article's. Kept for the same reason."""
-    return reverse("article", args=[language, pk, *filter(None, [slug])])
 
 
 class Verdict(models.TextChoices):
@@ -55,52 +28,6 @@ class Verdict(models.TextChoices):
     IMPROVED = "improved", _("Improved")
     UNCHANGED = "unchanged", _("Has not changed")
     WORSENED = "worsened", _("Got worse")
-
-
-@dataclass(frozen=True)
-class ArticleText:
-    """One language of an article, as it is saved."""
-
-    language: str
-    title: str
-    lead: str
-    body: str
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.title or self.lead or self.body)
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when what is said changes; see newsroom.html.fingerprint."""
-        return html.fingerprint(self.title, self.lead, self.body)
-
-    def reads_as(self, other: ArticleText) -> bool:
-        """Whether it is the same text and markup, however an editor broke the lines."""
-        return (self.title, self.lead, html.squeezed(self.body)) == (
-            other.title,
-            other.lead,
-            html.squeezed(other.body),
-        )
-
-    @classmethod
-    def typed(cls, language: str, values: Mapping[str, Any], suffix: str = "") -> ArticleText:
-        """Out of a form's values: each field under its name and this ending."""
-        return cls(language, *(values.get(f"{field}{suffix}") or "" for field in TEXTS))
-
-    def cleaned(self) -> ArticleText:
-        """As Save would keep it."""
-        return replace(self, body=html.clean(self.body))
-
-    @property
-    def safe_body(self) -> SafeString:
-        """For a page: of a column, of a form's field or `cleaned`; not of what was only typed."""
-        return mark_safe(self.body)  # noqa: S308
-
-    @property
-    def slug(self) -> str:
-        """For the address only; the id is the key."""
-        return slug_of(self.language, self.title)
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
+from articles.models.texts import ArticleText
 from articles.site_version import shown_on_pages
 from newsroom import languages
 from newsroom.states import Stateful
-
-if TYPE_CHECKING:
-    from articles.models.articles import ArticleText
 
 
 class Status(models.TextChoices):

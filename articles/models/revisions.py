@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles.models.articles import Article, ArticleText
+from articles.models.articles import Article
+from articles.models.texts import ArticleText
 from newsroom import languages
 
 
