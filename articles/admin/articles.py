@@ -281,6 +281,8 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
         article = kwargs.get("obj")
         # Not urlencoded, which makes six bytes of each Cyrillic letter.
         context["has_file_field"] = True
+        is_public = article is not None and bool(article.public_languages)
+        context["publishes_changes"] = is_public and permissions.may_publish(request.user)
         context["may_share"] = article is not None and permissions.may_open(request.user, article)
         return super().render_change_form(request, context, *args, **kwargs)
 
