@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -64,7 +65,7 @@ class ArticleAdmin(VerbsAdmin, TranslationAdmin):
     change_form_before_template = "admin/articles/before_form.html"
 
     class Media:
-        js = ("drafts.js", "typing.js")
+        js = (Script("drafts.js", type="module"), Script("typing.js", type="module"))
 
     verbs = WITHDRAWING
 
