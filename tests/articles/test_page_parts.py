@@ -32,8 +32,12 @@ def test_the_first_page_of_a_list_has_an_address_without_a_number() -> None:
 
 def test_nothing_is_newer_than_the_first_page_nor_older_than_the_last() -> None:
     first, last = pager(1, count=20), pager(2, count=20)
-    assert first and first.newer == "" and first.older == "/en/topics/elite/2/"
-    assert last and last.newer == "/en/topics/elite/" and last.older == ""
+    assert first
+    assert first.newer == ""
+    assert first.older == "/en/topics/elite/2/"
+    assert last
+    assert last.newer == "/en/topics/elite/"
+    assert last.older == ""
 
 
 # --- A page's own addresses ----------------------------------------------------------
@@ -111,9 +115,11 @@ def panel(status: str, **row: object) -> LanguagePanel:
 @pytest.mark.django_db
 def test_saving_a_public_language_publishes_at_once_and_its_button_says_so() -> None:
     public, draft = panel(Status.PUBLISHED), panel(Status.DRAFT)
-    assert public.publishes_at_once and public.public_since is not None
+    assert public.publishes_at_once
+    assert public.public_since is not None
     assert public.save_label == "Publish changes"
-    assert not draft.publishes_at_once and draft.public_since is None
+    assert not draft.publishes_at_once
+    assert draft.public_since is None
     assert draft.save_label == "Save"
 
 
