@@ -52,6 +52,9 @@ lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 	ruff format --check .
 	mypy
 	lint-imports
+	djangofmt --quiet --check templates
+	djangofmt check templates
+	oxlint --quiet static
 	DATABASE_URL=sqlite:///:memory: python manage.py makemigrations --check --dry-run
 	python manage.py check
 	python -m newsroom.catalogues check
@@ -60,6 +63,7 @@ lint: .venv/.dev $(CATALOGUES)  ## Runs every check that needs no database
 format: .venv/.dev  ## Formats the code
 	ruff format .
 	ruff check --fix .
+	djangofmt templates
 
 messages: .venv/.dev  ## Brings the catalogues of translations up to date with the code
 	python -m newsroom.catalogues update

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from articles import barometer, pages
 from articles.barometer_data import as_csv, as_json
+from articles.models import Topic
 from articles.page_cache import cached_page
 
 TOPICS_ON_A_PAGE = 12
@@ -40,7 +41,8 @@ def year(
         topics = pages.page_of(Paginator(barometer.topics_of(shown), TOPICS_ON_A_PAGE), page)
         # A withdrawal between two queries may leave a year empty.
         found = barometer.barometer(language, shown, list(topics))
-        context |= {"barometer": found if found.rows else None, "topics_page": topics}
+        context["barometer"] = found if found.rows else None
+        context["topic_pages"] = _pages_of_topics(topics, language, shown)
         context["alternates"] = pages.alternates("barometer", language, shown, page=page)
     return render(request, "articles/barometer.html", context)
 
@@ -56,6 +58,16 @@ def data(request: HttpRequest, language: str, form: str, year: int | None = None
     name = f"barometer-{year or 'all'}-{language}.{form}"
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     return response
+
+
+def _pages_of_topics(shown: Page[Topic], language: str, year: int) -> list[tuple[int, str, bool]]:
+    """Number, address and whether it is the one shown; none where one page has them all."""
+    if not shown.has_other_pages():
+        return []
+    return [
+        (number, pages.page_path(number, "barometer", language, year), number == shown.number)
+        for number in shown.paginator.page_range
+    ]
 
 
 def _must_be_there(year: int | None, years: list[int]) -> None:

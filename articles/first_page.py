@@ -36,7 +36,7 @@ def the_week(request: HttpRequest, now: dt.datetime) -> Panel | None:
         )
     context = {
         "weeks": shown,
-        "matrix_languages": [(code, languages.own_name(code)) for code in languages.codes()],
+        "languages": [(code, languages.own_name(code)) for code in languages.codes()],
     }
     return Panel(_("The week"), "admin/articles/panels/week.html", context, is_wide=True)
 
@@ -60,6 +60,7 @@ def waiting(request: HttpRequest, now: dt.datetime) -> Panel | None:
             row.reasons = row.obstacles(row.article.text_in(row.language)) if row.missed_at else []
     context["more"] = len(context.get("reviews", [])) > MOST
     context["reviews"] = context.get("reviews", [])[:MOST]
+    context["is_empty"] = not any(context.get(kind) for kind in ("reviews", "handed", "back"))
     return Panel(_("Waits for you"), "admin/articles/panels/waiting.html", context)
 
 

@@ -129,6 +129,33 @@ def page_of_weeks(language: str, number: int) -> Page[Week]:
     return page_of(Paginator(weeks, ON_A_PAGE), number)
 
 
+@dataclass(frozen=True)
+class Pager:
+    """The way to the pages of a list beside the one shown; empty where there is none."""
+
+    number: int
+    last: int
+    newer: str
+    older: str
+
+
+def pager(page: Page[Any], view: str, *args: object) -> Pager | None:
+    """None for a list on one page."""
+    if not page.has_other_pages():
+        return None
+    return Pager(
+        page.number,
+        page.paginator.num_pages,
+        page_path(page.number - 1, view, *args) if page.has_previous() else "",
+        page_path(page.number + 1, view, *args) if page.has_next() else "",
+    )
+
+
+def page_path(number: int, view: str, *args: object) -> str:
+    """A list's first page has an address without a number."""
+    return reverse(view, args=[*args, *([number] if number > 1 else [])])
+
+
 def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
     """Raises Http404 for a page that there is not."""
     try:

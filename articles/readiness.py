@@ -67,6 +67,13 @@ class Row:
     is_chosen: bool
     """In the digest."""
 
+    @property
+    def could_be_chosen(self) -> bool:
+        """Public, and not in the digest."""
+        return (
+            not self.is_chosen and self.article is not None and bool(self.article.public_languages)
+        )
+
 
 def matrix(week: Week, digest: Digest | None = None) -> list[Row]:
     """A row for each article of the week, topic by topic, in a fixed number of queries."""

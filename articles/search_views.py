@@ -34,7 +34,11 @@ def search(request: HttpRequest, language: str) -> HttpResponse:
         token = search_tokens.make_token(form.asked(), timezone.now())
         path = reverse("found", args=[language, token])
         return headers.unlisted(HttpResponseRedirect(path, status=303))
-    context = {"form": form, "alternates": pages.alternates("search", language)}
+    context = {
+        "form": form,
+        "is_listed": not form.is_bound,
+        "alternates": pages.alternates("search", language),
+    }
     if not form.is_bound:
         return render(request, TEMPLATE, context)
     return headers.unlisted(render(request, TEMPLATE, context, status=400))
@@ -56,8 +60,13 @@ def found(request: HttpRequest, language: str, sealed: str, page: int = 1) -> Ht
     # In another language the same words are searched, but not every topic or year is there.
     words = search_tokens.make_token(Asked(asked.q, "", ""), now)
     alternates = pages.alternates("found", language, words)
-    context: dict[str, Any] = {"form": form, "sealed": sealed, "alternates": alternates}
+    context: dict[str, Any] = {"form": form, "is_listed": False, "alternates": alternates}
     query = form.query() if form.is_valid() else None
     if query is not None:
-        context |= {"query": query, "results": searching.search(query, page)}
+        results = searching.search(query, page)
+        context |= {
+            "is_narrowed": bool(query.topic or query.year),
+            "results": results,
+            "pager": pages.pager(results.page, "found", language, sealed),
+        }
     return headers.unlisted(render(request, TEMPLATE, context, status=400 if form.errors else 200))

@@ -112,7 +112,8 @@ def topic(request: HttpRequest, language: str, code: str, page: int = 1) -> Http
     shown = Article.objects.filter(topic=found)
     context = {
         "topic": found,
-        "page": listed,
+        "is_first_page": page == 1,
+        "pager": pages.pager(listed, "topic", language, code),
         "items": pages.items(list(listed), language),
         "alternates": _alternates("topic", language, shown, code, page=page),
     }
@@ -130,7 +131,7 @@ def author(request: HttpRequest, language: str, code: str, page: int = 1) -> Htt
     listed = pages.page_of_author(found, language, page)
     context = {
         "author": found,
-        "page": listed,
+        "pager": pages.pager(listed, "author", language, code),
         "items": pages.items(list(listed), language),
         "alternates": _alternates("author", language, shown, code, page=page),
     }
@@ -156,7 +157,8 @@ def weeks(request: HttpRequest, language: str, page: int = 1) -> HttpResponse:
     listed = pages.page_of_weeks(language, page)
     shown = Article.objects.of_any_week()
     alternates = _alternates("weeks", language, shown, page=page, listed="article__week")
-    context = {"page": listed, "alternates": alternates}
+    pager = pages.pager(listed, "weeks", language)
+    context = {"weeks": list(listed), "pager": pager, "alternates": alternates}
     return render(request, "articles/weeks.html", context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,13 +11,35 @@ from django.utils.translation import gettext as _
 
 from articles.models import Digest
 from newsletter import alarming, counting
+from newsletter.mailing import Ledger
 from newsletter.models import Edition, Mailing
-from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
+from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY, MailingStatus
 from newsletter.relaying.standing import alarming as failing_relays
 from newsletter.tallying import count, recent
 from newsletter.watching import Progress
 from newsroom.weeks import Week
 from staff.first_page import MOST, Panel, panel
+
+WITHDRAWN, REVIEW, PUBLISHED = "withdrawn", "review", "published"
+CHIPS = {
+    MailingStatus.PAUSED: WITHDRAWN,
+    MailingStatus.HELD: WITHDRAWN,
+    MailingStatus.SENDING: REVIEW,
+}
+"""How a status looks: as an article's state of these names does."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One mailing in the list."""
+
+    mailing: Mailing
+    is_late: bool
+    ledger: Ledger | None
+
+    @property
+    def chip(self) -> str:
+        return CHIPS.get(MailingStatus(self.mailing.status), PUBLISHED)
 
 
 @panel(5)
@@ -27,20 +50,17 @@ def sendings(request: HttpRequest, now: dt.datetime) -> Panel | None:
     alarms = alarming.alarms(now)
     active = Mailing.objects.filter(status__in=NOT_BEGUN | UNDER_WAY)
     found = list(active.select_related("digest", "edition").order_by("due_at")[:MOST])
-    under_way = [
-        (one, Progress(one, recent(one, timezone.now, count)))
-        for one in found
-        if one.status in UNDER_WAY
-    ]
-    standing = [one for one in found if one.status not in UNDER_WAY]
+    late = alarms.mailings if alarms else []
+    listed = sorted(found, key=lambda one: one.status not in UNDER_WAY)
+    hours = _next_hours(now, {(one.digest.week, one.edition_id) for one in found})
     context = {
-        "under_way": under_way,
-        "standing": standing,
+        "mailings": [Line(one, one in late, _ledger(one)) for one in listed],
         "alarms": alarms,
         "silent": alarming.silent(),
         "relays": failing_relays(now),
         "now": now,
-        "next": _next_hours(now, {(one.digest.week, one.edition_id) for one in found}),
+        "next": hours,
+        "is_empty": not found and not hours,
     }
     return Panel(_("Letters"), "admin/newsletter/panels/sendings.html", context)
 
@@ -52,6 +72,13 @@ def the_list(request: HttpRequest, now: dt.datetime) -> Panel | None:
         return None
     context = {"intake": counting.intake(now)}
     return Panel(_("The list"), "admin/newsletter/panels/the_list.html", context)
+
+
+def _ledger(mailing: Mailing) -> Ledger | None:
+    """None for one that has not begun."""
+    if mailing.status not in UNDER_WAY:
+        return None
+    return Progress(mailing, recent(mailing, timezone.now, count)).ledger
 
 
 def _next_hours(

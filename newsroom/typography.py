@@ -40,7 +40,7 @@ def marks_of(language: str) -> Marks:
 
 
 def for_editor(language: str) -> dict[str, str]:
-    """The table as static/typing.js reads it."""
+    """The table as static/typography.js reads it."""
     return asdict(marks_of(language))
 
 

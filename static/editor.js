@@ -33,16 +33,32 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
   };
   /* Words of the newsroom's own two buttons. */
   const words = {
-    en: { picture: "Picture", typography: "Set quotation marks and dashes right", files: "A picture comes into the text through its button only, so that its description and credit come along." },
-    be: { picture: "Малюнак", typography: "Выправіць двукоссі і працяжнікі", files: "Малюнак трапляе ў тэкст толькі праз сваю кнопку, разам з апісаннем і аўтарствам." },
-    ru: { picture: "Изображение", typography: "Исправить кавычки и тире", files: "Изображение попадает в текст только через свою кнопку, вместе с описанием и авторством." },
+    en: {
+      picture: "Picture",
+      typography: "Set quotation marks and dashes right",
+      files: "A picture comes into the text through its button only, so that its description and "
+        + "credit come along.",
+    },
+    be: {
+      picture: "Малюнак",
+      typography: "Выправіць двукоссі і працяжнікі",
+      files: "Малюнак трапляе ў тэкст толькі праз сваю кнопку, разам з апісаннем і аўтарствам.",
+    },
+    ru: {
+      picture: "Изображение",
+      typography: "Исправить кавычки и тире",
+      files: "Изображение попадает в текст только через свою кнопку, вместе с описанием и "
+        + "авторством.",
+    },
   };
   const said = (editor) => words[editor.langCode] || words.en;
 
   /* The picture library is the admin's own popup. It answers by setting the value of the field
      that it was opened for, whether a picture was chosen or uploaded, and not always by an event. */
+  const PICTURES = "/admin/articles/picture/";
   const insertPicture = async (editor, id) => {
-    const answer = await fetch(`/admin/articles/picture/${id}/figure/${editor.config.contentsLanguage}/`);
+    const language = editor.config.contentsLanguage;
+    const answer = await fetch(`${PICTURES}${id}/figure/${language}/`);
     if (!answer.ok) return;
     editor.focus();
     // A picture stands between paragraphs, not in a table's cell or a list's item.
@@ -52,7 +68,8 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
       range.moveToPosition(outer, CKEDITOR.POSITION_AFTER_END);
       range.select();
     }
-    editor.insertElement(CKEDITOR.dom.element.createFromHtml((await answer.json()).html, editor.document));
+    const { html } = await answer.json();
+    editor.insertElement(CKEDITOR.dom.element.createFromHtml(html, editor.document));
     editor.fire("saveSnapshot");
   };
   const choosePicture = (editor) => {
@@ -61,10 +78,14 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
       const field = document.createElement("input");
       field.type = "hidden";
       field.id = id;
-      Object.defineProperty(field, "value", { get: () => "", set: (chosen) => insertPicture(editor, chosen) });
+      Object.defineProperty(field, "value", {
+        get: () => "",
+        set: (chosen) => { insertPicture(editor, chosen); },
+      });
       document.body.append(field);
     }
-    window.open("/admin/articles/picture/?_popup=1&_to_field=id", id, "width=960,height=720,resizable,scrollbars").focus();
+    const looks = "width=960,height=720,resizable,scrollbars";
+    window.open(`${PICTURES}?_popup=1&_to_field=id`, id, looks).focus();
   };
 
   /* Google Docs says bold and italic by styles, wraps all of it in a <b> that is not bold, and puts
@@ -73,7 +94,9 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
   const isList = (element) => Boolean(element) && (element.name === "ul" || element.name === "ol");
   const unwrapInList = (element) => { if (isList(element.parent)) delete element.name; };
   const googleDocs = {
-    b(element) { if (/font-weight:\s*normal/i.test(element.attributes.style || "")) delete element.name; },
+    b(element) {
+      if (/font-weight:\s*normal/i.test(element.attributes.style || "")) delete element.name;
+    },
     p(element) { if (element.parent.name === "li") delete element.name; },
     ul: unwrapInList,
     ol: unwrapInList,
@@ -98,12 +121,36 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
     return writer.getHtml();
   };
 
+  /* What any program pasted, as an article is written. */
+  const PARAGRAPH_IN_CELL =
+    /(<t[dh]\b[^>]*>)\s*<p\b[^>]*>((?:(?!<\/?p\b)[^])*)<\/p>\s*(?=<\/t[dh]>)/gi;
+  const isBeforeDash = (text, at) => /[—–]/.test(text[at] || "");
+  const cleaned = (html) => html
+    // A heading of the first order is the article's own title; h4 and below are not ours.
+    .replace(/<(\/?)h1\b/gi, "<$1h2")
+    .replace(/<(\/?)h[456]\b/gi, "<$1h3")
+    .replace(/<(\/?)b\b(?=[^>]*font-weight:\s*normal)[^>]*>/gi, "")
+    // A cell holds words; a paragraph in each is how others write tables.
+    .replace(PARAGRAPH_IN_CELL, "$1$2")
+    .replace(/<img\b[^>]*>/gi, (tag) => (/src="\/media\/pictures\//.test(tag) ? tag : ""))
+    .replace(/&nbsp;|\u00a0/g, (space, at, whole) =>
+      (isBeforeDash(whole, at + space.length) ? "\u00a0" : " "));
+
   CKEDITOR.plugins.add("newsroom", {
     init(editor) {
-      editor.addCommand("newsroomPicture", { exec: choosePicture, allowedContent: editor.config.allowedContent });
+      const { allowedContent } = editor.config;
+      editor.addCommand("newsroomPicture", { exec: choosePicture, allowedContent });
       editor.addCommand("newsroomTypography", { exec: (one) => one.fire("newsroom:typography") });
-      editor.ui.addButton("Picture", { label: said(editor).picture, command: "newsroomPicture", icon: "/static/picture.svg" });
-      editor.ui.addButton("Typography", { label: said(editor).typography, command: "newsroomTypography", icon: "/static/typography.svg" });
+      editor.ui.addButton("Picture", {
+        label: said(editor).picture,
+        command: "newsroomPicture",
+        icon: "/static/picture.svg",
+      });
+      editor.ui.addButton("Typography", {
+        label: said(editor).typography,
+        command: "newsroomTypography",
+        icon: "/static/typography.svg",
+      });
       editor.on("paste", (event) => {
         if (!/docs-internal-guid-/.test(event.data.dataValue || "")) return;
         event.data.dataValue = fromGoogleDocs(event.data.dataValue);
@@ -116,14 +163,7 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
           return;
         }
         if (typeof event.data.dataValue !== "string") return;
-        // A heading of the first order is the article's own title; h4 and below are not ours.
-        event.data.dataValue = event.data.dataValue
-          .replace(/<(\/?)h1\b/gi, "<$1h2").replace(/<(\/?)h[456]\b/gi, "<$1h3")
-          .replace(/<(\/?)b\b(?=[^>]*font-weight:\s*normal)[^>]*>/gi, "")
-          // A cell holds words; a paragraph in each is how others write tables.
-          .replace(/(<t[dh]\b[^>]*>)\s*<p\b[^>]*>((?:(?!<\/?p\b)[^])*)<\/p>\s*(?=<\/t[dh]>)/gi, "$1$2")
-          .replace(/<img\b[^>]*>/gi, (tag) => (/src="\/media\/pictures\//.test(tag) ? tag : ""))
-          .replace(/&nbsp;|\u00a0/g, (space, at, whole) => (/[—–]/.test(whole[at + space.length] || "") ? "\u00a0" : " "));
+        event.data.dataValue = cleaned(event.data.dataValue);
       }, null, null, 20);
     },
   });
@@ -132,7 +172,8 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
     if (event.data.name !== "table" && event.data.name !== "tableProperties") return;
     const { definition } = event.data;
     const info = definition.getContents("info");
-    ["txtWidth", "txtHeight", "txtCellSpace", "txtCellPad", "txtBorder", "cmbAlign", "txtSummary"].forEach((id) => info.remove(id));
+    ["txtWidth", "txtHeight", "txtCellSpace", "txtCellPad", "txtBorder", "cmbAlign", "txtSummary"]
+      .forEach((id) => info.remove(id));
     definition.removeContents("advanced");
     const head = info.get("selHeaders");
     if (head) head.default = "row";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -12,6 +13,19 @@ VOID = frozenset(
 UNSEEN = frozenset(["script", "style", "template"])
 SPOKEN = ("title", "placeholder", "aria-label", "alt", "content")
 """Attributes whose words are shown, read aloud or quoted elsewhere."""
+
+BLOCKS = "th|td|tr|li|p|dt|dd|h[1-6]|div|section"
+
+
+def dense(markup: str) -> str:
+    """A page's source in one line: where its templates are broken into lines is nobody's business.
+
+    Spaces go from within tags, from the ends of an element and from between blocks.
+    """
+    line = re.sub(r"[ \t\r\n]+", " ", markup).replace(" >", ">")
+    line = re.sub(r"(<[a-z][^>]*>) ", r"\1", line)
+    line = re.sub(r" (?=</[a-z])", "", line)
+    return re.sub(rf"(</(?:{BLOCKS})>) (?=<)", r"\1", line)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -62,7 +63,7 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
     change_form_before_template = "admin/articles/before_form.html"
 
     class Media:
-        js = ("drafts.js", "typing.js")
+        js = (Script("drafts.js", type="module"), Script("typing.js", type="module"))
 
     verbs = WITHDRAWING
 
@@ -263,6 +264,8 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         article = kwargs.get("obj")
+        is_public = article is not None and bool(article.public_languages)
+        context["publishes_changes"] = is_public and permissions.may_publish(request.user)
         context["may_share"] = article is not None and permissions.may_open(request.user, article)
         return super().render_change_form(request, context, *args, **kwargs)
 

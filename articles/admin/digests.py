@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Q, prefetch_related_objects
+from django.forms import Script
 from django.http import HttpRequest
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
@@ -107,7 +108,7 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
     change_form_after_template = "admin/articles/matrix_in_form.html"
 
     class Media:
-        js = ("ordering.js",)
+        js = (Script("ordering.js", type="module"),)
 
     verbs: tuple[Verb, ...] = (
         Verb(

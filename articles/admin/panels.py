@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as __
@@ -28,6 +30,13 @@ class Button:
     value: str
     label: str
     variant: str = "default"
+
+    @property
+    def attrs(self) -> SafeString:
+        """Of its element."""
+        title = __("Saves first.")
+        named = {"form": "article_form", "name": self.name, "value": self.value, "title": title}
+        return flatatt(named)
 
 
 @dataclass(frozen=True)
@@ -103,8 +112,38 @@ class LanguagePanel:
         return self.row.obstacles(self.text)
 
     @property
-    def schedule_value(self) -> str:
-        return f"schedule:{self.code}"
+    def public_since(self) -> dt.datetime | None:
+        return self.row.published_at if self.row is not None and self.row.is_public else None
+
+    @property
+    def remark(self) -> str:
+        """Why it was sent back, until it is public."""
+        return self.row.remark if self.row is not None and not self.row.is_public else ""
+
+    @property
+    def publishes_at_once(self) -> bool:
+        """Whether the public sees at once what this person saves."""
+        is_public = self.row is not None and self.row.is_public
+        return is_public and self.may_write and not self.is_withdrawn
+
+    @property
+    def save_label(self) -> str:
+        """What saving does, as this person's button says it."""
+        if self.needs_review:
+            return __("Hand in for review")
+        return __("Publish changes") if self.row is not None and self.row.is_public else __("Save")
+
+    @property
+    def may_send_back(self) -> bool:
+        return self.may_publish and self.row is not None and self.row.status == Status.REVIEW
+
+    @property
+    def is_only_read(self) -> bool:
+        return not self.may_write and bool(self.text.title)
+
+    @property
+    def schedule_button(self) -> Button:
+        return Button("_do", f"schedule:{self.code}", __("Schedule"))
 
     @property
     def can_be_scheduled(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import Script
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -83,7 +84,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
     readonly_fields = ("shown", "used_in")
 
     class Media:
-        js = ("focus.js",)
+        js = (Script("focus.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Picture]:
         found: QuerySet[Picture] = super().get_queryset(request)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from articles import cards, feeds, furniture, pages, standing
@@ -51,7 +52,12 @@ def page_name(context: dict[str, Any]) -> SafeString:
 def page_foot(context: dict[str, Any]) -> SafeString:
     """The way to the letter, to what the newsroom says of itself, and to the page's feed."""
     topic = context.get("topic")
-    about = {"masthead": context["masthead"], "topic": topic, "language": here()}
+    feed = (
+        reverse("topic_feed", args=[here(), topic.code])
+        if topic
+        else reverse("feed", args=[here()])
+    )
+    about = {"masthead": context["masthead"], "feed": feed, "language": here()}
     key = ("foot", here(), topic.code if topic else "")
     return part(key, lambda: render_to_string("articles/page_foot.html", about))
 
@@ -131,10 +137,25 @@ def is_listed(alternates: list[pages.Alternate]) -> bool:
     return any(one.is_current and one.is_there for one in alternates)
 
 
+class AddressLink(NamedTuple):
+    """What a page's head says of its own address, and of the same page in another language."""
+
+    rel: str
+    hreflang: str
+    href: str
+
+
 @register.simple_tag
-def default_language() -> str:
-    """For hreflang's x-default."""
-    return languages.default()
+def addresses(alternates: list[pages.Alternate]) -> list[AddressLink]:
+    """Of every language it is there in, if search engines list it, and the one that is its own."""
+    there = [(one.language, absolute(one.path)) for one in alternates if one.is_there]
+    found = []
+    for language, address in there if is_listed(alternates) else []:
+        found.append(AddressLink("alternate", language, address))
+        if language == languages.default():
+            found.append(AddressLink("alternate", "x-default", address))
+    own = [one.path for one in alternates if one.is_current and one.is_there]
+    return found + [AddressLink("canonical", "", absolute(path)) for path in own]
 
 
 @register.filter
@@ -191,10 +212,17 @@ def alt(shown: Picture) -> str:
     return shown.alt_in(here())
 
 
+@register.simple_tag
+def caption_parts(shown: Picture) -> list[str]:
+    """The caption in the page's language only, and the credit, which is in none."""
+    credit = format_html('<span lang="" translate="no">{}</span>', shown.credit)
+    return [part for part in (shown.caption_in(here()), credit if shown.credit else "") if part]
+
+
 @register.filter
-def caption(shown: Picture) -> str:
-    """In the page's language only."""
-    return shown.caption_in(here())
+def caption_line(shown: Picture) -> str:
+    """The same in one line, for programs that know no style."""
+    return " · ".join(part for part in (shown.caption_in(here()), shown.credit) if part)
 
 
 @register.inclusion_tag("articles/verdict.html")

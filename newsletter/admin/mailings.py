@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path
@@ -138,7 +139,7 @@ class MailingAdmin(VerbsAdmin, ReadOnlyAdmin):
     )
 
     class Media:
-        js = ("watching.js",)
+        js = (Script("watching.js", type="module"),)
 
     verbs = (
         Verb(

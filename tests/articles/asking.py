@@ -13,6 +13,7 @@ from django.utils.html import strip_tags
 from articles.models import Article
 from articles.writing import save_article
 from tests.factories import MONDAY_MORNING, make_user
+from tests.reading import dense
 
 LATER = MONDAY_MORNING + dt.timedelta(hours=1)
 
@@ -31,7 +32,7 @@ def search(client: Client, words: str, language: str = "be", status: int = 200, 
         path = answer.headers["Location"]
         answer = client.get(f"{path}{page}/" if page else path)
     assert answer.status_code == status, words
-    return str(answer.content.decode())
+    return dense(answer.content.decode())
 
 
 def found(page: str) -> list[str]:

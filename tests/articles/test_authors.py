@@ -8,6 +8,7 @@ from django.test import Client
 from articles.models import Article, Author
 from articles.pages import ON_A_PAGE
 from tests.factories import WEEK, make_article
+from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def signed(author: Author, *, published_in: tuple[str, ...] = ("en", "be", "ru")
 def page(client: Client, path: str, status: int = 200) -> str:
     answer = client.get(path)
     assert answer.status_code == status, path
-    return str(answer.content.decode())
+    return dense(answer.content.decode())
 
 
 def test_a_byline_leads_to_what_else_its_author_signed(client: Client, zubr: Author) -> None:

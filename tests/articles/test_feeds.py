@@ -24,6 +24,7 @@ from tests.factories import (
     make_topic,
     make_user,
 )
+from tests.reading import dense
 from tests.visiting import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -369,7 +370,7 @@ def test_pages_name_their_feeds(client: Client) -> None:
     article = make_article()
 
     def named(path: str) -> list[str]:
-        page = client.get(path).content.decode()
+        page = dense(client.get(path).content.decode())
         return re.findall(
             r'<link rel="alternate" type="application/atom\+xml"[^>]* href="(.*?)"', page
         )

@@ -10,6 +10,7 @@ from articles.models import Article
 from staff.models import AuditEntry
 from tests.articles.browser import LIST, an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article
+from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 WHY = "Крыніца памылілася."
@@ -18,7 +19,7 @@ WHY = "Крыніца памылілася."
 def gone(client: Client, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 410
-    return str(answer.content.decode())
+    return dense(answer.content.decode())
 
 
 def test_a_language_that_was_withdrawn_is_gone_and_says_where_the_text_still_is(

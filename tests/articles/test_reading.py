@@ -20,6 +20,7 @@ from tests.factories import (
     make_topic,
     make_user,
 )
+from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def page(client: Client, path: str, status: int = 200) -> str:
     answer = client.get(path)
     assert answer.status_code == status, path
-    return str(answer.content.decode())
+    return dense(answer.content.decode())
 
 
 @pytest.fixture(autouse=True)

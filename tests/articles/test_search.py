@@ -13,6 +13,7 @@ from articles.pages import ON_A_PAGE
 from newsroom.weeks import Week
 from tests.articles.asking import ask, found, say, search
 from tests.factories import WEEK, make_article, make_topic
+from tests.reading import dense
 from tests.visiting import Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -82,7 +83,7 @@ def test_only_the_pages_language_is_searched_and_the_others_are_offered(client: 
     assert found(search(client, "бюджэт", "ru")) == []
     page = search(client, "бюджэт", "ru")
     [path] = re.findall(r'<a href="(/be/search/[^"]+)" lang="be"', page.partition("<main")[2])
-    assert found(client.get(path).content.decode()) == ["Толькі be"]
+    assert found(dense(client.get(path).content.decode())) == ["Толькі be"]
 
 
 def test_the_same_words_in_another_language_leave_topic_and_year_behind(client: Client) -> None:
@@ -99,7 +100,7 @@ def test_it_is_paged_by_path_and_the_words_stay_out_of_it(client: Client) -> Non
     for number in range(ON_A_PAGE + 1):
         make_article(week=WEEK.previous(number), title=f"N{number}")
     path = ask(client, "budget", "en", topic="elite")
-    first, second = (client.get(at).content.decode() for at in (path, f"{path}2/"))
+    first, second = (dense(client.get(at).content.decode()) for at in (path, f"{path}2/"))
     assert f"{ON_A_PAGE + 1} articles found" in first
     assert found(first)[-1] == f"N{ON_A_PAGE - 1} en"
     assert f'<a rel="next" href="{path}2/"' in first
@@ -119,7 +120,7 @@ def test_who_goes_back_to_the_results_sees_them_again(client: Client) -> None:
     for _ in range(2):
         answer = client.get(path)
         assert answer.status_code == 200
-        assert found(answer.content.decode()) == ["Бюджэт be"]
+        assert found(dense(answer.content.decode())) == ["Бюджэт be"]
 
 
 def test_a_link_with_words_in_it_works_too(client: Client) -> None:
@@ -127,7 +128,7 @@ def test_a_link_with_words_in_it_works_too(client: Client) -> None:
     answer = client.get("/be/search/", {"q": "бюджэту", "topic": "elite"}, follow=True)
     [(path, status)] = answer.redirect_chain
     assert (status, path.partition("?")[1]) == (303, "")
-    assert found(answer.content.decode()) == ["Бюджэт be"]
+    assert found(dense(answer.content.decode())) == ["Бюджэт be"]
 
 
 # --- What is shown of it ---------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_an_excerpt_is_the_paragraph_with_most_of_the_words(client: Client) -> N
     article = make_article()
     long = "Пачатак. " * 60
     say(article, "be", lead="Вада.", body=f"<p>{long}Вада і соль, {long}</p>")
-    [excerpt] = re.findall(r'<p class="lead">(.*)</p>', search(client, "соль вада"))
+    [excerpt] = re.findall(r'<p class="lead">(.*?)</p>', search(client, "соль вада"))
     assert "<mark>Вада</mark> і <mark>соль</mark>, Пачатак." in excerpt
     assert excerpt.startswith("…")
     assert excerpt.endswith("…")
@@ -181,7 +182,7 @@ def test_every_page_leads_to_the_search_of_its_language(client: Client) -> None:
     article = make_article()
     for path in ("/be/", article.path_in("be"), "/be/weeks/", "/be/subscribe/", "/be/search/"):
         assert '<a href="/be/search/"' in client.get(path).content.decode(), path
-    page = client.get("/be/search/").content.decode()
+    page = dense(client.get("/be/search/").content.decode())
     for language in ("en", "ru"):
         assert f'<a href="/{language}/search/" hreflang="{language}"' in page
         assert f'hreflang="{language}" href="http://127.0.0.1:8000/{language}/search/"' in page

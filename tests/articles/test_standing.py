@@ -16,6 +16,7 @@ from newsroom import languages
 from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, page_of, said
 from tests.factories import MONDAY_MORNING, make_edition, make_page, make_picture, make_user
+from tests.reading import dense
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 ADD, LIST = "/admin/articles/page/add/", "/admin/articles/page/"
@@ -25,7 +26,7 @@ LATER = MONDAY_MORNING + dt.timedelta(days=2)
 def read(client: Client, path: str, status: int = 200) -> str:
     answer = client.get(path)
     assert answer.status_code == status, path
-    return str(answer.content.decode())
+    return dense(answer.content.decode())
 
 
 def form(page: Page | None = None, **typed: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from articles.models import Article, ArticleText, Draft
 from articles.writing import save_article
 from tests.articles.browser import an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
+from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +55,7 @@ def as_it_is(article: Article) -> dict[str, str]:
 def test_any_language_stands_beside_any_other(desk: Client) -> None:
     article = make_article(written_in=("en", "ru"), published_in=())
     for source, title in (("en", "The budget en"), ("ru", "Бюджет ru")):
-        page = desk.get(place(article, "be", source)).content.decode()
+        page = dense(desk.get(place(article, "be", source)).content.decode())
         assert f'<div class="language-text" lang="{source}" tabindex="0"><h3>{title}</h3>' in page
         assert 'name="title_be"' in page
         assert "title_ru" not in page, "the source is only read"

@@ -12,6 +12,7 @@ from newsletter.importing import uploading
 from newsletter.models import Edition, Import, ImportChunk, ImportStatus, Subscriber
 from newsletter.tasks import work_on_import
 from tests.factories import enrol, make_edition, make_user
+from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/newsletter/import/add/"
@@ -71,7 +72,7 @@ def test_a_manager_uploads_looks_applies_and_undoes(manager: Client) -> None:
     work_on_import(row.pk)
     page = manager.get(where)
     assert "Refresh" not in page.headers
-    said = page.content.decode()
+    said = dense(page.content.decode())
     assert "Checked: waits for you" in said
     assert "Line 3: This is no address" in said
     assert "planted" not in said
