@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from articles.models import Article, Author
+from articles.models import Article, Author, Picture
 from articles.pages import ON_A_PAGE
 from articles.writing import save_article
 from newsletter.models import Mailing, Subscriber
@@ -22,6 +22,7 @@ from tests.browsing import CHROMIUM, Visitor, wait_until_answered
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
+    a_jpeg,
     make_article,
     make_mailing,
     make_page,
@@ -258,6 +259,20 @@ def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Vis
     assert Article.objects.get().body_be.replace("&nbsp;", " ") == (
         "<h2>Падзагаловак</h2>\n\n<p>Бюджэт <strong>расце</strong></p>\n\n"
         '<p><a href="https://example.org/budget" rel="noopener noreferrer">Крыніца</a></p>'
+    )
+
+
+def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: Visitor) -> None:
+    page = editor.go(ADD)
+    with editor.context.expect_page() as opening:
+        page.locator(".cke_button__picture:visible").click()
+    library = opening.value
+    library.goto(f"{editor.url}/admin/articles/picture/add/?_popup=1&_to_field=id")
+    upload = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": a_jpeg()}
+    library.locator("input[type=file]").set_input_files([upload])
+    library.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".cke_wysiwyg_div:visible figure img")).to_have_attribute(
+        "src", Picture.objects.get().path
     )
 
 

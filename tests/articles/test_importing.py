@@ -15,7 +15,7 @@ from articles.models import Article
 from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 def line(identity: str = "one", **fields: Any) -> str:
@@ -61,6 +61,7 @@ def test_lines_are_spread_over_the_topics_and_the_last_full_weeks() -> None:
         assert Article.objects.filter(topic=topic).count() == 4
 
 
+@pytest.mark.both_databases
 def test_nothing_is_imported_twice() -> None:
     run(line("one"))
     report = run(line("one"), line("two"))
@@ -95,6 +96,7 @@ def test_a_bad_line_is_named_by_its_number_and_the_rest_goes_on(bad: str, why: s
     assert Article.objects.count() == 2
 
 
+@pytest.mark.both_databases
 def test_a_second_verdict_for_a_topic_and_week_is_a_bad_line() -> None:
     make_article(verdict="improved")
     report = run(line("x", topic="elite", week=str(WEEK), verdict="worsened"))

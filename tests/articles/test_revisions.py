@@ -13,7 +13,7 @@ from articles.writing import save_article
 from tests.articles.browser import an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 def place(article: Article, language: str = "be", query: str = "") -> str:
@@ -56,6 +56,7 @@ def test_revisions_of_different_pages_are_compared_too(desk: Client) -> None:
     assert '<option value="40" selected>' in page.content.decode()
 
 
+@pytest.mark.both_databases
 def test_one_language_comes_back_and_the_others_stay(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
     page = desk.post(place(article), {"restore": "1"}, follow=True)
@@ -108,6 +109,7 @@ def test_a_public_text_is_not_emptied_by_a_revision(desk: Client) -> None:
     assert Article.objects.get().title_be == "Бюджэт be"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("number", ["", "99", "x", "9" * 40, "-1", "٣"])
 def test_nonsense_is_no_crash(desk: Client, number: str) -> None:
     article = make_article(published_in=())

@@ -22,7 +22,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, as_saved, page_of, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
 
 
@@ -81,6 +81,7 @@ def test_a_public_language_is_neither_handed_in_nor_sent_back() -> None:
         publishing.schedule(article, "en", MONDAY_MORNING + HOUR, MONDAY_MORNING, by=article.owner)
 
 
+@pytest.mark.both_databases
 def test_each_change_is_safe_to_repeat() -> None:
     article, at = make_article(published_in=()), MONDAY_MORNING + HOUR
     assert [publishing.hand_in(article, "en") for _ in range(2)] == [True, False]
@@ -99,6 +100,7 @@ def scheduled(article: Article, language: str = "en", at: dt.datetime = MONDAY_M
     publishing.schedule(article, language, at, at - HOUR, by=article.owner)
 
 
+@pytest.mark.both_databases
 def test_a_scheduled_language_publishes_itself_at_its_hour() -> None:
     article = make_article(published_in=())
     scheduled(article)
@@ -123,6 +125,7 @@ def test_one_that_cannot_go_waits_for_a_person_and_the_rest_go_out(desk: Client)
     assert "The article has no week." in page
 
 
+@pytest.mark.both_databases
 def test_one_that_breaks_is_tried_again_and_the_rest_go_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -275,6 +278,7 @@ def test_still_right_rests_the_translation_on_the_source_as_it_is(desk: Client) 
     assert "still-right" not in desk.get(page_of(article)).content.decode()
 
 
+@pytest.mark.both_databases
 def test_the_list_shows_and_finds_what_is_stale(desk: Client) -> None:
     edit(translated(), title_ru="Иначе")
     make_article(title="Other")

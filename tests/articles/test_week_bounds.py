@@ -21,7 +21,7 @@ from newsroom.weeks import Week
 from tests.articles.browser import ADD, LIST, said, typed
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 TOO_FAR = ("9999-12-27", "9999-12-31", "2100-01-04", "1989-12-31", "0001-01-01")
 TABLES = ("articles_article", "articles_digest", "articles_verdictchange", "articles_searchentry")
 
@@ -56,6 +56,7 @@ def test_an_import_and_a_command_say_so_too(day: str) -> None:
             call_command("digest", verb, day)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("day", ["1990-01-01", "2099-12-28"])
 def test_the_first_and_the_last_week_are_weeks_like_any_other(desk: Client, day: str) -> None:
     make_edition()
@@ -73,6 +74,7 @@ def test_no_address_of_such_a_week_is_a_page(client: Client, day: str) -> None:
     assert client.get(f"/en/weeks/{day}/").status_code == 404
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("table", TABLES[:3])
 @pytest.mark.parametrize("day", ["9999-12-27", "1989-12-25"])
 def test_the_database_refuses_it(table: str, day: str) -> None:
@@ -140,6 +142,7 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
         assert Client().get(path).status_code == 200, path
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("day", ["9999-12-27", "0001-01-01"])
 def test_one_broken_row_takes_no_list_and_no_page_down(desk: Client, table: str, day: str) -> None:
@@ -152,6 +155,7 @@ def test_one_broken_row_takes_no_list_and_no_page_down(desk: Client, table: str,
         assert "Good" in Client().get(path).content.decode()
 
 
+@pytest.mark.both_databases
 def test_a_broken_row_reads_as_the_nearest_week_and_saving_it_mends_it() -> None:
     article = make_article()
     with constraints_off(), connection.cursor() as cursor:

@@ -15,7 +15,7 @@ from articles.writing import save_article
 from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 
 
@@ -111,6 +111,7 @@ def test_a_language_that_was_never_written_is_not_published() -> None:
         publishing.publish(article, "be", NOW)
 
 
+@pytest.mark.both_databases
 def test_publishing_twice_keeps_the_first_date() -> None:
     article = make_article(published_in=())
     assert publishing.publish(article, "en", NOW)
@@ -148,6 +149,7 @@ def test_withdrawing_all_of_it_is_told_once() -> None:
         publishing.publish(article, "be", NOW)
 
 
+@pytest.mark.both_databases
 def test_one_verdict_per_topic_and_week_among_articles_not_withdrawn() -> None:
     first = make_article(verdict="improved")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -169,6 +171,7 @@ def test_a_digest_gathers_the_weeks_published_articles_in_the_order_of_topics() 
     assert gather(WEEK).ordered_articles() == [first, second]
 
 
+@pytest.mark.both_databases
 def test_gathering_again_adds_at_the_end_and_keeps_an_editors_order() -> None:
     make_article(topic=make_topic(code="west", position=2))
     digest = gather(WEEK)
@@ -190,6 +193,7 @@ def test_an_approved_digest_is_not_gathered_again() -> None:
         gather(WEEK)
 
 
+@pytest.mark.both_databases
 def test_a_week_column_takes_only_mondays() -> None:
     article = make_article()
     article.refresh_from_db()

@@ -27,7 +27,7 @@ from newsroom import links
 from newsroom.links import BadToken, Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 
 
@@ -170,6 +170,7 @@ def test_leaving_from_the_preferences_is_leaving(
     assert not reader.sealed_address
 
 
+@pytest.mark.both_databases
 def test_forgetting_says_what_it_means_and_then_leaves_nothing(
     client: Client, reader: Subscriber, now: dt.datetime
 ) -> None:
@@ -183,6 +184,7 @@ def test_forgetting_says_what_it_means_and_then_leaves_nothing(
     assert client.get(letter_path(reader)).status_code == 200, "an old letter's link is kind"
 
 
+@pytest.mark.both_databases
 def test_who_is_forgotten_in_the_middle_of_a_mailing_keeps_the_ledger_balanced() -> None:
     mailing = make_mailing(readers=2)
     mailings.launch(mailing, NOW)

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.db import transaction
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from articles.admin.verbs import VerbsAdmin
@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.staff.browser import LOGIN
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 ODD_IDS = [
     *("abc", "-1", "0", "1e3", "1.0", "None", "add", "+1", "1_0", "01", " 1", "1 ", "٣", "１", "²"),
     *(str(2**63), "1" + "0" * 40, "9" * 5000, "1/1", "../1", "_31", "1_2Fx", "%2e", "';--"),
@@ -48,12 +48,18 @@ def no_page_for_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.fixture
-def desk() -> Client:
-    """A superuser's browser, and a row of most kinds to be mistaken for another."""
+@pytest.fixture(scope="module")
+def rows(shared_rows: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One of most kinds, to be mistaken for another."""
     make_mailing()
     make_page()
-    make_picture()
+    with override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media")):
+        make_picture()
+
+
+@pytest.fixture
+def desk(rows: None, db: None) -> Client:
+    """A superuser's browser."""
     client = Client()
     client.force_login(make_user())
     return client
@@ -73,6 +79,7 @@ def test_most_kinds_of_row_have_verbs() -> None:
     assert sum(len(one.verbs) for one in WITH_VERBS) >= 15
 
 
+@pytest.mark.both_databases
 def test_an_odd_id_is_the_id_of_no_row_whatever_is_to_be_done_with_it(desk: Client) -> None:
     for model_admin in WITH_VERBS:
         for verb, odd in itertools.product(model_admin.verbs, ODD_IDS):
@@ -84,6 +91,7 @@ def test_an_odd_id_is_the_id_of_no_row_whatever_is_to_be_done_with_it(desk: Clie
             assert desk.get(path).status_code == 404, path
 
 
+@pytest.mark.both_databases
 def test_no_page_of_a_row_fails_on_an_odd_id(desk: Client) -> None:
     """Django leads from a row that is not there to the list, and says so."""
     for model_admin, odd in itertools.product(REGISTERED, [*SOME_ODD_IDS, *NUL_IDS]):
@@ -116,6 +124,7 @@ def test_the_table_of_numbered_addresses_is_whole() -> None:
     assert "admin/articles/article/draft/<int:pk>/<slug:verb>/" in NUMBERED
 
 
+@pytest.mark.both_databases
 def test_a_number_that_no_column_holds_is_the_number_of_nothing(desk: Client) -> None:
     for route, huge in itertools.product(NUMBERED, HUGE):
         for wrong in [found[1] for found in PARAMETER.findall(route) if found[0] == "int"]:
@@ -140,6 +149,7 @@ def filters(model_admin: ModelAdmin) -> Iterator[str]:
         yield from (name, f"{name}__exact", f"{name}__id__exact")
 
 
+@pytest.mark.both_databases
 def test_a_nul_in_a_filter_or_a_search_is_refused_and_said(desk: Client) -> None:
     for model_admin in REGISTERED:
         for name in filters(model_admin):
@@ -161,6 +171,7 @@ def forms(model_admin: ModelAdmin) -> Iterator[str]:
         yield from (below(model_admin, str(row.pk), page) for page in ("change", "delete", *verbs))
 
 
+@pytest.mark.both_databases
 def test_a_nul_in_a_form_is_refused_and_changes_nothing(desk: Client) -> None:
     for path in itertools.chain.from_iterable(map(forms, REGISTERED)):
         for answer in (
@@ -172,17 +183,20 @@ def test_a_nul_in_a_form_is_refused_and_changes_nothing(desk: Client) -> None:
             assert "Nothing was changed" in answer.content.decode()
 
 
+@pytest.mark.both_databases
 def test_a_nul_in_the_form_of_an_upload_is_no_edition(desk: Client) -> None:
     answer = desk.post("/admin/newsletter/import/add/", {"edition": "1\0"})
     assert answer.status_code == 400
 
 
+@pytest.mark.both_databases
 def test_a_nul_in_an_autosave_keeps_nothing_of_it(desk: Client) -> None:
     article = make_article()
     sent = {"language": "be", "article": str(article.pk), "body": "a\0b"}
     assert desk.post("/admin/articles/article/draft/", sent).status_code == 400
 
 
+@pytest.mark.both_databases
 def test_a_nul_at_the_door_is_refused(client: Client) -> None:
     assert client.post(LOGIN, {"login": "a\0b", "password": "x"}).status_code == 400
     assert client.get(f"{LOGIN}?next=%00").status_code == 400
