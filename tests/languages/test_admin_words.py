@@ -18,29 +18,19 @@ from tests.languages.conftest import Newsroom
 from tests.languages.seeing import latin_on
 
 pytestmark = pytest.mark.django_db
-TRANSLATED = [code for code in languages.codes() if code != "en"]
+# One language shows which words no template asks for; a catalogue that lacks one is found by
+# newsroom.catalogues.
+TRANSLATED = [
+    pytest.param(code, marks=[] if code == "be" else pytest.mark.long)
+    for code in languages.codes()
+    if code != "en"
+]
 # What is the same in every language: names, codes, keys of the keyboard, the tests' own data.
 ALLOWED = frozenset(
     [
-        *("English", "EN", "BE", "RU", "en", "be", "ru", "be-ru"),
-        *(
-            "esc",
-            "Ctrl",
-            "Control",
-            "Mac",
-            "Command",
-            "UTC",
-            "List-Id",
-            "CSV",
-            "Mailchimp",
-            "Substack",
-            "Ghost",
-            "listmonk",
-            "email",
-            "Single",
-            "Sign-On",
-            "LDAP",
-        ),
+        *("English", "EN", "BE", "RU", "en", "be", "ru", "be-ru", "UTC", "List-Id", "CSV", "email"),
+        *("esc", "Ctrl", "Control", "Mac", "Command", "Single", "Sign-On", "LDAP"),
+        *("Mailchimp", "Substack", "Ghost", "listmonk"),
         *("JPEG", "PNG", "WebP", "AVIF", "GIF"),
         *("PIN", "Aegis", "FreeOTP", "USB", "NFC", "QR", "JavaScript", "https"),
         *("news", "example", "org", "Europe", "Vilnius"),
