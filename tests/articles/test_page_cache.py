@@ -156,19 +156,17 @@ def test_addresses_that_a_stranger_makes_up_are_never_stored(visitor: Visitor) -
     assert visitor.stored == len(true)
 
 
-@pytest.mark.parametrize(
-    "made_up",
-    ["/be/{pk}/", "/be/{pk}/old-slug/", "/be/00{pk}/x/", "/be/{pk}/made up/", "/be/{pk}/слова/"],
-)
-def test_any_other_slug_leads_to_the_articles_one_address(client: Client, made_up: str) -> None:
+def test_any_other_slug_leads_to_the_articles_one_address(client: Client) -> None:
     article = make_article()
-    answer = client.get(made_up.format(pk=article.pk), {"fbclid": "1"})
-    if answer.headers["Location"] != article.path_in("be"):
-        answer = client.get(answer.headers["Location"])
-    assert answer.status_code == 301
-    assert answer.headers["Location"] == article.path_in("be")
-    # The title may be corrected back.
-    assert answer.headers["Cache-Control"] == "no-cache"
+    for made_up in ("old-slug/", "made up/", "слова/", "slug)./", "slug%20/", "a&amp;b/", ""):
+        for pk in (article.pk, f"00{article.pk}"):
+            answer = client.get(f"/be/{pk}/{made_up}", {"fbclid": "1"})
+            if answer.headers["Location"] != article.path_in("be"):
+                answer = client.get(answer.headers["Location"])
+            assert answer.status_code == 301
+            assert answer.headers["Location"] == article.path_in("be")
+            # The title may be corrected back.
+            assert answer.headers["Cache-Control"] == "no-cache"
 
 
 def test_no_address_tells_a_title_that_is_not_public(client: Client) -> None:
@@ -228,13 +226,11 @@ def test_who_is_somebody_is_answered_by_django(
     assert queries
 
 
-@pytest.mark.parametrize("path", OF_NO_PAGE)
-def test_what_asks_for_something_or_ages_by_itself_is_not_stored(
-    visitor: Visitor, path: str
-) -> None:
+def test_what_asks_for_something_or_ages_by_itself_is_not_stored(visitor: Visitor) -> None:
     make_article()
-    visitor.get(path)
-    assert visitor.stored == 0
+    for path in OF_NO_PAGE:
+        visitor.get(path)
+        assert visitor.stored == 0, path
 
 
 def test_no_draft_and_no_preview_is_stored(visitor: Visitor) -> None:
