@@ -26,7 +26,6 @@ from tests.factories import (
     make_topic,
     make_user,
 )
-from tests.visiting import Visitor
 
 pytestmark = pytest.mark.django_db
 SITE = "http://127.0.0.1:8000"
@@ -147,16 +146,6 @@ def test_it_asks_as_much_for_many_verdicts_as_for_few(
     for path in ("barometer/", "barometer/2026/", "barometer/2026.csv", "topics/elite/"):
         with django_assert_max_num_queries(22):
             page(client, f"/be/{path}")
-
-
-def test_whoever_has_the_newest_copy_is_not_sent_it_again(visitor: Visitor) -> None:
-    article = make_article(verdict="improved")
-    for path in ("/en/barometer/", "/en/barometer/all.csv", "/en/barometer/2026.json"):
-        etag = visitor.get(path).headers["ETag"]
-        assert visitor.get(path, {"if-none-match": etag}).status_code == 304
-    change(article, verdict="worsened")
-    visitor.number = 2
-    assert visitor.get(path, {"if-none-match": etag}).status_code == 200
 
 
 # --- Beside it -------------------------------------------------------------------------------

@@ -72,11 +72,13 @@ def test_every_kind_of_page_is_stored_and_is_what_django_says(
 ) -> None:
     newsroom = make_newsroom()
     paths = {canonical(client, path) for path in newsroom.paths()}
-    gone = {path for path in paths if client.get(path).status_code != 200}
+    good = 0
     for path in paths:
+        answer = client.get(path)
+        good += answer.status_code == 200
         visitor.get(path)
-        assert visitor.get(path).content == client.get(path).content, path
-    assert visitor.stored == len(paths - gone) > 20
+        assert visitor.get(path).content == answer.content, path
+    assert visitor.stored == good > 20
 
 
 def test_the_next_version_makes_every_page_anew(visitor: Visitor) -> None:
@@ -246,9 +248,8 @@ def test_no_stored_page_depends_on_the_clock(client: Client) -> None:
     now = dt.datetime.now(dt.UTC)
     with time_machine.travel(now, tick=False):
         before = {path: client.get(path).content for path in paths}
-    for later in (dt.timedelta(days=3), dt.timedelta(days=400)):
-        with time_machine.travel(now + later, tick=False):
-            assert {path: client.get(path).content for path in paths} == before
+    with time_machine.travel(now + dt.timedelta(days=400), tick=False):
+        assert {path: client.get(path).content for path in paths} == before
 
 
 def test_every_table_that_a_stored_page_asks_grows_the_sites_version(

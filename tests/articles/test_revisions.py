@@ -110,11 +110,11 @@ def test_a_public_text_is_not_emptied_by_a_revision(desk: Client) -> None:
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize("number", ["", "99", "x", "9" * 40, "-1", "٣"])
-def test_nonsense_is_no_crash(desk: Client, number: str) -> None:
+def test_nonsense_is_no_crash(desk: Client) -> None:
     article = make_article(published_in=())
-    assert desk.get(place(article, query=f"?show={number}&against={number}")).status_code == 200
-    assert desk.post(place(article), {"restore": number}).status_code == 404
+    for number in ("", "99", "x", "9" * 40, "-1", "٣"):
+        assert desk.get(place(article, query=f"?show={number}&against={number}")).status_code == 200
+        assert desk.post(place(article), {"restore": number}).status_code == 404
     assert desk.get(place(article, "xx")).status_code == 404
 
 

@@ -53,24 +53,6 @@ def again(user: User) -> User:
 # --- Who ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "articles.publish_article",
-        "articles.approve_digest",
-        "articles.change_masthead",
-        "newsletter.send_mailing",
-        "newsletter.import_subscribers",
-        "newsletter.change_edition",
-        "auth.add_user",
-        "auth.change_user",
-        "auth.change_group",
-    ],
-)
-def test_whoever_can_publish_approve_or_manage_needs_one(name: str) -> None:
-    assert needs_second_factor(allowed("articles.change_article", name))
-
-
 def test_a_permission_of_a_group_counts_as_well() -> None:
     user = allowed("articles.change_article")
     assert not needs_second_factor(again(user))
