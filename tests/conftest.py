@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.test.client import ClientHandler
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
@@ -29,6 +29,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests import prepared
 from tests.browsing import running_chromium
+from tests.factories import make_user
 from tests.newsletter.relays import Moody
 from tests.on_postgresql import TEMPLATE
 from tests.services import Missing, skip_or_fail
@@ -158,6 +159,14 @@ def visitor() -> Visitor:
     """Of a web process that has stored nothing yet."""
     page_cache.forget_parts()
     return Visitor()
+
+
+@pytest.fixture
+def desk() -> Client:
+    """A superuser's browser."""
+    client = Client()
+    client.force_login(make_user())
+    return client
 
 
 @pytest.fixture(scope="module")

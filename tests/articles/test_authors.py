@@ -7,6 +7,7 @@ from django.test import Client
 
 from articles import pages
 from articles.models import Article, Author
+from tests.articles.asking import page
 from tests.factories import WEEK, make_article
 
 pytestmark = pytest.mark.django_db
@@ -23,12 +24,6 @@ def signed(author: Author, *, published_in: tuple[str, ...] = ("en", "be", "ru")
     article = make_article(published_in=published_in, title=f"T{Article.objects.count()}")
     article.authors.add(author)
     return article
-
-
-def page(client: Client, path: str, status: int = 200) -> str:
-    answer = client.get(path)
-    assert answer.status_code == status, path
-    return str(answer.content.decode())
 
 
 def test_a_byline_leads_to_what_else_its_author_signed(client: Client, zubr: Author) -> None:

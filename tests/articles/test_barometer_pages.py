@@ -16,6 +16,7 @@ from articles.barometer_data import COLUMNS
 from articles.models import Article, Masthead
 from articles.writing import save_article
 from newsroom.weeks import Week, long_date
+from tests.articles.asking import page
 from tests.articles.browser import said
 from tests.articles.test_barometer import TUESDAY, WEDNESDAY, change
 from tests.factories import (
@@ -36,12 +37,6 @@ def newsroom() -> None:
     make_edition(code="en")
     make_edition(code="be-ru")
     Masthead.objects.create(pk=1, name_be="Погляд")
-
-
-def page(client: Client, path: str, status: int = 200) -> str:
-    answer = client.get(path)
-    assert answer.status_code == status, path
-    return str(answer.content.decode())
 
 
 def corrected(**fields: Any) -> Article:

@@ -6,14 +6,13 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from articles.gathering import gather
 from articles.models import Article, Author, Draft
 from articles.publishing import withdraw, withdraw_language
+from tests.articles.asking import queries_of
 from tests.articles.browser import ADD, LIST, an_analyst, as_saved, page_of, said, typed
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic
 
@@ -243,19 +242,12 @@ def test_a_draft_can_be_deleted(desk: Client) -> None:
 # --- The list ------------------------------------------------------------------------
 
 
-def queries_of_the_list(desk: Client) -> int:
-    with CaptureQueriesContext(connection) as asked:
-        assert desk.get(LIST).status_code == 200
-    return len(asked)
-
-
 def test_the_list_asks_as_much_for_many_articles_as_for_few(desk: Client) -> None:
     make_article(title="One")
-    queries_of_the_list(desk)  # Fills what is read once: permissions, content types.
-    few = queries_of_the_list(desk)
+    few = queries_of(desk, LIST)
     for number in range(12):
         make_article(title=f"No {number}", topic=make_topic(code=f"t{number}"))
-    assert queries_of_the_list(desk) == few
+    assert queries_of(desk, LIST) == few
 
 
 def test_the_list_tells_each_languages_state_in_words(desk: Client) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from articles import pages, publishing
 from articles.gathering import gather
 from articles.models import Author, Correction, Masthead
+from tests.articles.asking import page
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -21,12 +22,6 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-def page(client: Client, path: str, status: int = 200) -> str:
-    answer = client.get(path)
-    assert answer.status_code == status, path
-    return str(answer.content.decode())
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,11 @@ import itertools
 import re
 
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from articles import pages
 from articles.models import Article, Correction
+from tests.articles.asking import page, queries_of
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_page, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -24,12 +23,6 @@ HEADING = re.compile(r"<h([1-6])[ >]")
 def editions() -> None:
     make_edition(code="en")
     make_edition(code="be-ru")
-
-
-def page(client: Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200, path
-    return str(answer.content.decode())
 
 
 def head_links(text: str, rel: str) -> list[str]:
@@ -137,16 +130,11 @@ def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client) -
         *(first.path_in("be"), f"/ru/{only_be.pk}/"),
     ]
 
-    def queries(path: str) -> int:
-        with CaptureQueriesContext(connection) as captured:
-            client.get(path)
-        return len(captured)
-
     for weeks in (1, 2):
         make_article(week=WEEK.previous(weeks))
-    few = {path: queries(path) for path in paths}
+    few = {path: queries_of(client, path) for path in paths}
     for number in range(5):
         make_article()
         make_article(topic=make_topic(code=f"t{number}"))
         make_article(week=WEEK.previous(number + 1))
-    assert {path: queries(path) for path in paths} == few
+    assert {path: queries_of(client, path) for path in paths} == few

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from articles.models import Article
 from articles.writing import save_article
+from tests.articles.asking import queries_of
 from tests.articles.browser import an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
@@ -121,12 +120,6 @@ def test_nonsense_is_no_crash(desk: Client) -> None:
 def test_the_page_asks_the_database_as_often_for_many_as_for_few(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            assert desk.get(place(article)).status_code == 200
-        return len(asked)
-
-    queries()
-    few = queries()
+    few = queries_of(desk, place(article))
     rewritten(article, times=20)
-    assert queries() == few <= 25
+    assert queries_of(desk, place(article)) == few <= 25

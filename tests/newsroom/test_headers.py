@@ -15,18 +15,10 @@ from django.test import Client
 
 from articles import pages
 from tests.articles.browser import page_of
-from tests.factories import make_article, make_edition, make_picture, make_user
+from tests.factories import make_article, make_edition, make_picture
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def desk() -> Client:
-    """A superuser's browser."""
-    client = Client()
-    client.force_login(make_user())
-    return client
 
 
 def policy_of(answer: Any) -> dict[str, list[str]]:

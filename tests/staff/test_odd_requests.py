@@ -26,7 +26,7 @@ from tests.factories import (
 )
 from tests.staff.browser import LOGIN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rows")]
 ODD_IDS = [
     *("abc", "-1", "0", "1e3", "1.0", "None", "add", "+1", "1_0", "01", " 1", "1 ", "٣", "１", "²"),
     *(str(2**63), "1" + "0" * 40, "9" * 5000, "1/1", "../1", "_31", "1_2Fx", "%2e", "';--"),
@@ -54,14 +54,6 @@ def rows(shared_rows: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     make_page()
     with override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media")):
         make_picture()
-
-
-@pytest.fixture
-def desk(rows: None, db: None) -> Client:
-    """A superuser's browser."""
-    client = Client()
-    client.force_login(make_user())
-    return client
 
 
 def below(model_admin: ModelAdmin, *words: str) -> str:
