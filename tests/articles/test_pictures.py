@@ -77,7 +77,7 @@ def with_secrets() -> bytes:
     return buffer.getvalue()
 
 
-def test_nothing_of_what_the_camera_knew_is_left_in_any_file_and_it_is_turned_upright() -> None:
+def test_nothing_of_what_the_camera_knew_is_left_in_any_file() -> None:
     upload = with_secrets()
     assert b"SECRETPHONE" in upload
     assert b"SECRETNOTE" in upload

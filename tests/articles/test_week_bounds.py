@@ -50,7 +50,6 @@ def test_an_import_and_a_command_say_so_too() -> None:
                 call_command("digest", verb, day)
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("day", ["1990-01-01", "2099-12-28"])
 def test_the_first_and_the_last_week_are_weeks_like_any_other(desk: Client, day: str) -> None:
     make_edition()
@@ -127,12 +126,13 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
         f"/admin/articles/digest/{digest.pk}/do/approve/",
         "/admin/newsletter/mailing/",
     ]
+    there = {public[0], public[1], public[2], public[4], public[-1]}
+    reader = Client()
     for path in public:
-        assert Client().get(path, follow=True).status_code in {200, 404}, path
+        answer = reader.get(path, follow=True)
+        assert answer.status_code in ({200} if path in there else {200, 404}), path
     for path in inside:
         assert desk.get(path, follow=True).status_code == 200, path
-    for path in (public[0], public[1], public[2], public[4], article.path_in("en")):
-        assert Client().get(path).status_code == 200, path
 
 
 @pytest.mark.both_databases
