@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -236,10 +235,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that at the end no process works on one module alone: the long
-    ones, then those that start a server or a browser for themselves, then those with most tests."""
+    ones, then those that start a server or a browser for themselves, then the longest files."""
     sharing = {item.path for item in items if shares_with_its_module(item)}
     long = {item.path for item in items if item.get_closest_marker("long")}
-    sizes = Counter(item.path for item in items)
+    sizes = {path: path.stat().st_size for path in {item.path for item in items}}
     items.sort(
         key=lambda item: (item.path not in long, item.path not in sharing, -sizes[item.path])
     )
