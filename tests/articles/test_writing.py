@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from articles import publishing
-from articles.gathering import gather
+from articles.gathering import EmptyWeek, gather
 from articles.models import Article, CannotPublish
 from articles.signals import article_corrected, article_withdrawn
 from articles.writing import save_article
@@ -92,6 +92,14 @@ def test_publishing_twice_keeps_the_first_date() -> None:
     assert article.article_languages.get(language="en").published_at == NOW
 
 
+def test_withdrawing_one_language_leaves_the_others() -> None:
+    article = make_article()
+    assert publishing.withdraw_language(article, "ru", NOW)
+    assert not publishing.withdraw_language(article, "ru", NOW)
+    assert not Article.objects.in_language("ru").exists()
+    assert Article.objects.in_language("be").exists()
+
+
 def test_withdrawing_all_of_it_is_told_once() -> None:
     heard: list[list[str]] = []
 
@@ -142,6 +150,11 @@ def test_gathering_again_adds_at_the_end_and_keeps_an_editors_order() -> None:
     assert gather(WEEK) == digest
     assert digest.ordered_articles()[-1] == late
     assert digest.entries.count() == 2
+
+
+def test_an_empty_week_makes_no_digest() -> None:
+    with pytest.raises(EmptyWeek, match="16–22 November 2026"):
+        gather(WEEK)
 
 
 @pytest.mark.both_databases
