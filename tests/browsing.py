@@ -17,6 +17,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Request,
     Route,
     sync_playwright,
 )
@@ -32,6 +33,8 @@ document.addEventListener("securitypolicyviolation", (event) => window.refused(
   `${event.effectiveDirective} refused ${event.blockedURI} ${event.sample} ` +
   `(${event.sourceFile}:${event.lineNumber})`));
 """
+READY = """() => Object.values(window.CKEDITOR?.instances || {}).length &&
+  Object.values(CKEDITOR.instances).every((editor) => editor.status === "ready")"""
 SETTLED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
 
@@ -73,20 +76,20 @@ def running_chromium() -> Iterator[Browser]:
             browser.close()
 
 
-SITE = "http://testserver"
+SITE = "http://localhost"
+"""Which Chromium trusts as it does a site with a certificate."""
 
 
 @contextlib.contextmanager
-def reading(browser: Browser, **options: Any) -> Iterator[Page]:
+def reading(browser: Browser, client: Client | None = None, **options: Any) -> Iterator[Page]:
     """A window whose pages are asked for within this test's transaction, so that they need no
-    server and see rows that nobody has committed. For pages that are only read."""
-    client = Client(raise_request_exception=False)
+    server and see rows that nobody has committed. Whoever is logged in is `client`."""
+    client = client or Client(raise_request_exception=False)
     # Django looks for its connection here, and Playwright calls from somewhere else.
     here = contextvars.copy_context()
 
     def answer(route: Route) -> None:
-        # Where an answer leads, nobody would ask for here.
-        asked = here.run(client.get, route.request.url.removeprefix(SITE), follow=True)
+        asked = here.run(_asked_by, client, route.request)
         body = b"".join(asked) if asked.streaming else asked.content
         route.fulfill(status=asked.status_code, headers=dict(asked.headers), body=body)
 
@@ -94,6 +97,15 @@ def reading(browser: Browser, **options: Any) -> Iterator[Page]:
     context.route("**/*", answer)
     yield context.new_page()
     context.close()
+
+
+def _asked_by(client: Client, request: Request) -> Any:
+    path = request.url.removeprefix(SITE)
+    if request.method == "GET":
+        # Where an answer leads, nobody would ask for here.
+        return client.get(path, follow=True)
+    kind = request.headers.get("content-type", "")
+    return client.generic(request.method, path, request.post_data_buffer or b"", kind)
 
 
 @dataclass
@@ -113,7 +125,7 @@ class Visitor:
         self.context.add_init_script(REPORTING)
         self.context.on("console", self._hear)
         self.context.on("weberror", lambda error: self.errors.append(str(error.error)))
-        self.page = self.context.new_page()
+        self.page = self.context.pages[0] if self.context.pages else self.context.new_page()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type != "error":

@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.test.client import ClientHandler
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
@@ -29,6 +28,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from newsroom.relays import Relay
 from tests import prepared
 from tests.browsing import running_chromium
+from tests.factories import make_user
 from tests.newsletter.relays import Moody
 from tests.on_postgresql import TEMPLATE
 from tests.services import Missing, skip_or_fail
@@ -160,6 +160,14 @@ def visitor() -> Visitor:
     return Visitor()
 
 
+@pytest.fixture
+def desk() -> Client:
+    """A superuser's browser."""
+    client = Client()
+    client.force_login(make_user())
+    return client
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for a module's tests; its pages are for `tests.browsing.Visitor`."""
@@ -227,10 +235,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that at the end no process works on one module alone: the long
-    ones, then those that start a server or a browser for themselves, then those with most tests."""
+    ones, then those that start a server or a browser for themselves, then the longest files."""
     sharing = {item.path for item in items if shares_with_its_module(item)}
     long = {item.path for item in items if item.get_closest_marker("long")}
-    sizes = Counter(item.path for item in items)
+    sizes = {path: path.stat().st_size for path in {item.path for item in items}}
     items.sort(
         key=lambda item: (item.path not in long, item.path not in sharing, -sizes[item.path])
     )

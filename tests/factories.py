@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import io
 import itertools
 from typing import Any
@@ -16,12 +17,13 @@ from PIL import Image
 from articles import publishing
 from articles.gathering import gather
 from articles.models import Article, Page, Picture, Topic
-from articles.picturing import admit
+from articles.picturing import keep
 from articles.standing import save_page
 from articles.writing import save_article
 from newsletter import approving, subscribing
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
-from newsroom import sealing
+from newsroom import imaging, sealing
+from newsroom.image_processing import Prepared
 from newsroom.relays import Relay
 from newsroom.weeks import Week
 from staff.second_factor import needs_second_factor
@@ -121,9 +123,15 @@ def a_jpeg(width: int = 800, height: int = 450) -> bytes:
     return buffer.getvalue()
 
 
+@functools.cache
+def _opened(width: int, height: int) -> Prepared:
+    """A process is started for each picture, which is enough once for each size."""
+    return imaging.prepare(a_jpeg(width, height))
+
+
 def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
     """One that came through the door; `fields` as the form sets them."""
-    picture = admit(a_jpeg(width, height), by=make_user(), now=MONDAY_MORNING)
+    picture = keep(_opened(width, height), Picture(), by=make_user(), now=MONDAY_MORNING)
     for name, value in fields.items():
         setattr(picture, name, value)
     picture.save()

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from articles.models import Article, Author
-from articles.pages import ON_A_PAGE
+from articles import searching
+from articles.models import Article, Author, Picture
 from articles.writing import save_article
 from newsletter.models import Mailing, Subscriber
 from newsroom import links
@@ -22,6 +22,7 @@ from tests.browsing import CHROMIUM, Visitor, wait_until_answered
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
+    a_jpeg,
     make_article,
     make_mailing,
     make_page,
@@ -126,20 +127,25 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
     context.close()
 
 
-def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
-    chromium: Browser, live_server: LiveServer
-) -> None:
-    for number in range(ON_A_PAGE + 1):
+@pytest.fixture
+def two_pages_of_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "ON_A_PAGE", 2)
+    for number in range(3):
         make_article(week=WEEK.previous(number), title=f"N{number}")
+
+
+def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
+    chromium: Browser, live_server: LiveServer, two_pages_of_results: None
+) -> None:
     context = chromium.new_context(java_script_enabled=False, locale="en")
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     look_for(page, live_server, "budgets")
-    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    expect(page.get_by_role("heading", name="3 articles found")).to_be_visible()
     expect(page.locator("mark").first).to_have_text("budget")
     page.get_by_role("link", name="Next page").click()
-    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    expect(page.get_by_role("link", name="N2 en")).to_be_visible()
     assert re.search(r"/en/search/[a-z2-7]+/2/$", page.url)
     page.get_by_role("main").get_by_role("link", name="Беларуская").click()
     expect(page.get_by_role("heading", name="Нічога не знойдзена")).to_be_visible()
@@ -149,28 +155,26 @@ def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
 
 
 def test_who_goes_back_from_an_article_has_the_results_again(
-    chromium: Browser, live_server: LiveServer
+    chromium: Browser, live_server: LiveServer, two_pages_of_results: None
 ) -> None:
-    for number in range(ON_A_PAGE + 1):
-        make_article(week=WEEK.previous(number), title=f"N{number}")
     context = chromium.new_context(java_script_enabled=False, locale="en")
     page = context.new_page()
     look_for(page, live_server, "budgets")
     page.get_by_role("link", name="Next page").click()
-    page.get_by_role("link", name="N20 en").click()
-    expect(page.get_by_role("heading", level=1, name="N20 en")).to_be_visible()
+    page.get_by_role("link", name="N2 en").click()
+    expect(page.get_by_role("heading", level=1, name="N2 en")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    expect(page.get_by_role("link", name="N2 en")).to_be_visible()
     expect(page.get_by_label("Words")).to_have_value("budgets")
     page.reload()
-    expect(page.get_by_role("link", name="N20 en")).to_be_visible()
+    expect(page.get_by_role("link", name="N2 en")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    expect(page.get_by_role("heading", name="3 articles found")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", level=1, name="Search")).to_be_visible()
     expect(page.get_by_label("Words")).to_have_value("")
     page.go_forward()
-    expect(page.get_by_role("heading", name="21 articles found")).to_be_visible()
+    expect(page.get_by_role("heading", name="3 articles found")).to_be_visible()
     context.close()
 
 
@@ -258,6 +262,20 @@ def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Vis
     assert Article.objects.get().body_be.replace("&nbsp;", " ") == (
         "<h2>Падзагаловак</h2>\n\n<p>Бюджэт <strong>расце</strong></p>\n\n"
         '<p><a href="https://example.org/budget" rel="noopener noreferrer">Крыніца</a></p>'
+    )
+
+
+def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: Visitor) -> None:
+    page = editor.go(ADD)
+    with editor.context.expect_page() as opening:
+        page.locator(".cke_button__picture:visible").click()
+    library = opening.value
+    library.goto(f"{editor.url}/admin/articles/picture/add/?_popup=1&_to_field=id")
+    upload = {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": a_jpeg()}
+    library.locator("input[type=file]").set_input_files([upload])
+    library.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".cke_wysiwyg_div:visible figure img")).to_have_attribute(
+        "src", Picture.objects.get().path
     )
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg
 import pytest
-from redis import Redis as Client
 
 from tests.services import (
     DEBIAN_PACKAGES,
     Missing,
     program,
-    running_postgresql,
-    running_redis,
     skip_or_fail,
 )
 
@@ -41,29 +37,3 @@ def test_make_services_installs_every_program_that_a_test_asks_for() -> None:
         line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("SERVICES")
     ]
     assert set(DEBIAN_PACKAGES.values()) <= set(line.split())
-
-
-def test_a_killed_redis_that_is_started_again_knows_what_it_was_told() -> None:
-    try:
-        with running_redis() as redis:
-            Client(port=redis.port).set("told", "before")
-            redis.kill()
-            redis.start()
-            assert Client(port=redis.port).get("told") == b"before"
-    except Missing as missing:
-        skip_or_fail(missing)
-
-
-def test_a_killed_postgresql_that_is_started_again_knows_what_was_committed() -> None:
-    try:
-        with running_postgresql() as postgresql:
-            url = postgresql.create("kept")
-            with psycopg.connect(url) as connection:
-                connection.execute("create table told (what text)")
-                connection.execute("insert into told values ('before')")
-            postgresql.kill()
-            postgresql.start()
-            with psycopg.connect(url) as connection:
-                assert connection.execute("select what from told").fetchone() == ("before",)
-    except Missing as missing:
-        skip_or_fail(missing)

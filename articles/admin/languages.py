@@ -12,6 +12,7 @@ from modeltranslation.admin import TranslationAdmin
 from articles.fields import body_widget
 from newsroom import headers, languages
 from newsroom.middleware import LARGEST_TEXTS
+from staff.desk import DeskAdmin
 
 Fieldset = tuple[Any, dict[str, Any]]
 LABELS = {"title": _("Title"), "lead": _("Lead"), "body": _("Body")}
@@ -37,7 +38,7 @@ def mark_language(form_fields: dict[str, Any]) -> None:
             field.widget.attrs["spellcheck"] = "true"
 
 
-class TextsAdmin(TranslationAdmin):
+class TextsAdmin(DeskAdmin, TranslationAdmin):
     """Of whole texts, each language's written in the editor."""
 
     largest_form = LARGEST_TEXTS

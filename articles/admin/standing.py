@@ -15,7 +15,6 @@ from articles.models import Page
 from articles.models.standing import PageCode, mark_of
 from articles.standing import save_page
 from newsroom import languages
-from staff.desk import DeskAdmin
 
 MEANWHILE = _(
     "Somebody saved another text in this language while you were writing. Yours stands here and is"
@@ -59,7 +58,7 @@ class PageForm(forms.ModelForm):
 
 
 @admin.register(Page)
-class PageAdmin(DeskAdmin, TextsAdmin):
+class PageAdmin(TextsAdmin):
     """One row for each page; an empty language is no page in it."""
 
     list_display = ("__str__", "languages_written")

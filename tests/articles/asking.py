@@ -1,4 +1,4 @@
-"""A reader's search, as the tests of it ask and read it."""
+"""Readers’ pages and searches, as the tests of them ask and read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from html import unescape
 from typing import Any
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
 from articles.models import Article
@@ -45,3 +47,18 @@ def say(article: Article, language: str, **texts: str) -> None:
     for field, text in texts.items():
         setattr(article, f"{field}_{language}", text)
     save_article(article, by=make_user(), now=LATER)
+
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    """What is answered there, which is there unless said otherwise."""
+    answer = client.get(path)
+    assert answer.status_code == status, path
+    return dense(answer.content.decode())
+
+
+def queries_of(client: Client, path: str) -> int:
+    """How often the database is asked for a page, once whatever is read once has been."""
+    client.get(path)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(path).status_code in {200, 404}, path
+    return len(asked)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from articles import pages
 from articles.models import Article, Author
-from articles.pages import ON_A_PAGE
+from tests.articles.asking import page
 from tests.factories import WEEK, make_article
-from tests.reading import dense
 
 pytestmark = pytest.mark.django_db
 
@@ -24,12 +24,6 @@ def signed(author: Author, *, published_in: tuple[str, ...] = ("en", "be", "ru")
     article = make_article(published_in=published_in, title=f"T{Article.objects.count()}")
     article.authors.add(author)
     return article
-
-
-def page(client: Client, path: str, status: int = 200) -> str:
-    answer = client.get(path)
-    assert answer.status_code == status, path
-    return dense(answer.content.decode())
 
 
 def test_a_byline_leads_to_what_else_its_author_signed(client: Client, zubr: Author) -> None:
@@ -63,8 +57,11 @@ def test_an_author_who_wrote_in_another_language_only_is_found_there(
     assert "canonical" not in text
 
 
-def test_many_articles_have_pages_by_path(client: Client, zubr: Author) -> None:
-    for number in range(ON_A_PAGE + 1):
+def test_many_articles_have_pages_by_path(
+    client: Client, zubr: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "ON_A_PAGE", 2)
+    for number in range(3):
         make_article(week=WEEK.previous(number)).authors.add(zubr)
     assert 'rel="next" href="/en/authors/zubr/2/"' in page(client, "/en/authors/zubr/")
     assert 'rel="prev" href="/en/authors/zubr/"' in page(client, "/en/authors/zubr/2/")

@@ -15,7 +15,7 @@ from newsroom.weeks import Week
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 from tests.svg import parts_of, size_of, texts_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 TUESDAY = MONDAY_MORNING + dt.timedelta(days=1)
 WEDNESDAY = MONDAY_MORNING + dt.timedelta(days=2)
 
@@ -86,6 +86,7 @@ def test_a_cell_stays_while_one_language_is_public() -> None:
     assert cells() == []
 
 
+@pytest.mark.both_databases
 def test_topics_stand_in_their_order_and_weeks_in_time() -> None:
     west, elite = make_topic(code="west", position=2), make_topic(code="elite", position=1)
     for topic in (west, elite):
@@ -125,6 +126,7 @@ def test_the_sum_goes_up_and_down_and_breaks_where_there_is_no_verdict() -> None
 # --- Years -----------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("monday", "year"),
     [("2025-12-29", 2026), ("2026-12-28", 2026), ("2027-01-04", 2027), ("2020-12-28", 2020)],
@@ -257,6 +259,7 @@ def test_a_verdict_that_came_late_says_that_there_was_none() -> None:
     assert told(only_cell()) == [("", TUESDAY)]
 
 
+@pytest.mark.both_databases
 def test_an_article_that_moves_leaves_its_place_and_comes_to_another() -> None:
     article = make_article(verdict="improved")
     change(article, week=WEEK.previous())
@@ -284,6 +287,7 @@ def a_year(topics: int, *, beside: int = 0) -> Barometer:
     return barometer("en", 2026)
 
 
+@pytest.mark.both_databases
 def test_the_number_of_queries_is_the_same_for_many(django_assert_num_queries: Any) -> None:
     a_year(2)
     change(Article.objects.earliest("pk"), verdict="")

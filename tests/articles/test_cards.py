@@ -114,19 +114,9 @@ def test_a_search_engine_is_told_the_same(client: Client) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "title",
-    [
-        '</script><script>alert("1")</script>',
-        "<!--<script>",
-        "]]>",
-        "a & b \u2028 'c'",
-        "&lt;/script",
-    ],
-)
-def test_no_title_gets_out_of_its_element(client: Client, title: str) -> None:
-    article = make_article(title=title)
-    path = article.path_in("be")
+def test_no_title_gets_out_of_its_element(client: Client) -> None:
+    title = "</script><script>alert(\"1\")</script> <!--<script> ]]> a & b \u2028 'c' &lt;/script"
+    path = make_article(title=title).path_in("be")
     assert data(client, path)["headline"] == f"{title} be"
     assert dict(shown(client, path))["og:title"] == f"{title} be"
     assert page(client, path).count("<script") == 1
@@ -211,6 +201,6 @@ def test_no_picture_of_what_is_not_public(client: Client, state: str) -> None:
     assert "ld+json" not in page(client, f"/be/{article.pk}/")
 
 
-@pytest.mark.parametrize("path", ["/be/0/card-x.png", f"/be/{10**30}/card-x.png"])
-def test_there_is_no_such_picture(client: Client, path: str) -> None:
-    assert client.get(path).status_code == 404
+def test_there_is_no_such_picture(client: Client) -> None:
+    for pk in (0, 10**30):
+        assert client.get(f"/be/{pk}/card-x.png").status_code == 404

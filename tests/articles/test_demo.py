@@ -303,14 +303,14 @@ def test_the_notation_becomes_html(written: str, html: str) -> None:
 # --- Covers ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("topic", [*LOOKS, "a-topic-of-tomorrow"])
-def test_a_cover_is_a_light_jpeg_and_always_the_same(topic: str) -> None:
-    drawn = draw_cover(topic, 3)
+def test_a_cover_is_a_light_jpeg_and_always_the_same() -> None:
+    for topic in (*LOOKS, "a-topic-of-tomorrow"):
+        drawn = draw_cover(topic, 3)
+        assert len(drawn) < 120_000, topic
+        with Image.open(io.BytesIO(drawn)) as picture:
+            assert (picture.format, picture.size) == ("JPEG", (1200, 675)), topic
     assert drawn == draw_cover(topic, 3)
     assert drawn != draw_cover(topic, 4)
-    assert len(drawn) < 120_000
-    with Image.open(io.BytesIO(drawn)) as picture:
-        assert (picture.format, picture.size) == ("JPEG", (1200, 675))
 
 
 def test_a_loaded_article_has_its_cover(folder: Path, quickly: ExitStack) -> None:
@@ -343,10 +343,6 @@ def test_the_real_newsroom_has_every_name_in_every_language(folder: Path) -> Non
         assert set(translated) == {"en", "be", "ru"}
 
 
-@pytest.mark.skipif(
-    any(not (FOLDER / "weeks" / f"{number}.yaml").exists() for number in range(1, 9)),
-    reason="the eight weeks are still being written",
-)
 def test_the_real_demo_loads_eight_weeks_in_three_languages() -> None:
     report = load_demo(make_user(), NOW)
     assert report.digests == 8

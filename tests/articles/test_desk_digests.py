@@ -10,9 +10,9 @@ from django.test import Client
 
 from articles.gathering import gather
 from articles.models import Digest, Masthead
-from articles.publishing import publish, withdraw
+from articles.publishing import withdraw
 from newsroom import languages
-from tests.articles.browser import ADD, LIST, as_saved, page_of, said
+from tests.articles.browser import ADD, LIST, page_of, said
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic, make_user
 
 pytestmark = pytest.mark.django_db
@@ -149,35 +149,19 @@ def test_the_masthead_is_one_row_that_is_never_deleted(desk: Client) -> None:
     assert desk.post(f"{masthead}1/delete/", {"post": "yes"}).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "articles/article/",
-        "articles/article/add/",
-        "articles/author/",
-        "articles/author/add/",
-        "articles/digest/",
-        "articles/digest/add/",
-        "articles/masthead/add/",
-        "articles/topic/",
-        "articles/topic/add/",
-        "staff/role/",
-        "staff/role/add/",
-        "auth/user/",
-        "auth/user/add/",
-        "auth/user/ME/change/",
-        "auth/user/ME/password/",
-    ],
-)
-def test_every_page_of_the_desk_opens_and_asks_no_other_host(desk: Client, path: str) -> None:
+def test_every_page_of_the_desk_opens_and_asks_no_other_host(desk: Client) -> None:
     make_article()
     gather(WEEK)
-    page = desk.get(f"/admin/{path}".replace("ME", str(make_user().pk)))
-    assert page.status_code == 200
-    tags = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]+)"'
-    loaded = re.findall(tags, page.content.decode())
-    assert [address for address in loaded if re.match(r"(?:https?:)?//", address)] == []
+    kinds = ("articles/article", "articles/author", "articles/digest", "articles/topic")
+    lists = [f"{kind}/" for kind in (*kinds, "staff/role", "auth/user")]
+    own = f"auth/user/{make_user().pk}"
+    single = ("", "articles/masthead/add/", f"{own}/change/", f"{own}/password/")
+    for path in (*single, *lists, *(f"{one}add/" for one in lists)):
+        page = desk.get(f"/admin/{path}")
+        assert page.status_code == 200, path
+        tags = r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]+)"'
+        loaded = re.findall(tags, page.content.decode())
+        assert [address for address in loaded if re.match(r"(?:https?:)?//", address)] == [], path
 
 
 def test_no_page_of_the_desk_opens_without_logging_in(client: Client) -> None:
@@ -187,15 +171,3 @@ def test_no_page_of_the_desk_opens_without_logging_in(client: Client) -> None:
             answer = ask(path)
             assert answer.status_code == 302
             assert answer.headers["Location"].startswith("/admin/login/")
-
-
-def test_a_publication_twice_is_one_publication(desk: Client) -> None:
-    article = make_article(published_in=())
-    publish(article, "en", MONDAY_MORNING)
-    row = article.article_languages.get(language="en")
-    desk.post(page_of(article), as_saved(article, _publish="en"))
-    assert (
-        row.published_at
-        == MONDAY_MORNING
-        == article.article_languages.get(language="en").published_at
-    )

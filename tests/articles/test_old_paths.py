@@ -24,14 +24,13 @@ def led_to(client: Client, path: str, **headers: str) -> str:
     return str(answer.headers["Location"])
 
 
-@pytest.mark.parametrize(
-    "asked", [OLD, f"{OLD}/", quote(OLD), f"{OLD}?utm_source=x", "/2019/05/%D0%BDавіны.html"]
-)
-def test_an_old_path_leads_to_the_article_however_it_is_written(client: Client, asked: str) -> None:
+def test_an_old_path_leads_to_the_article_however_it_is_written(client: Client) -> None:
     article = make_article(old_path=OLD)
-    assert led_to(client, asked) == article.path_in("en")
-    assert client.head(asked).status_code == 301
-    assert client.post(asked).status_code == 404
+    others = f"{OLD}/", quote(OLD), f"{OLD}?utm_source=x", "/2019/05/%D0%BDавіны.html"
+    for asked in (OLD, *others):
+        assert led_to(client, asked) == article.path_in("en")
+        assert client.head(asked).status_code == 301
+        assert client.post(asked).status_code == 404
 
 
 def test_an_old_path_may_be_told_by_its_query(client: Client) -> None:
@@ -60,9 +59,9 @@ def test_a_draft_is_not_betrayed_and_what_was_withdrawn_says_so(client: Client) 
     assert len(answer.redirect_chain) == 1
 
 
-@pytest.mark.parametrize("host", ["attacker.example", "mirror.example:8443"])
-def test_it_never_leads_to_another_site_and_never_in_a_circle(client: Client, host: str) -> None:
+def test_it_never_leads_to_another_site_and_never_in_a_circle(client: Client) -> None:
     make_article(old_path=OLD)
+    host = "attacker.example:8443"
     for path in (OLD, f"{OLD}?next=https://attacker.example/", f"{OLD}//attacker.example"):
         answer = client.get(path, headers={"host": host})
         if answer.status_code == 301:

@@ -72,11 +72,13 @@ def test_every_kind_of_page_is_stored_and_is_what_django_says(
 ) -> None:
     newsroom = make_newsroom()
     paths = {canonical(client, path) for path in newsroom.paths()}
-    gone = {path for path in paths if client.get(path).status_code != 200}
+    good = 0
     for path in paths:
+        answer = client.get(path)
+        good += answer.status_code == 200
         visitor.get(path)
-        assert visitor.get(path).content == client.get(path).content, path
-    assert visitor.stored == len(paths - gone) > 20
+        assert visitor.get(path).content == answer.content, path
+    assert visitor.stored == good > 20
 
 
 def test_the_next_version_makes_every_page_anew(visitor: Visitor) -> None:
@@ -156,19 +158,17 @@ def test_addresses_that_a_stranger_makes_up_are_never_stored(visitor: Visitor) -
     assert visitor.stored == len(true)
 
 
-@pytest.mark.parametrize(
-    "made_up",
-    ["/be/{pk}/", "/be/{pk}/old-slug/", "/be/00{pk}/x/", "/be/{pk}/made up/", "/be/{pk}/слова/"],
-)
-def test_any_other_slug_leads_to_the_articles_one_address(client: Client, made_up: str) -> None:
+def test_any_other_slug_leads_to_the_articles_one_address(client: Client) -> None:
     article = make_article()
-    answer = client.get(made_up.format(pk=article.pk), {"fbclid": "1"})
-    if answer.headers["Location"] != article.path_in("be"):
-        answer = client.get(answer.headers["Location"])
-    assert answer.status_code == 301
-    assert answer.headers["Location"] == article.path_in("be")
-    # The title may be corrected back.
-    assert answer.headers["Cache-Control"] == "no-cache"
+    for made_up in ("old-slug/", "made up/", "слова/", "slug)./", "slug%20/", "a&amp;b/", ""):
+        for pk in (article.pk, f"00{article.pk}"):
+            answer = client.get(f"/be/{pk}/{made_up}", {"fbclid": "1"})
+            if answer.headers["Location"] != article.path_in("be"):
+                answer = client.get(answer.headers["Location"])
+            assert answer.status_code == 301
+            assert answer.headers["Location"] == article.path_in("be")
+            # The title may be corrected back.
+            assert answer.headers["Cache-Control"] == "no-cache"
 
 
 def test_no_address_tells_a_title_that_is_not_public(client: Client) -> None:
@@ -228,13 +228,11 @@ def test_who_is_somebody_is_answered_by_django(
     assert queries
 
 
-@pytest.mark.parametrize("path", OF_NO_PAGE)
-def test_what_asks_for_something_or_ages_by_itself_is_not_stored(
-    visitor: Visitor, path: str
-) -> None:
+def test_what_asks_for_something_or_ages_by_itself_is_not_stored(visitor: Visitor) -> None:
     make_article()
-    visitor.get(path)
-    assert visitor.stored == 0
+    for path in OF_NO_PAGE:
+        visitor.get(path)
+        assert visitor.stored == 0, path
 
 
 def test_no_draft_and_no_preview_is_stored(visitor: Visitor) -> None:
@@ -250,9 +248,8 @@ def test_no_stored_page_depends_on_the_clock(client: Client) -> None:
     now = dt.datetime.now(dt.UTC)
     with time_machine.travel(now, tick=False):
         before = {path: client.get(path).content for path in paths}
-    for later in (dt.timedelta(days=3), dt.timedelta(days=400)):
-        with time_machine.travel(now + later, tick=False):
-            assert {path: client.get(path).content for path in paths} == before
+    with time_machine.travel(now + dt.timedelta(days=400), tick=False):
+        assert {path: client.get(path).content for path in paths} == before
 
 
 def test_every_table_that_a_stored_page_asks_grows_the_sites_version(

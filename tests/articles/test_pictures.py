@@ -83,6 +83,7 @@ def test_nothing_of_what_the_camera_knew_is_left_in_any_file() -> None:
     assert b"SECRETPHONE" in upload
     assert b"SECRETNOTE" in upload
     prepared = imaging.prepare(upload)
+    assert (prepared.width, prepared.height) == (450, 800)
     assert prepared.files
     for name, content in prepared.files.items():
         assert b"SECRET" not in content, name
@@ -91,19 +92,16 @@ def test_nothing_of_what_the_camera_knew_is_left_in_any_file() -> None:
             assert not {"exif", "xmp", "comment", "icc_profile"} & shown.info.keys(), name
 
 
-def test_a_picture_that_was_held_sideways_is_turned_upright() -> None:
-    prepared = imaging.prepare(with_secrets())
-    assert (prepared.width, prepared.height) == (450, 800)
-
-
 def test_each_width_is_there_in_each_format_and_none_is_blown_up() -> None:
     prepared = imaging.prepare(a_jpeg(1000, 500))
     widths = [320, 640, 960, 1000]
     assert widths == renditions.widths(1000)
     assert set(prepared.files) == {f"{w}.{end}" for w in widths for end in renditions.FORMATS}
+    for name in prepared.files:
+        assert renditions.FILE.fullmatch(f"pictures/{'a' * 24}/{name}")
     with Image.open(io.BytesIO(prepared.files["640.webp"])) as shown:
         assert (shown.format, shown.size) == ("WEBP", (640, 320))
-    assert imaging.prepare(a_jpeg(3000, 1500)).width == 1920
+    assert imaging.prepare(a_jpeg(3000, 400)).width == 1920
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "I;16", "1", "CMYK"])
@@ -278,9 +276,9 @@ def test_no_seam_shows_where_a_picture_is_made_opaque(
     picture = Image.merge("LA", (slope, slope)).convert("RGBA")
     buffer = io.BytesIO()
     (picture.quantize(64) if mode == "P" else picture.convert(mode)).save(buffer, "PNG")
-    at_once = image_processing.process(buffer.getvalue(), renditions.RUNGS)
+    at_once = image_processing.process(buffer.getvalue(), renditions.RUNGS[:1])
     monkeypatch.setattr(image_processing, "STRIP_PIXELS", 30_000)
-    assert image_processing.process(buffer.getvalue(), renditions.RUNGS) == at_once
+    assert image_processing.process(buffer.getvalue(), renditions.RUNGS[:1]) == at_once
 
 
 def test_text_hidden_in_a_png_is_gone() -> None:
@@ -423,28 +421,15 @@ def test_a_letter_loads_no_picture_that_stands_outside_a_figure_either() -> None
         assert told.count("[Брама]") == 2
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "x" * 300 + ".jpg",
-        "pictures/" + "a" * 5000,
-        "a/" * 3000,
-        f"pictures/{'a' * 24}/{'9' * 300}.jpg",
-        f"pictures/{'a' * 24}/640.jpg/x",
-        f"pictures/{'a' * 24}/640.jpg%0A",
-        f"pictures/.{'a' * 24}/640.jpg",
-        "%00",
-        "pictures/",
-    ],
-)
 @pytest.mark.django_db
-def test_a_name_that_no_picture_can_have_is_not_found(client: Client, name: str) -> None:
-    assert client.get(f"/media/{name}").status_code == 404
-
-
-def test_every_file_of_a_picture_has_a_name_that_is_looked_for() -> None:
-    for name in imaging.prepare(a_jpeg(2000, 400)).files:
-        assert renditions.FILE.fullmatch(f"pictures/{'a' * 24}/{name}")
+def test_a_name_that_no_picture_can_have_is_not_found(client: Client) -> None:
+    good = f"pictures/{'a' * 24}"
+    for name in (
+        *("x" * 300 + ".jpg", "pictures/" + "a" * 5000, "a/" * 3000, "%00", "pictures/"),
+        *(f"{good}/{'9' * 300}.jpg", f"{good}/640.jpg/x", f"{good}/640.jpg%0A"),
+        f"pictures/.{'a' * 24}/640.jpg",
+    ):
+        assert client.get(f"/media/{name}").status_code == 404, name
 
 
 def test_the_files_are_where_the_site_serves_them(settings: Settings) -> None:

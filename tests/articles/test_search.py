@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries
 
-from articles.pages import ON_A_PAGE
+from articles import searching
 from newsroom.weeks import Week
 from tests.articles.asking import ask, found, say, search
 from tests.factories import WEEK, make_article, make_topic
@@ -17,6 +17,7 @@ from tests.reading import dense
 from tests.visiting import Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+ON_A_PAGE = 2
 
 
 # --- What is found --------------------------------------------------------------------
@@ -96,7 +97,10 @@ def test_the_same_words_in_another_language_leave_topic_and_year_behind(client: 
         assert 'value="бюджет"' in answer.content.decode()
 
 
-def test_it_is_paged_by_path_and_the_words_stay_out_of_it(client: Client) -> None:
+def test_it_is_paged_by_path_and_the_words_stay_out_of_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "ON_A_PAGE", ON_A_PAGE)
     for number in range(ON_A_PAGE + 1):
         make_article(week=WEEK.previous(number), title=f"N{number}")
     path = ask(client, "budget", "en", topic="elite")
@@ -191,9 +195,9 @@ def test_every_page_leads_to_the_search_of_its_language(client: Client) -> None:
 def test_many_results_ask_the_database_no_more_than_few(
     client: Client, visitor: Visitor, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    for number in range(ON_A_PAGE + 2):
+    for number in range(12):
         make_article(week=WEEK.previous(number))
     path = ask(client, "budget", "en")
     visitor.get("/en/")  # What all pages share is made.
     with django_assert_max_num_queries(8):
-        assert len(found(visitor.get(path).content.decode())) == ON_A_PAGE
+        assert len(found(visitor.get(path).content.decode())) == 12

@@ -18,7 +18,7 @@ from tests.articles.browser import an_analyst, page_of, said
 from tests.factories import MONDAY_MORNING, make_edition, make_page, make_picture, make_user
 from tests.reading import dense
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 ADD, LIST = "/admin/articles/page/add/", "/admin/articles/page/"
 LATER = MONDAY_MORNING + dt.timedelta(days=2)
 
@@ -166,6 +166,7 @@ def test_a_page_without_anything_in_a_language_is_fit() -> None:
         Page(code="about", title_en="About").clean()
 
 
+@pytest.mark.both_databases
 def test_a_picture_on_it_is_in_use() -> None:
     picture = make_picture()
     page = make_page()
@@ -187,6 +188,7 @@ def test_two_people_at_two_languages_keep_both_texts(desk: Client) -> None:
     assert (page.body_be, page.body_ru) == ("<p>Першы.</p>", "<p>Второй.</p>")
 
 
+@pytest.mark.both_databases
 def test_the_second_at_one_language_is_asked_first_and_may_insist(desk: Client) -> None:
     page = make_page()
     opened = {**form(page), "body_be": "<p>Другі.</p>"}

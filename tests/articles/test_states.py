@@ -23,7 +23,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.articles.browser import an_analyst, as_saved, page_of, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
 
 
@@ -82,6 +82,7 @@ def test_a_public_language_is_neither_handed_in_nor_sent_back() -> None:
         publishing.schedule(article, "en", MONDAY_MORNING + HOUR, MONDAY_MORNING, by=article.owner)
 
 
+@pytest.mark.both_databases
 def test_each_change_is_safe_to_repeat() -> None:
     article, at = make_article(published_in=()), MONDAY_MORNING + HOUR
     assert [publishing.hand_in(article, "en") for _ in range(2)] == [True, False]
@@ -100,6 +101,7 @@ def scheduled(article: Article, language: str = "en", at: dt.datetime = MONDAY_M
     publishing.schedule(article, language, at, at - HOUR, by=article.owner)
 
 
+@pytest.mark.both_databases
 def test_a_scheduled_language_publishes_itself_at_its_hour() -> None:
     article = make_article(published_in=())
     scheduled(article)
@@ -124,6 +126,7 @@ def test_one_that_cannot_go_waits_for_a_person_and_the_rest_go_out(desk: Client)
     assert "The article has no week." in page
 
 
+@pytest.mark.both_databases
 def test_one_that_breaks_is_tried_again_and_the_rest_go_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -163,26 +166,20 @@ def test_the_hour_is_chosen_in_the_form_and_may_be_taken_back(desk: Client) -> N
     assert publishing.publish_due(row.scheduled_for) == 0
 
 
-@pytest.mark.parametrize(
-    ("hour", "told"),
-    [
-        ("2020-01-01T09:00", "This time is over. Choose one that is still to come."),
-        ("", "Choose a day and an hour first."),
-        ("soon", "Enter a valid date/time."),
-        ("99999-01-01T00:00", "Enter a valid date/time."),
-    ],
-)
-def test_an_hour_that_cannot_be_is_said_beside_it_and_nothing_typed_is_lost(
-    desk: Client, hour: str, told: str
-) -> None:
+def test_an_hour_that_cannot_be_is_said_beside_it_and_nothing_typed_is_lost(desk: Client) -> None:
     article = make_article(published_in=())
-    page = press(desk, article, "schedule:en", schedule_en=hour, title_en="Typed")
-    assert told in page
-    sent = as_saved(article, _do="schedule:en", schedule_en=hour, title_en="Typed")
-    html = desk.post(page_of(article), sent).content.decode()
-    assert 'value="Typed"' in html
-    assert not hour or f'value="{hour}"' in html
-    assert status(article) == Status.DRAFT
+    for hour, told in {
+        "2020-01-01T09:00": "This time is over. Choose one that is still to come.",
+        "": "Choose a day and an hour first.",
+        "soon": "Enter a valid date/time.",
+        "99999-01-01T00:00": "Enter a valid date/time.",
+    }.items():
+        sent = as_saved(article, _do="schedule:en", schedule_en=hour, title_en="Typed")
+        page = desk.post(page_of(article), sent)
+        assert told in said(page)
+        assert 'value="Typed"' in page.content.decode()
+        assert not hour or f'value="{hour}"' in page.content.decode()
+        assert status(article) == Status.DRAFT
 
 
 def test_what_is_not_fit_is_not_scheduled(desk: Client) -> None:
@@ -276,6 +273,7 @@ def test_still_right_rests_the_translation_on_the_source_as_it_is(desk: Client) 
     assert "still-right" not in desk.get(page_of(article)).content.decode()
 
 
+@pytest.mark.both_databases
 def test_the_list_shows_and_finds_what_is_stale(desk: Client) -> None:
     edit(translated(), title_ru="Иначе")
     make_article(title="Other")

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from articles.drafting import keep_draft
 from articles.models import Article, ArticleText, Draft
 from articles.writing import save_article
+from tests.articles.asking import queries_of
 from tests.articles.browser import an_analyst, said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 from tests.reading import dense
@@ -169,17 +168,11 @@ def test_a_nonsense_language_is_no_crash(desk: Client, path: str) -> None:
 def test_the_page_asks_the_database_as_often_for_many_revisions(desk: Client) -> None:
     article = make_article(written_in=("ru", "be"), published_in=())
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            assert desk.get(place(article)).status_code == 200
-        return len(asked)
-
-    queries()
-    few = queries()
+    few = queries_of(desk, place(article))
     for number in range(5):
         article.title_be = f"Загаловак {number}"
         save_article(article, by=article.owner, now=MONDAY_MORNING)
-    assert queries() == few <= 25
+    assert queries_of(desk, place(article)) == few <= 25
 
 
 def test_a_public_text_is_not_emptied_beside_its_source(desk: Client) -> None:

@@ -120,11 +120,11 @@ def test_a_fact_that_only_the_other_changed_stays(desk: Client) -> None:
     assert (article.title_ru, article.verdict) == ("Моё", "worsened")
 
 
-@pytest.mark.parametrize("seen", ["", "no", "[]", "{", "1", '{"topic": {}}', "[" * 5000])
-def test_rubbish_in_the_hidden_fields_is_no_crash(desk: Client, seen: str) -> None:
+def test_rubbish_in_the_hidden_fields_is_no_crash(desk: Client) -> None:
     article = make_article(published_in=())
-    sent = as_saved(article, title_ru="Моё", seen=seen, base_ru="x", seen_ru="9" * 50)
-    assert desk.post(page_of(article), sent).status_code in (200, 302)
+    for seen in ("", "no", "[]", "{", "1", '{"topic": {}}', "[" * 5000):
+        sent = as_saved(article, title_ru="Моё", seen=seen, base_ru="x", seen_ru="9" * 50)
+        assert desk.post(page_of(article), sent).status_code in (200, 302)
 
 
 def test_what_was_typed_into_an_article_that_somebody_deleted_is_kept(desk: Client) -> None:

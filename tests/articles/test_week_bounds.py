@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -21,39 +22,32 @@ from newsroom.weeks import Week
 from tests.articles.browser import ADD, LIST, said, typed
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 TOO_FAR = ("9999-12-27", "9999-12-31", "2100-01-04", "1989-12-31", "0001-01-01")
 TABLES = ("articles_article", "articles_digest", "articles_verdictchange", "articles_searchentry")
 
 
-@pytest.mark.parametrize("day", TOO_FAR)
-def test_the_articles_form_says_which_weeks_there_are_and_keeps_what_was_typed(
-    desk: Client, day: str
-) -> None:
-    page = desk.post(ADD, typed(title_en="Kept", week=day))
-    assert page.status_code == 200
-    assert "There is no such week here" in said(page)
-    assert "2099" in said(page)
-    assert 'value="Kept"' in page.content.decode()
+def test_the_forms_say_which_weeks_there_are_and_keep_what_was_typed(desk: Client) -> None:
+    for day in TOO_FAR:
+        page = desk.post(ADD, typed(title_en="Kept", week=day))
+        digest = desk.post("/admin/articles/digest/add/", {"week": day})
+        assert page.status_code == digest.status_code == 200
+        assert "There is no such week here" in said(page)
+        assert "There is no such week here" in said(digest)
+        assert "2099" in said(page)
+        assert 'value="Kept"' in page.content.decode()
     assert not Article.objects.exists()
-
-
-@pytest.mark.parametrize("day", TOO_FAR)
-def test_the_digests_form_does_too(desk: Client, day: str) -> None:
-    page = desk.post("/admin/articles/digest/add/", {"week": day})
-    assert page.status_code == 200
-    assert "There is no such week here" in said(page)
     assert not Digest.objects.exists()
 
 
-@pytest.mark.parametrize("day", ["9999-12-27", "2100-01-04", "1989-12-25"])
-def test_an_import_and_a_command_say_so_too(day: str) -> None:
-    line = json.dumps({"id": "one", "en": ["Title", "Lead."], "week": day})
-    report = import_articles([line], Options(make_user(), MONDAY_MORNING))
-    assert "Weeks are 1990-01-01 to 2099-12-28" in report.bad[0][1]
-    for verb in ("gather", "approve", "reopen", "report"):
-        with pytest.raises(CommandError, match="Weeks are 1990-01-01 to 2099-12-28"):
-            call_command("digest", verb, day)
+def test_an_import_and_a_command_say_so_too() -> None:
+    for day in ("9999-12-27", "2100-01-04", "1989-12-25"):
+        line = json.dumps({"id": "one", "en": ["Title", "Lead."], "week": day})
+        report = import_articles([line], Options(make_user(), MONDAY_MORNING))
+        assert "Weeks are 1990-01-01 to 2099-12-28" in report.bad[0][1]
+        for verb in ("gather", "approve", "reopen", "report"):
+            with pytest.raises(CommandError, match="Weeks are 1990-01-01 to 2099-12-28"):
+                call_command("digest", verb, day)
 
 
 @pytest.mark.parametrize("day", ["1990-01-01", "2099-12-28"])
@@ -68,17 +62,17 @@ def test_the_first_and_the_last_week_are_weeks_like_any_other(desk: Client, day:
     assert Client().get(f"/en/weeks/{day}/").status_code == 200
 
 
-@pytest.mark.parametrize("day", ["9999-12-27", "2100-01-04", "0001-01-01", "2026-11-17"])
-def test_no_address_of_such_a_week_is_a_page(client: Client, day: str) -> None:
-    assert client.get(f"/en/weeks/{day}/").status_code == 404
+def test_no_address_of_such_a_week_is_a_page(client: Client) -> None:
+    for day in ("9999-12-27", "2100-01-04", "0001-01-01", "2026-11-17"):
+        assert client.get(f"/en/weeks/{day}/").status_code == 404, day
 
 
-@pytest.mark.parametrize("table", TABLES[:3])
-@pytest.mark.parametrize("day", ["9999-12-27", "1989-12-25"])
-def test_the_database_refuses_it(table: str, day: str) -> None:
+@pytest.mark.both_databases
+def test_the_database_refuses_it() -> None:
     rows()
-    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET week = %s", [day])
+    for table, day in itertools.product(TABLES[:3], ("9999-12-27", "1989-12-25")):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET week = %s", [day])
 
 
 # --- A row that got past all that ----------------------------------------------------------
@@ -132,16 +126,20 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
         f"/admin/articles/digest/{digest.pk}/do/approve/",
         "/admin/newsletter/mailing/",
     ]
+    there = {public[0], public[1], public[2], public[4], public[-1]}
+    reader = Client()
     for path in public:
-        assert Client().get(path, follow=True).status_code in {200, 404}, path
+        answer = reader.get(path, follow=True)
+        assert answer.status_code in ({200} if path in there else {200, 404}), path
     for path in inside:
         assert desk.get(path, follow=True).status_code == 200, path
-    for path in (public[0], public[1], public[2], public[4], article.path_in("en")):
-        assert Client().get(path).status_code == 200, path
 
 
-@pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("day", ["9999-12-27", "0001-01-01"])
+@pytest.mark.both_databases
+@pytest.mark.parametrize(
+    ("table", "day"),
+    list(zip(TABLES, itertools.cycle(["9999-12-27", "0001-01-01"]), strict=False)),
+)
 def test_one_broken_row_takes_no_list_and_no_page_down(desk: Client, table: str, day: str) -> None:
     digest = rows()
     with constraints_off(), connection.cursor() as cursor:
@@ -152,6 +150,7 @@ def test_one_broken_row_takes_no_list_and_no_page_down(desk: Client, table: str,
         assert "Good" in Client().get(path).content.decode()
 
 
+@pytest.mark.both_databases
 def test_a_broken_row_reads_as_the_nearest_week_and_saving_it_mends_it() -> None:
     article = make_article()
     with constraints_off(), connection.cursor() as cursor:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.test import Client
 
 from articles.gathering import gather
 from articles.models import Article, Author, Correction, Digest, Masthead, Topic
@@ -84,11 +83,3 @@ def newsroom(made: Newsroom, db: None) -> Newsroom:
     """As each test finds it."""
     rows = (getattr(made, field.name) for field in fields(Newsroom))
     return Newsroom(*(type(row).objects.get(pk=row.pk) for row in rows))
-
-
-@pytest.fixture
-def desk() -> Client:
-    """A superuser's browser."""
-    client = Client()
-    client.force_login(make_user())
-    return client

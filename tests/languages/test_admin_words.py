@@ -18,29 +18,19 @@ from tests.languages.conftest import Newsroom
 from tests.languages.seeing import latin_on
 
 pytestmark = pytest.mark.django_db
-TRANSLATED = [code for code in languages.codes() if code != "en"]
+# One language shows which words no template asks for; a catalogue that lacks one is found by
+# newsroom.catalogues.
+TRANSLATED = [
+    pytest.param(code, marks=[] if code == "be" else pytest.mark.long)
+    for code in languages.codes()
+    if code != "en"
+]
 # What is the same in every language: names, codes, keys of the keyboard, the tests' own data.
 ALLOWED = frozenset(
     [
-        *("English", "EN", "BE", "RU", "en", "be", "ru", "be-ru"),
-        *(
-            "esc",
-            "Ctrl",
-            "Control",
-            "Mac",
-            "Command",
-            "UTC",
-            "List-Id",
-            "CSV",
-            "Mailchimp",
-            "Substack",
-            "Ghost",
-            "listmonk",
-            "email",
-            "Single",
-            "Sign-On",
-            "LDAP",
-        ),
+        *("English", "EN", "BE", "RU", "en", "be", "ru", "be-ru", "UTC", "List-Id", "CSV", "email"),
+        *("esc", "Ctrl", "Control", "Mac", "Command", "Single", "Sign-On", "LDAP"),
+        *("Mailchimp", "Substack", "Ghost", "listmonk"),
         *("JPEG", "PNG", "WebP", "AVIF", "GIF"),
         *("PIN", "Aegis", "FreeOTP", "USB", "NFC", "QR", "JavaScript", "https"),
         *("news", "example", "org", "Europe", "Vilnius"),
@@ -78,7 +68,8 @@ def admin_pages() -> Iterator[str]:
             yield reverse(f"{name}_changelist")
             continue
         yield from (reverse(f"{name}_changelist"), reverse(f"{name}_add"))
-        for row in model._default_manager.all():
+        # There are as many entries of the audit as things were done above, and one is like another.
+        for row in model._default_manager.all()[:6]:
             for page in ("change", "history", "delete"):
                 yield reverse(f"{name}_{page}", args=[row.pk])
     yield from (reverse(name) for name in DOORS)

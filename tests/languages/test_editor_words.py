@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from newsroom import languages
 from tests.articles.browser import ADD
-from tests.browsing import Visitor
+from tests.browsing import READY, SITE, Visitor, reading
 from tests.factories import make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 TRANSLATED = [code for code in languages.codes() if code != "en"]
 # What is the same in every language: keys, marks and units.
 ALLOWED = re.compile(
@@ -41,22 +41,26 @@ FILLED = """(keys) => { const {lang} = Object.values(CKEDITOR.instances)[0];
   return Object.fromEntries(keys.map((key) =>
     [key, key.split(".").reduce((node, part) => node[part], lang)])) }"""
 PARTS_OF_A_DIALOG = ".cke_dialog_title, .cke_dialog_tab, label, option, .cke_dialog_ui_button"
-READY = """() => Object.values(window.CKEDITOR?.instances || {}).length &&
-  Object.values(CKEDITOR.instances).every((editor) => editor.status === "ready")"""
 
 
-@pytest.fixture(params=TRANSLATED)
-def visitor(
-    chromium: Browser, live_server: LiveServer, request: pytest.FixtureRequest
+@pytest.fixture(scope="module", params=TRANSLATED)
+def window(
+    chromium: Browser, shared_rows: None, request: pytest.FixtureRequest
 ) -> Iterator[Visitor]:
-    """A superuser who reads no English, at a new article."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale=request.param)
-    visitor = Visitor(context, live_server.url)
-    visitor.log_in(make_user())
-    visitor.go(ADD).wait_for_function(READY)
-    yield visitor
-    assert visitor.refused == visitor.errors == []
-    visitor.close()
+    """A superuser's who reads no English, at a new article."""
+    desk = Client(headers={"accept-language": request.param}, raise_request_exception=False)
+    desk.force_login(make_user())
+    size: ViewportSize = {"width": 1280, "height": 900}
+    with reading(chromium, desk, viewport=size, locale=request.param) as page:
+        visitor = Visitor(page.context, SITE)
+        visitor.go(ADD).wait_for_function(READY)
+        yield visitor
+
+
+@pytest.fixture
+def visitor(window: Visitor, db: None) -> Iterator[Visitor]:
+    yield window
+    assert window.refused == window.errors == []
 
 
 def language_of(page: Page) -> str:

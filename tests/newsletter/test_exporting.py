@@ -21,7 +21,7 @@ from newsroom import sealing
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 REASON = "--reason=The newsroom moves to another server."
 
@@ -42,6 +42,7 @@ def exported(path: Path, *more: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.both_databases
 def test_the_active_readers_are_written_and_nobody_who_has_gone(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     rows = exported(path)

@@ -407,7 +407,13 @@ STEPS = {
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step",
+    [
+        *list(STEPS)[::2],
+        *(pytest.param(step, marks=pytest.mark.long) for step in list(STEPS)[1::2]),
+    ],
+)
 def test_killed_at_any_step_nobody_is_lost_and_the_next_try_ends_it(
     settings: Settings, step: str, stolen: Path
 ) -> None:

@@ -39,7 +39,7 @@ from newsroom.states import InvalidTransition
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 
@@ -88,6 +88,7 @@ def problems(row: Import) -> list[tuple[int, str]]:
     return [(one.line, one.problem) for one in row.problems.all()]
 
 
+@pytest.mark.both_databases
 def test_a_check_says_the_difference_and_adds_nobody() -> None:
     edition = Edition.objects.get(code="en")
     make_subscriber(edition=edition, address="known@example.org")
@@ -109,6 +110,7 @@ def test_a_check_says_the_difference_and_adds_nobody() -> None:
     assert not ImportChunk.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_applying_adds_them_as_they_consented() -> None:
     row = applied(
         "email,edition,created_at\n"
@@ -129,6 +131,7 @@ def test_applying_adds_them_as_they_consented() -> None:
     assert not StagedReader.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_nobody_who_left_between_check_and_apply_is_brought_back() -> None:
     row = checked("email,edition\na@example.org,en\nb@example.org,en\n")
     Suppression.objects.create(
@@ -248,6 +251,7 @@ def test_a_broken_row_is_named_and_the_rest_goes_on() -> None:
     assert found["new"] == 51
 
 
+@pytest.mark.both_databases
 def test_naughty_strings_add_nobody_and_stop_nothing() -> None:
     naughty = [
         "=cmd|' /C calc'!A0", "<script>@example.org", "'; DROP TABLE--@x", "\u202e@example.org",
@@ -368,6 +372,7 @@ def test_pieces_that_were_swapped_do_not_open() -> None:
     assert row.status == ImportStatus.FAILED
 
 
+@pytest.mark.both_databases
 def test_undoing_while_it_is_applied_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(applying, "BATCH", 2)
     row = checked("email\n" + "".join(f"r{n}@example.org\n" for n in range(7)), "en")
@@ -391,6 +396,7 @@ def test_undoing_while_it_is_applied_leaves_nobody_behind(monkeypatch: pytest.Mo
 # --- Undoing ---------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_undoing_takes_back_whom_it_added_and_who_did_nothing_since() -> None:
     stays = make_subscriber(edition=Edition.objects.get(code="en"), address="old@example.org")
     row = applied("email\na@example.org\nb@example.org\nc@example.org\n", "en")
@@ -487,6 +493,7 @@ def test_dry_runs_of_any_size_cost_a_question_each(settings: Settings) -> None:
         inquiring.ask("a@example.org", make_user(), NOW)
 
 
+@pytest.mark.both_databases
 def test_two_dry_runs_at_once_share_what_is_left(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -524,6 +531,7 @@ class Killed(BaseException):
     """As by SIGKILL: nothing is caught, nothing tidied up."""
 
 
+@pytest.mark.both_databases
 def test_a_check_that_was_killed_begins_anew_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -551,6 +559,7 @@ def test_a_check_that_was_killed_begins_anew_with_the_same_result(
     assert row.staged.count() == 5
 
 
+@pytest.mark.both_databases
 def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -578,6 +587,7 @@ def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
     assert Subscriber.objects.count() == 7
 
 
+@pytest.mark.both_databases
 def test_two_workers_do_not_do_one_import_at_once() -> None:
     row = take_whole([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
     assert row.take(NOW)
@@ -615,6 +625,7 @@ def dump() -> bytes:
     return found
 
 
+@pytest.mark.both_databases
 def test_no_address_is_ever_in_clear_in_the_database() -> None:
     row = take_whole(
         [b"email\nplanted@example.org\nplanted-rubbish@\n"], Edition.objects.first(), NOW

@@ -36,7 +36,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, enrol, make_edition, make_subscriber, make_user
 from tests.reading import dense
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 ADDRESS = "reader@example.org"
 
@@ -53,6 +53,7 @@ def asked(address: str = ADDRESS, now: dt.datetime = NOW) -> Inquiry:
     return inquiry
 
 
+@pytest.mark.both_databases
 def test_a_worker_finds_the_row_and_forgets_the_address(edition: Edition) -> None:
     reader = make_subscriber(edition=edition, address=ADDRESS)
     inquiry = inquiring.ask(" Reader@Example.ORG ", make_user(), NOW)
@@ -141,6 +142,7 @@ def test_what_waits_for_an_answer_is_counted_before_it_is_asked(
         inquiring.ask(ADDRESS, make_user(), NOW)
 
 
+@pytest.mark.both_databases
 def test_a_worker_answers_no_more_rows_than_a_day_has_whoever_wrote_them(
     edition: Edition, settings: Settings
 ) -> None:
@@ -178,6 +180,7 @@ def test_nothing_that_the_form_writes_lifts_the_limit(edition: Edition, settings
     assert answers(written(make_user(), 1)) == {Answer.REFUSED: 1}
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_answer_at_once_share_one_limit(settings: Settings) -> None:
     settings.LIST_QUESTIONS_PER_DAY, settings.LIST_QUESTIONS_PER_DAY_TOTAL = 2, 3
@@ -238,6 +241,7 @@ def test_a_complaint_is_lifted_by_a_managers_hand_alone(edition: Edition) -> Non
     assert AuditEntry.objects.filter(action=AuditAction.LIFTED).count() == 1
 
 
+@pytest.mark.both_databases
 def test_what_was_wished_for_is_done_once(edition: Edition) -> None:
     make_subscriber(edition=edition, address=ADDRESS)
     inquiry = asked()

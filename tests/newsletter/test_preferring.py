@@ -29,7 +29,7 @@ from newsroom.links import BadToken, Kind
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 from tests.newsletter import single_mails
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 
 
@@ -172,6 +172,7 @@ def test_leaving_from_the_preferences_is_leaving(
     assert not reader.sealed_address
 
 
+@pytest.mark.both_databases
 def test_forgetting_says_what_it_means_and_then_leaves_nothing(
     client: Client, reader: Subscriber, now: dt.datetime
 ) -> None:
@@ -185,6 +186,7 @@ def test_forgetting_says_what_it_means_and_then_leaves_nothing(
     assert client.get(letter_path(reader)).status_code == 200, "an old letter's link is kind"
 
 
+@pytest.mark.both_databases
 def test_who_is_forgotten_in_the_middle_of_a_mailing_keeps_the_ledger_balanced() -> None:
     mailing = make_mailing(readers=2)
     mailings.launch(mailing, NOW)

@@ -22,7 +22,7 @@ from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody
 from tests.svg import parts_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 SENT, FAILED = DeliveryStatus.SENT.value, DeliveryStatus.FAILED.value
 
@@ -34,6 +34,7 @@ def minute(number: int) -> dt.datetime:
 # --- Stretches of time and columns ---------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_short_sending_is_shown_by_the_minute_and_without_a_gap() -> None:
     counts = [(minute(0), SENT, 40), (minute(3), FAILED, 2), (minute(3), SENT, 10)]
     found = reporting.in_stretches(counts)
@@ -126,6 +127,7 @@ def test_the_bar_is_filled_and_shows_even_the_rarest_state(mailing: Mailing) -> 
         assert x + width == following
 
 
+@pytest.mark.both_databases
 def test_why_letters_did_not_go_is_counted(mailing: Mailing) -> None:
     found = {(one.status, one.reason): one.count for one in report_on(mailing).why}
     assert found == {
@@ -150,6 +152,7 @@ def test_an_ended_mailing_says_how_long_it_took_and_what_needed_another_try(
     assert answered == 14
 
 
+@pytest.mark.both_databases
 def test_a_providers_small_numbers_are_hidden(mailing: Mailing) -> None:
     ids = list(Delivery.objects.filter(status=DeliveryStatus.SENT).values_list("pk", flat=True))
     Delivery.objects.filter(pk__in=ids[:8]).update(provider="gmail")

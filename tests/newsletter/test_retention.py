@@ -23,7 +23,7 @@ from newsletter.retention import PolicyBroken
 from newsroom import languages
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 
@@ -42,6 +42,7 @@ def test_an_unconfirmed_sign_up_goes_after_seven_days() -> None:
     assert not Subscriber.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_who_is_on_the_list_or_has_left_it_stays() -> None:
     edition = make_edition()
     make_subscriber(edition=edition)
@@ -51,6 +52,7 @@ def test_who_is_on_the_list_or_has_left_it_stays() -> None:
     assert Suppression.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_a_delivery_forgets_its_reader_after_thirty_days_and_keeps_its_count() -> None:
     mailing = make_mailing(readers=3)
     mailings.launch(mailing, NOW)
@@ -87,6 +89,7 @@ def test_counts_go_after_a_while_and_the_journal_is_pruned() -> None:
     assert list(journal.Journal(journal.settings.JOURNAL_FILE).since(0)) == []
 
 
+@pytest.mark.both_databases
 def test_many_rows_are_dealt_with_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 2)
     edition = make_edition()

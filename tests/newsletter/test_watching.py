@@ -26,7 +26,7 @@ from newsroom.mailcatcher.catcher import Catcher
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.relays import Moody, hang_up, once
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 RELAY = "smtp://relay.example:25"
 
@@ -63,6 +63,7 @@ def progress(mailing: Mailing, minutes: float) -> Progress:
     return Progress(mailing, tallying.count(mailing, at(minutes)))
 
 
+@pytest.mark.both_databases
 def test_the_rate_is_that_of_the_last_minute_and_says_when_all_is_done(mailing: Mailing) -> None:
     settle(4, after(0.2))
     settle(6, after(2.5))
@@ -86,6 +87,7 @@ def test_a_clock_that_ran_ahead_counts_for_nothing_today(mailing: Mailing) -> No
     assert progress(mailing, 1).rate == 0
 
 
+@pytest.mark.both_databases
 def test_every_state_has_its_row_and_together_they_are_all(mailing: Mailing) -> None:
     settle(5, after(1))
     settle(1, after(1), DeliveryStatus.FAILED)
@@ -97,6 +99,7 @@ def test_every_state_has_its_row_and_together_they_are_all(mailing: Mailing) -> 
     assert next(one.count for one in states if one.status == DeliveryStatus.PENDING) == 12
 
 
+@pytest.mark.both_databases
 def test_each_relay_has_its_own_counts(mailing: Mailing) -> None:
     assert progress(mailing, 1).relays == []
     settle(5, after(1))
@@ -107,6 +110,7 @@ def test_each_relay_has_its_own_counts(mailing: Mailing) -> None:
     assert (first.relay, first.ledger.sent, first.waiting) == (RELAY, 5, 1)
 
 
+@pytest.mark.both_databases
 def test_it_stands_still_only_if_letters_could_leave(mailing: Mailing) -> None:
     assert not progress(mailing, 2).stands_still
     assert progress(mailing, 4).stands_still
@@ -125,6 +129,7 @@ def test_it_stands_still_only_if_letters_could_leave(mailing: Mailing) -> None:
 # --- Cheaply ---------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_however_many_look_the_ledger_is_read_once(mailing: Mailing) -> None:
     cache.clear()
     with CaptureQueriesContext(

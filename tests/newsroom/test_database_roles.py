@@ -17,7 +17,7 @@ from newsroom.database_roles import WEB, WEB_MAY, WORKER
 from tests.factories import make_mailing
 from tests.services import ROOT, Missing, PostgreSQL, running_postgresql, skip_or_fail
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 ONLY_ON_POSTGRESQL = "SQLite has no roles."
 
 
@@ -48,6 +48,7 @@ def may(role: str, statement: str) -> bool:
     return True
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("on_postgresql")
 def test_the_web_process_can_rewrite_no_letter_and_a_worker_can() -> None:
     make_mailing()
@@ -74,6 +75,7 @@ def test_the_web_process_can_rewrite_no_letter_and_a_worker_can() -> None:
     assert not may(WORKER, "DROP TABLE newsletter_variant")
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("on_postgresql")
 def test_each_table_is_granted_to_both_and_none_is_forgotten() -> None:
     with connection.cursor() as cursor:
@@ -115,6 +117,7 @@ def test_the_command_makes_the_roles_and_says_what_is_missing(cluster: PostgreSQ
     assert "Only PostgreSQL has roles" in sqlite.stderr
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("on_postgresql")
 @pytest.mark.parametrize(("role", "warned"), [(WEB, []), (WORKER, ["newsroom.W044"])])
 def test_a_web_process_with_more_rights_is_warned(

@@ -14,25 +14,11 @@ from newsroom import languages
 from newsroom.weeks import Week, long_date
 
 EVERY_MONTH = [dt.date(2024, month, 4) for month in range(1, 13)]
-BELARUSIAN = [
-    *("студзеня", "лютага", "сакавіка", "красавіка", "мая", "чэрвеня"),
-    *("ліпеня", "жніўня", "верасня", "кастрычніка", "лістапада", "снежня"),
-]
-RUSSIAN = [
-    *("января", "февраля", "марта", "апреля", "мая", "июня"),
-    *("июля", "августа", "сентября", "октября", "ноября", "декабря"),
-]
 
 
 def shown(day: dt.date, filters: str = "date") -> str:
     """As a template's `date` filter writes it."""
     return Template(f"{{{{ day|{filters} }}}}").render(Context({"day": day}))
-
-
-@pytest.mark.parametrize(("language", "months"), [("be", BELARUSIAN), ("ru", RUSSIAN)])
-def test_a_date_has_its_month_in_the_genitive(language: str, months: list[str]) -> None:
-    with translation.override(language):
-        assert [shown(day) for day in EVERY_MONTH] == [f"4 {month} 2024" for month in months]
 
 
 @pytest.mark.parametrize("language", languages.codes())
@@ -45,18 +31,8 @@ def test_the_admin_names_a_day_as_the_readers_pages_do(language: str) -> None:
 def test_a_month_by_itself_is_in_the_nominative() -> None:
     with translation.override("be"):
         assert [shown(day, "date:'F'") for day in EVERY_MONTH] == [
-            "студзень",
-            "люты",
-            "сакавік",
-            "красавік",
-            "май",
-            "чэрвень",
-            "ліпень",
-            "жнівень",
-            "верасень",
-            "кастрычнік",
-            "лістапад",
-            "снежань",
+            *("студзень", "люты", "сакавік", "красавік", "май", "чэрвень"),
+            *("ліпень", "жнівень", "верасень", "кастрычнік", "лістапад", "снежань"),
         ]
 
 

@@ -59,15 +59,13 @@ def test_many_files_take_no_more_memory_than_one() -> None:
     assert [size for size, _content in got.values()] == [len(half)] * 3 + [0]
 
 
-@pytest.mark.parametrize("megabytes", [1, 24, 25, 33])
-@pytest.mark.parametrize("path", ["/admin/login/", PICTURE, "/admin/articles/article/add/"])
 @pytest.mark.django_db
-def test_a_list_in_the_wrong_form_never_lies_in_a_file(
-    client: Client, path: str, megabytes: int
-) -> None:
+def test_a_list_in_the_wrong_form_never_lies_in_a_file(client: Client) -> None:
     client.force_login(make_user())
-    file = SimpleUploadedFile("list.csv", b"a@example.org\n" * (megabytes * 1024 * 1024 // 14))
-    assert client.post(path, {"file": file}).status_code in {200, 302, 413}
+    paths = "/admin/login/", PICTURE, "/admin/articles/article/add/"
+    for path, megabytes in (*((path, 3) for path in paths), (PICTURE, 24), (PICTURE, 33)):
+        file = SimpleUploadedFile("list.csv", b"a@example.org\n" * (megabytes * 1024 * 1024 // 14))
+        assert client.post(path, {"file": file}).status_code in {200, 302, 413}
     assert not Picture.objects.exists()
 
 

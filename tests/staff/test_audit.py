@@ -14,7 +14,7 @@ from staff.models import AuditAction, AuditEntry, AuditIsFinal
 from tests.articles.browser import said
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 LIST = "/admin/staff/auditentry/"
 
 
@@ -48,6 +48,7 @@ def test_the_program_refuses_to_change_an_entry() -> None:
             attempt()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "statement", ["UPDATE staff_auditentry SET actor = 'x'", "DELETE FROM staff_auditentry"]
 )
@@ -62,6 +63,7 @@ def test_the_database_refuses_it_too(triggers: None, statement: str) -> None:
     assert AuditEntry.objects.get().actor == "editor"
 
 
+@pytest.mark.both_databases
 def test_an_entry_outlives_who_and_what_it_speaks_of() -> None:
     entry = an_entry()
     make_article(title="Other", owner=make_user(username="second"), published_in=())

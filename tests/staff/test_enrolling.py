@@ -31,7 +31,7 @@ from tests.staff.browser import (
     log_in,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 
 def permission(name: str) -> Permission:
@@ -51,24 +51,6 @@ def again(user: User) -> User:
 
 
 # --- Who ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "articles.publish_article",
-        "articles.approve_digest",
-        "articles.change_masthead",
-        "newsletter.send_mailing",
-        "newsletter.import_subscribers",
-        "newsletter.change_edition",
-        "auth.add_user",
-        "auth.change_user",
-        "auth.change_group",
-    ],
-)
-def test_whoever_can_publish_approve_or_manage_needs_one(name: str) -> None:
-    assert needs_second_factor(allowed("articles.change_article", name))
 
 
 def test_a_permission_of_a_group_counts_as_well() -> None:
@@ -102,6 +84,7 @@ def test_every_other_permission_there_is_needs_one(settings: Settings) -> None:
 # --- How ------------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_the_first_log_in_leads_through_the_enrolment_to_the_recovery_codes(
     client: Client,
 ) -> None:
@@ -260,6 +243,7 @@ def test_after_a_while_the_password_is_asked_again_before_the_doors_change(clock
 # --- Stored ---------------------------------------------------------------------------
 
 
+@pytest.mark.both_databases
 def test_a_stolen_database_holds_no_secret_and_no_recovery_code(client: Client) -> None:
     user = make_user()
     newcomer = make_user(username="newcomer", enrolled=False)

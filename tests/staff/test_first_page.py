@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from articles import publishing
 from articles.gathering import gather
@@ -15,6 +13,7 @@ from articles.writing import save_article
 from newsletter import approving
 from newsletter import mailing as mailings
 from staff import roles
+from tests.articles.asking import queries_of
 from tests.articles.browser import said
 from tests.factories import (
     MONDAY_MORNING,
@@ -151,11 +150,6 @@ def test_the_next_letters_and_those_on_their_way_are_shown() -> None:
 def test_the_page_asks_the_database_as_often_for_much_work_as_for_little() -> None:
     client = window("editor")
 
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as asked:
-            assert client.get(FIRST).status_code == 200
-        return len(asked)
-
     def more_work(number: int) -> None:
         article = make_article(
             title=f"No {number}", topic=make_topic(code=f"t{number}"), published_in=("en",)
@@ -168,9 +162,8 @@ def test_the_page_asks_the_database_as_often_for_much_work_as_for_little() -> No
 
     make_edition()
     more_work(0)
-    queries()
-    few = queries()
+    few = queries_of(client, FIRST)
     for number in range(1, 12):
         more_work(number)
     assert Topic.objects.count() == 12
-    assert queries() == few <= 40
+    assert queries_of(client, FIRST) == few <= 40

@@ -7,6 +7,7 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -48,35 +49,24 @@ def test_after_the_password_alone_nothing_opens_and_nothing_is_done(client: Clie
     assert not Topic.objects.exists()
 
 
-@pytest.mark.parametrize("typed", ["000000", "", "١٢٣٤٥٦", "x" * 10_000])
-def test_a_wrong_code_does_not_open(client: Client, typed: str) -> None:
+def test_a_wrong_code_does_not_open(client: Client) -> None:
     make_user()
     give_password(client)
-    assert client.post(CODE, {"code": typed}).status_code == 200
-    assert not is_in(client)
+    for typed in ("000000", "", "١٢٣٤٥٦", "x" * 10_000):
+        assert client.post(CODE, {"code": typed}).status_code == 200
+        assert not is_in(client)
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "{}",
-        "null",
-        "[]",
-        "7",
-        '"text"',
-        '{"id": "x"}',
-        '{"id": "eA", "rawId": "eA", "type": "public-key", "response": []}',
-        '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"signature": 1}}',
-        "no json",
-        "",
-    ],
-)
-def test_a_made_up_answer_of_a_key_does_not_open(client: Client, typed: str) -> None:
+def test_a_made_up_answer_of_a_key_does_not_open(client: Client) -> None:
     make_user()
     give_password(client)
     client.get(CODE)
-    assert client.post(CODE, {"credential": typed}).status_code == 200
-    assert not is_in(client)
+    key = '{"id": "eA", "rawId": "eA", "type": "public-key", "response": %s}'
+    plain = ("{}", "null", "[]", "7", '"text"', '{"id": "x"}', "no json", "")
+    for typed in (*plain, key % "[]", key % '{"signature": 1}'):
+        cache.clear()  # Each is the first that is tried.
+        assert client.post(CODE, {"credential": typed}).status_code == 200
+        assert not is_in(client)
 
 
 def test_a_code_works_once(client: Client) -> None:
@@ -156,46 +146,27 @@ def test_the_page_does_not_tell_who_is_disabled(client: Client, fields: dict[str
     assert "sessionid" not in client.cookies
 
 
-@pytest.mark.parametrize(
-    "elsewhere",
-    [
-        "https://evil.example/",
-        "//evil.example/",
-        "https:///evil.example",
-        r"/\evil.example",
-        "javascript:alert(1)",
-        "http://testserver/admin/",
-    ],
-)
-def test_the_log_in_leads_to_our_own_paths_only(
-    client: Client, settings: Settings, elsewhere: str
-) -> None:
+def test_the_log_in_leads_to_our_own_paths_only(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://evil.example"]
     settings.ALLOWED_HOSTS = ["*", "evil.example", "testserver"]
     a_writer()
-    answer = client.post(
-        LOGIN, {"login": "analyst", "password": "pass", "next": elsewhere}, follow=False
-    )
-    assert answer.headers["Location"] == DESK
+    for elsewhere in (
+        *("https://evil.example/", "//evil.example/", "https:///evil.example", r"/\evil.example"),
+        *("javascript:alert(1)", "http://testserver/admin/"),
+    ):
+        sent = {"login": "analyst", "password": "pass", "next": elsewhere}
+        assert Client().post(LOGIN, sent).headers["Location"] == DESK
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "signup/",
-        "email/",
-        "confirm-email/",
-        "password/reset/",
-        "password/set/",
-        "login/passkey/",
-        "inactive/",
-    ],
-)
-def test_nobody_signs_up_and_no_password_goes_by_mail(path: str) -> None:
+def test_nobody_signs_up_and_no_password_goes_by_mail() -> None:
     make_user()
     client = log_in()
-    for answer in (client.get(f"/admin/account/{path}"), client.post(f"/admin/account/{path}")):
-        assert answer.status_code == 404
+    for name in (
+        *("signup", "email", "confirm-email", "password/reset", "password/set", "login/passkey"),
+        "inactive",
+    ):
+        for ask in (client.get, client.post):
+            assert ask(f"/admin/account/{name}/").status_code == 404
     assert User.objects.count() == 1
     assert not mail.outbox
 
@@ -244,11 +215,9 @@ def test_nothing_is_said_where_the_second_factor_is_required() -> None:
     assert "No second factor" not in log_in().get(DESK).content.decode()
 
 
-@pytest.mark.parametrize(
-    ("language", "word"),
-    [("en", "User name"), ("be", "Імя карыстальніка"), ("ru", "Имя пользователя")],
-)
-def test_the_doors_speak_the_browsers_language(client: Client, language: str, word: str) -> None:
-    page = client.get(LOGIN, headers={"accept-language": language}).content.decode()
-    assert f'<html lang="{language}"' in page
-    assert word in page
+def test_the_doors_speak_the_browsers_language(client: Client) -> None:
+    words = {"en": "User name", "be": "Імя карыстальніка", "ru": "Имя пользователя"}
+    for language, word in words.items():
+        page = client.get(LOGIN, headers={"accept-language": language}).content.decode()
+        assert f'<html lang="{language}"' in page
+        assert word in page

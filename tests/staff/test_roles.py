@@ -236,7 +236,7 @@ ACTIONS: list[tuple[str, set[str], Callable[[Desk], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize("role", [*ROLES, NOBODY, SUPERUSER])
+@pytest.mark.parametrize("role", [*ROLES, NOBODY, pytest.param(SUPERUSER, marks=pytest.mark.long)])
 def test_a_role_may_do_what_it_is_for_and_nothing_else(role: str) -> None:
     """Each action on a desk as it was before the others."""
     desk = desk_of(role)

@@ -140,23 +140,19 @@ def test_a_new_password_ends_all_sessions_but_the_one_it_was_typed_in() -> None:
     assert Session.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ({"oldpassword": "wrong"}, "not your present password"),
-        ({"password2": "another-9-word"}, "not the same"),
-        ({"password1": "12345678", "password2": "12345678"}, "errornote"),
-        ({"password1": "", "password2": ""}, "required"),
-    ],
-)
-def test_a_bad_new_password_changes_nothing(typed: dict[str, str], said: str) -> None:
+def test_a_bad_new_password_changes_nothing() -> None:
     make_user()
     client = log_in()
     whole = {"oldpassword": "pass", "password1": NEW, "password2": NEW}
-    page = client.post(NEW_PASSWORD, whole | typed).content.decode()
-    assert said in page or "too common" in page
-    assert User.objects.get().check_password("pass")
-    assert is_in(client)
+    for said, typed in {
+        "not your present password": {"oldpassword": "wrong"},
+        "not the same": {"password2": "another-9-word"},
+        "too common": {"password1": "12345678", "password2": "12345678"},
+        "required": {"password1": "", "password2": ""},
+    }.items():
+        assert said in client.post(NEW_PASSWORD, whole | typed).content.decode()
+        assert User.objects.get().check_password("pass")
+        assert is_in(client)
 
 
 def test_a_new_password_from_the_command_line_ends_them_all(

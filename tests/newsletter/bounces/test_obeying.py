@@ -33,7 +33,7 @@ from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
 from tests.newsletter.bounces.mails import FORMS, nested, written
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
 DAY = dt.timedelta(days=1)
 
@@ -132,6 +132,7 @@ def another_week(delivery: Delivery, weeks: int) -> Delivery:
     )
 
 
+@pytest.mark.both_databases
 def test_a_soft_bounce_ends_a_reader_after_three_mailings_in_a_row(delivery: Delivery) -> None:
     letters = [delivery, another_week(delivery, 1), another_week(delivery, 2)]
     for letter in letters[:2]:
@@ -150,6 +151,7 @@ def test_a_letter_that_arrived_in_between_begins_the_count_anew(delivery: Delive
     assert status(delivery) == SubscriberStatus.ACTIVE
 
 
+@pytest.mark.both_databases
 def test_a_report_that_comes_after_the_next_letter_left_still_counts(delivery: Delivery) -> None:
     letters = [delivery, *(another_week(delivery, weeks) for weeks in (1, 2, 3))]
     for letter in letters[:2]:
@@ -168,6 +170,7 @@ def test_a_policy_in_between_does_not_count_and_does_not_bridge(delivery: Delive
     assert status(delivery) == SubscriberStatus.ACTIVE
 
 
+@pytest.mark.both_databases
 def test_a_bounce_from_before_a_reader_came_back_is_over(delivery: Delivery) -> None:
     reader = Subscriber.objects.get(pk=delivery.subscriber_id)
     address = reader.address(sealing.worker_keys())
@@ -233,6 +236,7 @@ def test_a_bounce_of_a_reader_who_left_meanwhile_changes_nothing(delivery: Deliv
     assert came_back("postfix: user unknown", Delivery.objects.get(pk=delivery.pk)) == "hard"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("raw", [b"", b"\x00\xff" * 5000, nested(400), b"x" * 3_000_000])
 def test_rubbish_is_set_aside_and_never_stops_the_intake(raw: bytes, delivery: Delivery) -> None:
     assert obey(raw, NOW) == "set aside"
@@ -293,6 +297,7 @@ def test_a_manager_sees_size_date_and_reason_and_not_what_it_says(
     assert "planted" not in opened
 
 
+@pytest.mark.both_databases
 def test_what_came_back_is_counted_by_kind(delivery: Delivery) -> None:
     for form in ("postfix: user unknown", "gmail: full", "dmarc", "auto reply: header", "a person"):
         came_back(form, delivery)
@@ -303,6 +308,7 @@ def test_what_came_back_is_counted_by_kind(delivery: Delivery) -> None:
     assert sum(one.count for one in counting.came_back(NOW + 8 * DAY)) == 0
 
 
+@pytest.mark.both_databases
 def test_what_was_set_aside_goes_after_thirty_days() -> None:
     obey(b"rubbish", NOW)
     retention.obey(NOW + 30 * DAY)

@@ -86,6 +86,7 @@ def test_rubbish_is_at_worst_unreadable(raw: bytes) -> None:
     assert report.return_paths == set()
 
 
+@pytest.mark.long
 def test_no_mail_keeps_a_worker_busy() -> None:
     """In a process of its own, which can be stopped; all of them take a few seconds."""
     done = subprocess.run(
