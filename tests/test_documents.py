@@ -220,8 +220,14 @@ def is_a_dotted_name(name: str) -> bool:
     return False
 
 
-def is_in_the_source(word: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", source()) is not None
+@cache
+def words_of_the_source() -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", source()))
+
+
+def is_in_the_source(name: str) -> bool:
+    parts = name.split(".")
+    return words_of_the_source().issuperset(parts) and (len(parts) == 1 or name in source())
 
 
 KINDS: list[tuple[str, Callable[[str], object]]] = [

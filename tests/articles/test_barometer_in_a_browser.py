@@ -55,6 +55,7 @@ def seen(page: Page, texts: str) -> list[str]:
     return [one.text_content() or "" for one in page.locator(texts).all() if one.is_visible()]
 
 
+@pytest.mark.long
 def test_no_page_has_to_be_scrolled_sideways(page: Page) -> None:
     for path in ("/be/barometer/", "/be/topics/elite/", "/be/"):
         page.goto(path)
@@ -76,6 +77,7 @@ def test_the_table_is_the_same_to_who_hears_it_in_a_narrow_window_and_a_wide_one
     assert roles(page) == wide
 
 
+@pytest.mark.long
 def test_a_topics_name_stands_once_in_each_line_of_quarters(page: Page) -> None:
     for width, in_a_line in ((PHONE, 1), (TABLET, 2), (SMALL_DESK, 2), (DESK, 4)):
         page.set_viewport_size({"width": width, "height": 900})

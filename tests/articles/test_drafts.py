@@ -155,6 +155,7 @@ class TestInABrowser:
         article.refresh_from_db()
         assert article.title_en == "The budget en"
 
+    @pytest.mark.long
     def test_an_expired_log_in_loses_nothing(self, editor: Visitor) -> None:
         article = make_article(published_in=())
         page = editor.go(page_of(article))
@@ -213,6 +214,7 @@ class TestInABrowser:
         assert kept.value.ok
         assert Draft.objects.get().lead == long
 
+    @pytest.mark.long
     def test_a_translation_is_typed_beside_its_source_and_outlives_a_reload(
         self, editor: Visitor
     ) -> None:

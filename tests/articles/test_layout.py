@@ -65,6 +65,7 @@ def page(chromium: Browser, newsroom: None, db: None) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", CODES)
 def test_texts_may_be_parted_by_the_rules_of_their_own_language_and_no_other(
     page: Page, code: str

@@ -95,6 +95,7 @@ def speak(desk: Client, request: pytest.FixtureRequest) -> str:
     return language
 
 
+@pytest.mark.long
 def test_on_no_page(desk: Client, newsroom: Newsroom, speak: str) -> None:
     found = {path: english_on(desk.get(path, follow=True), speak) for path in admin_pages()}
     assert len(found) > 50

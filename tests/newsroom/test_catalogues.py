@@ -88,6 +88,7 @@ def test_lint_fails_on_a_hole_and_names_it(tmp_path: Path, monkeypatch: pytest.M
     assert any("not translated: 'Save'" in fault for fault in files.check())
 
 
+@pytest.mark.long
 def test_the_newsrooms_own_catalogues_are_whole() -> None:
     assert files.check() == []
 

@@ -99,6 +99,7 @@ def manage(address: str, *words: str, **env: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.long
 def test_the_command_makes_the_roles_and_says_what_is_missing(cluster: PostgreSQL) -> None:
     address = cluster.create("empty")
     passwords = {"WEB_DATABASE_PASSWORD": "a'b", "WORKER_DATABASE_PASSWORD": "c"}

@@ -189,6 +189,7 @@ def test_an_empty_variable_counts_as_unset(machine: Machine) -> None:
         assert {name for name in plain if unset[name] != of_a_newcomer[name]} == set()
 
 
+@pytest.mark.long
 def test_any_nonsense_in_a_production_is_refused_or_harmless(
     machine: Machine, subtests: pytest.Subtests
 ) -> None:

@@ -251,6 +251,7 @@ def test_only_the_staffs_addresses_reach_the_site(proxy: Proxy) -> None:
 # --- Pace ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_one_network_that_floods_is_too_fast_and_nobody_else_is(proxy: Proxy) -> None:
     flood = [proxy.sign_up("198.51.100.1") for _ in range(30)]
     assert flood[:10] == ["PASSED"] * 10
@@ -258,6 +259,7 @@ def test_one_network_that_floods_is_too_fast_and_nobody_else_is(proxy: Proxy) ->
     assert [proxy.sign_up(f"198.51.100.{number}") for number in range(2, 8)] == ["PASSED"] * 6
 
 
+@pytest.mark.long
 def test_an_ipv6_customer_is_one_client_whatever_the_rest_of_the_address(proxy: Proxy) -> None:
     """Also where bytes of the address are a line break or nothing."""
     for network in ("2001:db8:1:2", "2001:db8:a0a:0a0a", "2001:db8:0:0"):

@@ -82,6 +82,7 @@ def test_a_security_key_is_enrolled_and_opens_the_desk(visitor: Visitor, key: Ke
     assert not visitor.errors
 
 
+@pytest.mark.long
 def test_a_key_that_does_not_know_us_opens_nothing_and_it_is_said(
     visitor: Visitor, key: Key
 ) -> None:

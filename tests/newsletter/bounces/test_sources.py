@@ -374,6 +374,7 @@ def test_a_mail_servers_pipe_needs_no_worker_key(settings: Settings) -> None:
     assert SetAsideMail.objects.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_without_a_database_or_key_the_mail_server_is_asked_to_come_again(
     settings: Settings, tmp_path: Path
