@@ -253,6 +253,8 @@ def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Vis
     page.keyboard.press("Enter")
     page.locator(".cke_button__link:visible").click()
     dialog = page.get_by_role("dialog")
+    # It fills its fields once it is open, and then looks at the address.
+    expect(dialog.get_by_label("URL").last).to_be_focused()
     dialog.get_by_label("Display Text").fill("Крыніца")
     dialog.get_by_label("URL").last.fill("example.org/budget")
     dialog.get_by_role("button", name="OK").click()
