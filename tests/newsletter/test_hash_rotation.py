@@ -410,8 +410,8 @@ STEPS = {
 @pytest.mark.parametrize(
     "step",
     [
-        *list(STEPS)[::2],
-        *(pytest.param(step, marks=pytest.mark.long) for step in list(STEPS)[1::2]),
+        *list(STEPS)[:1],
+        *(pytest.param(step, marks=pytest.mark.long) for step in list(STEPS)[1:]),
     ],
 )
 def test_killed_at_any_step_nobody_is_lost_and_the_next_try_ends_it(

@@ -141,6 +141,7 @@ def test_a_table_that_is_locked_or_broken_keeps_no_other_full(own_set: Path) -> 
             cursor.execute("ALTER TABLE away RENAME TO newsletter_inquiry")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_rows_that_somebody_holds_are_waited_for_some_seconds_only(own_set: Path) -> None:
     if connection.vendor != "postgresql":

@@ -82,6 +82,7 @@ def test_an_odd_id_is_the_id_of_no_row_whatever_is_to_be_done_with_it(desk: Clie
         assert desk.get(path).status_code == 404, path
 
 
+@pytest.mark.long
 @pytest.mark.both_databases
 def test_no_page_of_a_row_fails_on_an_odd_id(desk: Client) -> None:
     """Django leads from a row that is not there to the list, and says so."""
