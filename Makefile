@@ -6,10 +6,12 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
-# A module's tests stay in one process: they share servers and a browser. One process more than
-# there are processors, since some wait for what they have started.
-PYTEST_OPTIONS := -n $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1))) --maxprocesses 6 \
-	--dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
+# A module's tests stay in one process: they share servers and a browser. Both databases are asked at
+# the same time, since many a test waits for what it has started.
+PYTEST_OPTIONS := --maxprocesses 6 --dist loadfile --no-loadscope-reorder \
+	--durations 20 --durations-min 1
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+AT_ONCE := $(MAKE) --no-print-directory --jobs 2 --output-sync=line
 SERVICES := postgresql redis-server chromium nginx fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,7 +19,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all services audit screenshots lint format messages lock clean
+.PHONY: help run test test-all test-sqlite test-postgresql services audit screenshots lint format messages lock clean
 
 help:  ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,12 +28,18 @@ run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's le
 	@PORT=$(PORT) exec python manage.py run_demo
 
 test: .venv/.dev $(CATALOGUES)  ## Runs the tests, and where databases may differ both
-	@python -m pytest $(PYTEST_OPTIONS) -m "not long" $(ARGS)
-	@python -m tests.on_postgresql $(PYTEST_OPTIONS) -m "both_databases and not long" $(ARGS)
+	@$(AT_ONCE) test-sqlite test-postgresql TIER="not long" PICKED="both_databases and not long" \
+		SQLITE=$$(($(CORES) + 1)) POSTGRESQL=$$((($(CORES) + 1) / 2))
 
 test-all: .venv/.dev $(CATALOGUES)  ## Runs all there are, the long ones too, on both databases
-	@python -m pytest $(PYTEST_OPTIONS) $(ARGS)
-	@python -m tests.on_postgresql $(PYTEST_OPTIONS) $(ARGS)
+	@$(AT_ONCE) test-sqlite test-postgresql TIER= PICKED=django_db \
+		SQLITE=$(CORES) POSTGRESQL=$(CORES)
+
+test-sqlite:
+	@python -m pytest -n $(SQLITE) $(PYTEST_OPTIONS) -m "$(TIER)" $(ARGS)
+
+test-postgresql:
+	@python -m tests.on_postgresql -n $(POSTGRESQL) $(PYTEST_OPTIONS) -m "$(PICKED)" $(ARGS)
 
 services:  ## Installs what some tests need on Debian: PostgreSQL, Redis, Chromium and nginx
 	@command -v apt-get >/dev/null \
