@@ -11,7 +11,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
 PYTEST_OPTIONS := --maxprocesses 6 --dist loadfile --no-loadscope-reorder \
 	--durations 20 --durations-min 1
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-AT_ONCE := $(MAKE) --no-print-directory --jobs 2 --output-sync=line
+AT_ONCE := $(MAKE) --no-print-directory --jobs 2
 SERVICES := postgresql redis-server chromium nginx fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
