@@ -256,12 +256,14 @@ class House:
         )
         sent = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         with contextlib.closing(connection):
-            connection.request(
-                method,
-                path,
-                urlencode(form) if form else body,
-                {**sent, **(headers or {})},
-            )
+            # What is too large is answered before all of it was sent.
+            with contextlib.suppress(BrokenPipeError):
+                connection.request(
+                    method,
+                    path,
+                    urlencode(form) if form else body,
+                    {**sent, **(headers or {})},
+                )
             answer = connection.getresponse()
             location = answer.getheader("Location") or ""
             return Answer(answer.status, answer.read().decode(), location)

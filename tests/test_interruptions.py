@@ -54,6 +54,7 @@ from django.utils import timezone
 from newsletter import mailing as mailings
 from newsletter.models import Mailing
 from newsletter.tasks import enqueue_lanes
+from newsroom.states import InvalidTransition
 mailing = Mailing.objects.get()
 try:
     mailings.resume(mailing, timezone.now())

@@ -110,10 +110,11 @@ def _send(
     if outcome is Outcome.SENT:
         _record_sent(mail, now)
         return True
-    logger.warning("%s was not taken (%s).", mail, reply)
     if outcome is Outcome.GONE:
+        logger.warning("%s was not taken (%s): it is given up.", mail, reply)
         _record_gone(mail, subscriber, reply, now)
     else:
+        logger.warning("%s was not taken (%s).", mail, reply)
         _put_off(mail, now)
     return False
 
