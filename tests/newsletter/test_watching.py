@@ -232,8 +232,8 @@ def test_in_each_state_it_is_said_whether_to_ask_again(
     Mailing.objects.update(status=status, launched_at=NOW if begun else None)
     client.force_login(make_user())
     page, part = parts(client, mailing)
-    assert (" data-over" in part) == (status in {"sent", "cancelled"})
-    assert ('id="progress-said"' in page) != (" data-over" in part)
+    assert ("data-over" in part) == (status in {"sent", "cancelled"})
+    assert ('id="progress-said"' in page) != ("data-over" in part)
     again = re.search(r'data-again="(\d+)"', part)
     assert again
     assert int(again[1]) >= 2
