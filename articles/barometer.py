@@ -265,13 +265,13 @@ def words(verdict: str) -> str:
     return str(Verdict(verdict).label) if verdict else _("no verdict")
 
 
-def told_change(change: Change) -> str:
+def change_description(change: Change) -> str:
     """ "Corrected, 25 November 2026 (before: Got worse)"."""
     day = long_date(change.at.date(), languages.current())
     return f"{_('Corrected')}, {day} ({_('before')}: {words(change.was)})"
 
 
-def told(cell: Cell) -> str:
+def cell_description(cell: Cell) -> str:
     """All that a mark says. No title in a language that is not the page's: its name instead."""
     here = languages.current()
     parts = [cell.week.short_label(here), f"{cell.topic}: {words(cell.verdict)}"]
@@ -279,10 +279,10 @@ def told(cell: Cell) -> str:
         parts.append(cell.title)
     else:
         parts.append(f"{_('Language')}: {languages.name(cell.language, here)}")
-    return " · ".join([*parts, *map(told_change, cell.changes)])
+    return " · ".join([*parts, *map(change_description, cell.changes)])
 
 
-def told_sum(row: Row) -> str:
+def sum_description(row: Row) -> str:
     """A topic's running sum in a sentence."""
     totals = [total for _week, total in row.sums]
     return _(

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from django.utils.safestring import SafeString
 
-from articles.barometer import Barometer, Cell, Row, signed, told, told_sum
+from articles.barometer import (
+    Barometer,
+    Cell,
+    Row,
+    cell_description,
+    signed,
+    sum_description,
+)
 from newsroom import svg
 from newsroom.weeks import Week, month_name
 
@@ -90,7 +97,7 @@ def _marks(barometer: Barometer, row: Row, weeks: list[Week], top: int) -> list[
 def _mark(cell: Cell, left: int, top: int) -> SafeString:
     return svg.element(
         "a",
-        svg.element("title", told(cell)),
+        svg.element("title", cell_description(cell)),
         svg.rect(left, top, CELL, MARKS_LINE),
         svg.element("use", href=f"#{cell.verdict or 'taken-back'}", x=left, y=top),
         svg.text(left + CELL // 2, top + 13, "*") if cell.changes else "",
@@ -133,7 +140,7 @@ def _chart(row: Row, scale: _Scale, frame: SafeString, alone: bool) -> SafeStrin
         )
     return svg.drawing(
         (0, 0, CHART_WIDTH, PLOT_TOP + PLOT_HEIGHT + CHART_FOOT),
-        svg.element("title", told_sum(row), id=f"chart-{code}"),
+        svg.element("title", sum_description(row), id=f"chart-{code}"),
         frame,
         line,
         svg.element("circle", cx=x, cy=y, r=3),

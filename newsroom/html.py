@@ -161,7 +161,7 @@ def _flattened(html: str) -> str:
     """Sanitised HTML without the tags that are deeper than MAX_DEPTH. Their text stays."""
     depth = 0
 
-    def kept(tag: re.Match[str]) -> str:
+    def allowed(tag: re.Match[str]) -> str:
         nonlocal depth
         if tag[2] in VOID:
             return tag[0]
@@ -172,7 +172,7 @@ def _flattened(html: str) -> str:
         return tag[0] if depth <= MAX_DEPTH else ""
 
     # The sanitiser closes whatever it opens.
-    return html if html.count("</") <= MAX_DEPTH else ANY_TAG.sub(kept, html)
+    return html if html.count("</") <= MAX_DEPTH else ANY_TAG.sub(allowed, html)
 
 
 def _only_ours(tag: str, attribute: str, value: str) -> str | None:

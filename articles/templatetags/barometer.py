@@ -15,7 +15,7 @@ from newsroom import languages, svg
 
 register = template.Library()
 register.filter(barometer.words)
-register.filter(barometer.told_change)
+register.filter(barometer.change_description)
 
 
 @register.simple_tag
@@ -58,4 +58,4 @@ def glance(items: list[Item]) -> dict[str, Any]:
 @register.simple_tag
 def verdict_changes(article: Article) -> list[str]:
     """What an article's readers were told before, in sentences."""
-    return [barometer.told_change(change) for change in barometer.changes_of(article)]
+    return [barometer.change_description(change) for change in barometer.changes_of(article)]
