@@ -8,17 +8,21 @@ RUN python -m venv --without-pip /venv
 RUN pip --python /venv/bin/python install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 ENV PATH=/venv/bin:$PATH
 COPY manage.py ./
+COPY core core
+COPY keys keys
 COPY newsroom newsroom
 COPY staff staff
 COPY articles articles
 COPY newsletter newsletter
+# Its commands are there where PRODUCTION is 0, for a look at the stack.
+COPY demo demo
 COPY templates templates
 COPY static static
 COPY locale locale
 RUN python -m newsroom.catalogues compile
 # In production's way, with hashes in the names; what is not set for it does not matter here.
 RUN PRODUCTION=1 SITE_URL=https://example.org RELAY_URL=smtps://example.org SECRET_KEY=only-while-the-static-files-are-collected-0123456789 python manage.py collectstatic --no-input --verbosity 0
-RUN python -m compileall -q newsroom staff articles newsletter
+RUN python -m compileall -q core keys newsroom staff articles newsletter demo
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -80,7 +80,7 @@ lock: .venv/.dev  ## Locks the dependencies anew, with hashes
 	$(BIN)/pip install --quiet uv
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) --extra dev --group demo pyproject.toml -o requirements-dev.txt
-	$(LOCK) --group demo --constraint requirements.txt -o newsroom/mailcatcher/requirements.txt
+	$(LOCK) --group demo --constraint requirements.txt -o demo/mail_catcher/requirements.txt
 
 clean:  ## Removes the demo's data, its keys and letters included
 	rm -rf var
@@ -92,9 +92,9 @@ clean:  ## Removes the demo's data, its keys and letters included
 	@$(PYTHON) -m venv .venv \
 		|| { echo "Python's venv module is missing. On Debian: apt install python3-venv"; rm -rf .venv; exit 1; }
 
-.venv/.run: requirements.txt newsroom/mailcatcher/requirements.txt | .venv/bin/python
+.venv/.run: requirements.txt demo/mail_catcher/requirements.txt | .venv/bin/python
 	@echo "Installing what the newsroom needs"
-	@$(PIP) -r requirements.txt -r newsroom/mailcatcher/requirements.txt
+	@$(PIP) -r requirements.txt -r demo/mail_catcher/requirements.txt
 	@touch $@
 
 .venv/.dev: requirements-dev.txt | .venv/bin/python

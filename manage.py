@@ -7,14 +7,14 @@ import sys
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
-from newsroom import starting
+from newsroom import startup_checks
 
 
 def main() -> None:
     """The entry."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     try:
-        with starting.or_say_why():
+        with startup_checks.or_say_why():
             execute_from_command_line(sys.argv)
     except OperationalError as error:
         if "--traceback" in sys.argv:

@@ -17,7 +17,7 @@ class ArticlesConfig(AppConfig):
     verbose_name = _("Articles")
 
     def ready(self) -> None:
-        from articles import first_page  # noqa: F401
+        from articles import dashboard  # noqa: F401
 
         post_migrate.connect(grow_site_version, sender=self)
 

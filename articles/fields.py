@@ -15,9 +15,10 @@ from django.db.models.fields import Field
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from articles import old_paths
-from newsroom import html, weeks
-from newsroom.weeks import NotAWeek, Week
+from articles.models import old_paths
+from articles.text import sanitizer
+from core import weeks
+from core.weeks import NotAWeek, Week
 
 if TYPE_CHECKING:
     DateColumn = models.DateField[Any, Any]
@@ -113,7 +114,7 @@ class LeadField(LeadColumn):
 
     default_validators = [
         MaxLengthValidator(
-            html.LONGEST_LEAD,
+            sanitizer.LONGEST_LEAD,
             _("The lead is too long: %(show_value)s characters of %(limit_value)s."),
         )
     ]
@@ -125,19 +126,19 @@ def _sanitised(typed: Any) -> Any:
         return typed
     try:
         # A text that is too long is told that, and not how intricate it is.
-        return html.clean(typed, strict=len(typed) <= html.LONGEST)
-    except html.TooIntricate:
+        return sanitizer.clean(typed, strict=len(typed) <= sanitizer.LONGEST)
+    except sanitizer.TooIntricate:
         raise ValidationError(
             _(
                 "The text has more than %(tags)s tags, or more than %(depth)s of them within one "
                 "another. Paste it as plain text, or make its lists and tables simpler."
             ),
-            params={"tags": html.MAX_TAGS, "depth": html.MAX_DEPTH},
+            params={"tags": sanitizer.MAX_TAGS, "depth": sanitizer.MAX_DEPTH},
         ) from None
 
 
 BODY_LENGTH = MaxLengthValidator(
-    html.LONGEST, _("The text is too long: %(show_value)s characters of %(limit_value)s.")
+    sanitizer.LONGEST, _("The text is too long: %(show_value)s characters of %(limit_value)s.")
 )
 
 
@@ -168,13 +169,13 @@ class BodyField(RichTextField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         # On the instance too: what is indexed and kept as a revision is what the column says.
-        cleaned = html.clean(super().pre_save(model_instance, add) or "")
+        cleaned = sanitizer.clean(super().pre_save(model_instance, add) or "")
         setattr(model_instance, self.attname, cleaned)
         return cleaned
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         # The wall: update(), bulk_update() and fixtures come here without `pre_save`.
-        walled = html.clean(value) if isinstance(value, str) else value
+        walled = sanitizer.clean(value) if isinstance(value, str) else value
         return super().get_db_prep_save(walled, connection)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from articles.publishing import publish_due
+from articles.editorial.workflow import publish_due
 
 TICK_SECONDS = 60
 

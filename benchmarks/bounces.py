@@ -26,7 +26,7 @@ django.setup()
 
 from flufl.bounce import all_failures  # noqa: E402
 
-from newsletter.bounces.reading import Unreadable, read  # noqa: E402
+from newsletter.bounces.classify import Unreadable, read  # noqa: E402
 
 
 def by_flufl_alone(raw: bytes) -> bool:

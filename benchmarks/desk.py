@@ -84,10 +84,10 @@ def set_up(corpus: Path, wanted: int) -> dict[str, str]:
     from django.urls import reverse  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
-    from articles.gathering import gather  # noqa: PLC0415
+    from articles.editorial.digest_builder import gather  # noqa: PLC0415
     from articles.models import Article, Topic  # noqa: PLC0415
+    from core.weeks import Week  # noqa: PLC0415
     from newsletter.models import Edition  # noqa: PLC0415
-    from newsroom.weeks import Week  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     user = get_user_model().objects.create_superuser("editor")

@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.observatory import serving  # noqa: E402
-from newsroom import supervising  # noqa: E402
-from tests.browsing import running_chromium  # noqa: E402
+from demo import process_manager  # noqa: E402
+from tests.chromium import running_chromium  # noqa: E402
 from tests.services import Missing, program  # noqa: E402
 
 PACKAGES = {"axe-core": "4.14.1", "vnu-jar": "26.9.27", "lighthouse": "12.8.2"}
@@ -249,5 +249,5 @@ def costs(result: dict[str, Any], category: str) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except (supervising.CannotRun, Missing) as error:
+    except (process_manager.CannotRun, Missing) as error:
         sys.exit(str(error))

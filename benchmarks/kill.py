@@ -223,7 +223,7 @@ def tick() -> None:
 
 def look(mailing_id: int, readers: int, verdict: Verdict) -> str:
     """The mailing's status; notes a ledger that does not balance."""
-    from newsletter import mailing as mailings
+    from newsletter.campaigns import lifecycle as mailings
     from newsletter.models import Mailing
 
     mailing = Mailing.objects.get(pk=mailing_id)
@@ -236,9 +236,9 @@ def pause_and_resume(mailing_id: int, choose: random.Random, verdict: Verdict) -
     """If it is being sent just now."""
     from django.utils import timezone
 
-    from newsletter import mailing as mailings
+    from core.states import InvalidTransition
+    from newsletter.campaigns import lifecycle as mailings
     from newsletter.models import Mailing
-    from newsroom.states import InvalidTransition
 
     mailing = Mailing.objects.get(pk=mailing_id)
     with contextlib.suppress(InvalidTransition):
@@ -253,7 +253,7 @@ def play(house: House, seed: int, readers: int) -> Verdict:
     from django.db import DatabaseError, InterfaceError, connection
     from django.utils import timezone
 
-    from newsletter import mailing as mailings
+    from newsletter.campaigns import lifecycle as mailings
     from newsletter.models import Mailing
     from newsletter.tasks import enqueue_lanes
 
@@ -298,8 +298,8 @@ def play(house: House, seed: int, readers: int) -> Verdict:
 
 def rows_of(mailing_id: int) -> dict[str, str]:
     """Each reader's address, which this process may open, and their row's status."""
+    from keys import sealing
     from newsletter.models import Delivery
-    from newsroom import sealing
 
     keys = sealing.worker_keys()
     rows = Delivery.objects.filter(mailing=mailing_id).select_related("subscriber")

@@ -39,13 +39,17 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from articles.gathering import gather
-from newsletter import approving, inquiring, journal, resealing, subscribing
-from newsletter import mailing as mailings
-from newsletter.importing import applying, checking
-from newsletter.importing.uploading import take_whole
+from articles.editorial.digest_builder import gather
+from keys import keyring
+from newsletter.campaigns import approval
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.imports import apply as applying
+from newsletter.imports import dry_run
+from newsletter.imports.upload import take_whole
 from newsletter.models import Answer, Delivery, Edition, Import, Inquiry, Subscriber
-from newsroom import keyring
+from newsletter.privacy import departures, reencryption
+from newsletter.subscribers import lookup
+from newsletter.subscribers import sign_up as subscribing
 from tests.factories import WEEK, make_article, make_edition, make_user
 from tests.services import running_postgresql
 
@@ -100,7 +104,7 @@ def take_in(size: int) -> int:
 def check(size: int) -> int:
     """The dry run."""
     row = Import.objects.get()
-    found = checking.check(row.pk, timezone.now, is_limited=False)
+    found = dry_run.check(row.pk, timezone.now, is_limited=False)
     assert found == Counter(lines=size, new=size), found
     return size
 
@@ -116,7 +120,7 @@ def apply(size: int) -> int:
 
 def launch(size: int) -> int:
     """One statement an edition."""
-    found = approving.approve(gather(WEEK), None, timezone.now())
+    found = approval.approve(gather(WEEK), None, timezone.now())
     clock = time.perf_counter()
     for mailing in found:
         mailings.launch(mailing, timezone.now())
@@ -141,12 +145,12 @@ def look_up(size: int) -> int:
     settings_of_the_day(LOOKUPS)
     user = make_user()
     asked = [
-        inquiring.ask(f"reader.{number:07}@example{number % 97}.org", user, timezone.now()).pk
+        lookup.ask(f"reader.{number:07}@example{number % 97}.org", user, timezone.now()).pk
         for number in range(0, size, max(size // LOOKUPS, 1))
     ][:LOOKUPS]
     clock = time.perf_counter()
     for pk in asked:
-        inquiring.answer(pk, timezone.now())
+        lookup.answer(pk, timezone.now())
     _note_seconds(time.perf_counter() - clock)
     assert Inquiry.objects.filter(answer=Answer.KNOWN).count() == len(asked)
     return len(asked)
@@ -161,14 +165,14 @@ def rehash(size: int) -> int:
     """Under a new generation, in one transaction: so long whoever comes or leaves waits."""
     assert settings.WORKER_KEY_FILE is not None
     keyring.add_generation(settings.WORKER_KEY_FILE)
-    assert journal.carry_hashes_on() == size
+    assert departures.carry_hashes_on() == size
     return size
 
 
 def reseal(size: int) -> int:
     """Under the new generation."""
     Inquiry.objects.all().delete()
-    assert resealing.reseal(lambda _done: None) == size
+    assert reencryption.reseal(lambda _done: None) == size
     return size
 
 

@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from newsroom import supervising  # noqa: E402
+from demo import process_manager  # noqa: E402
 
 PACKAGE = "@mdn/mdn-http-observatory"
 VERSION = "1.4.8"
@@ -145,8 +145,8 @@ def serving(folder: Path, *commands: tuple[str, ...]) -> Iterator[str]:
     manage(environment, "collectstatic", "--noinput")
     web = [sys.executable, "-c", SERVE, str(folder)]
     commands = {"plain": [*web, str(plain), ""], "tls": [*web, str(tls), "tls"]}
-    with supervising.running(commands, environment, folder / "log") as processes:
-        supervising.wait_for_answer(f"http://127.0.0.1:{plain}/healthz", processes)
+    with process_manager.running(commands, environment, folder / "log") as processes:
+        process_manager.wait_for_answer(f"http://127.0.0.1:{plain}/healthz", processes)
         wait_for_port(tls, processes)
         with switch(front, plain=plain, tls=tls):
             yield f"localhost:{front}"
@@ -220,10 +220,10 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
-def wait_for_port(port: int, processes: list[supervising.Process]) -> None:
+def wait_for_port(port: int, processes: list[process_manager.Process]) -> None:
     """Until somebody takes connections there; raises CannotRun if a process ends meanwhile."""
     while True:
-        supervising.check_all(processes)
+        process_manager.check_all(processes)
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
 
@@ -264,5 +264,5 @@ def switch(port: int, *, plain: int, tls: int) -> Iterator[None]:
 if __name__ == "__main__":
     try:
         main()
-    except supervising.CannotRun as error:
+    except process_manager.CannotRun as error:
         sys.exit(str(error))

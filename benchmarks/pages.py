@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.observatory import manage, prepare  # noqa: E402
-from newsroom import supervising  # noqa: E402
+from demo import process_manager  # noqa: E402
 from tests.services import free_port, program, running_postgresql  # noqa: E402
 
 CONNECTIONS = (1, 32)
@@ -89,7 +89,7 @@ COPY = """
 import datetime as dt, sys
 from django.db.models import Min
 from articles.models import Article, ArticleLanguage
-from newsroom.weeks import Week
+from core.weeks import Week
 copies = range(int(sys.argv[1]))
 week = Week(Article.objects.aggregate(oldest=Min("week"))["oldest"].monday - dt.timedelta(days=7))
 for article in list(Article.objects.public()):
@@ -219,16 +219,16 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[Site]:
 
         def start(name: str, command: list[str], **more: str) -> None:
             stack.enter_context(
-                supervising.running({name: command}, {**environment, **more}, folder / name)
+                process_manager.running({name: command}, {**environment, **more}, folder / name)
             )
 
         start("stored", [*web, f"127.0.0.1:{ports[0]}"])
         start("nothing-stored", [*web, f"127.0.0.1:{ports[1]}"], PAGE_CACHE_MB="0")
         for address in (stored, nothing_stored):
-            supervising.wait_for_answer(address + "/healthz", [])
+            process_manager.wait_for_answer(address + "/healthz", [])
         for path, address, port in zip((article, HOME), of_nginx, ports[2:], strict=True):
             start(f"nginx-{port}", nginx(folder / str(port), port, stored + path))
-            supervising.wait_for_answer(address + "/page", [])
+            process_manager.wait_for_answer(address + "/page", [])
         addresses = {
             page: address + "/page"
             for page, address in zip(("article", "home"), of_nginx, strict=True)

@@ -1,4 +1,4 @@
-"""How well newsroom.recognising tells the languages of real news apart.
+"""How well articles.text.language_detection tells the languages of real news apart.
 
 `python benchmarks/recognising.py ../shared/corpus/news.jsonl`: each line of the file has the same
 news in several languages as lists of sentences, the first one being the title. Counted are titles
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from newsroom.recognising import recognise
+from articles.text.language_detection import recognise
 
 CODES = ["en", "be", "ru"]
 PARTS = ("title", "lead", "whole text")

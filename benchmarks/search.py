@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 import desk  # noqa: E402
 import paradigms  # noqa: E402
 
-from newsroom import stemming  # noqa: E402
+from articles.search import stemming  # noqa: E402
 
 AIM_MS = 20
 DATABASES = ("sqlite", "postgres")
@@ -80,7 +80,7 @@ def on_one_database(arguments: argparse.Namespace, news: list[dict]) -> dict:
         # After django.setup(), which the database's kind has to come before.
         from django.db import connection  # noqa: PLC0415
 
-        from articles.indexing import rebuild  # noqa: PLC0415
+        from articles.search.indexing import rebuild  # noqa: PLC0415
 
         begun = time.perf_counter()
         _articles, texts = rebuild()
@@ -117,7 +117,7 @@ def measure(code: str, words: str, rounds: int) -> dict:
     """Medians of a search and of its page."""
     from django.test import Client  # noqa: PLC0415
 
-    from articles.searching import Query, search  # noqa: PLC0415
+    from articles.search.query import Query, search  # noqa: PLC0415
 
     client, query = Client(), Query(words, code)
     found = search(query, 1)

@@ -84,10 +84,10 @@ def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
     from django.core.management import call_command
     from django.utils import timezone
 
-    from articles.gathering import gather
-    from newsletter import approving
-    from newsletter.importing import applying, checking
-    from newsletter.importing.uploading import take_whole
+    from articles.editorial.digest_builder import gather
+    from newsletter.campaigns import approval
+    from newsletter.imports import apply, dry_run
+    from newsletter.imports.upload import take_whole
     from newsletter.models import Import
     from tests.factories import WEEK, make_article, make_edition
 
@@ -96,9 +96,9 @@ def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
     edition = make_edition()
     pieces = (f"reader{n}@example.org\n".encode() for n in range(subscribers))
     row = take_whole([b"email\n", *pieces], edition, timezone.now())
-    checking.check(row.pk, timezone.now)
-    applying.ask_to_apply(Import.objects.get(), None, timezone.now())
-    applying.apply(row.pk, timezone.now)
+    dry_run.check(row.pk, timezone.now)
+    apply.ask_to_apply(Import.objects.get(), None, timezone.now())
+    apply.apply(row.pk, timezone.now)
     # Twice in a letter: as text and as HTML.
     sentence = "The budget grows, says the ministry, and nobody knows by how much. "
     paragraph = f"<p>{sentence * 5}</p>"
@@ -108,7 +108,7 @@ def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
         article = make_article(week=week, written_in=("en",))
         article.body_en = body
         article.save()
-        approving.approve(gather(week), None, timezone.now())
+        approval.approve(gather(week), None, timezone.now())
 
 
 def send_round(sink: Sink, subscribers: int) -> Round:
@@ -116,7 +116,7 @@ def send_round(sink: Sink, subscribers: int) -> Round:
     from django.db.models import Max, Min
     from django.utils import timezone
 
-    from newsletter import mailing as mailings
+    from newsletter.campaigns import lifecycle as mailings
     from newsletter.models import Delivery, Mailing, MailingStatus
     from newsletter.tasks import enqueue_lanes
 
@@ -170,9 +170,9 @@ def letter_size() -> int:
     """Bytes of one letter as it leaves."""
     from django.utils import timezone
 
-    from newsletter.mime import Personal, WireLetter
+    from keys.tokens import TOKEN_LENGTH
+    from newsletter.campaigns.mime import Personal, WireLetter
     from newsletter.models import Variant
-    from newsroom.links import TOKEN_LENGTH
 
     token = "a" * TOKEN_LENGTH
     reader = Personal("reader1000@example.org", token, token, timezone.now())

@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.observatory import free_ports, manage  # noqa: E402
-from newsroom import supervising  # noqa: E402
+from demo import process_manager  # noqa: E402
 
 WIDTH, HEIGHT = 8_660, 5_773
 """50 million pixels."""
@@ -157,9 +157,9 @@ def site(folder: Path, workers: int) -> Iterator[tuple[str, dict[str, str], list
     )
     web = [sys.executable, "-m", "newsroom.web"]
     web += ["--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
-    with supervising.running({"web": web}, environment, folder / "log") as processes:
+    with process_manager.running({"web": web}, environment, folder / "log") as processes:
         address = f"http://127.0.0.1:{port}"
-        supervising.wait_for_answer(f"{address}/healthz", processes)
+        process_manager.wait_for_answer(f"{address}/healthz", processes)
         yield (
             address,
             account,

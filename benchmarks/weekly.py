@@ -33,18 +33,19 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from articles.gathering import gather  # noqa: E402
+from articles.editorial.digest_builder import gather  # noqa: E402
 from articles.models import Topic  # noqa: E402
-from newsletter import approving  # noqa: E402
-from newsletter import mailing as mailings  # noqa: E402
-from newsletter.importing import applying, checking  # noqa: E402
-from newsletter.importing.uploading import take_whole  # noqa: E402
+from core.weeks import Week  # noqa: E402
+from demo import process_manager  # noqa: E402
+from demo.mail_catcher.catcher import Catcher  # noqa: E402
+from keys import sealing, tokens  # noqa: E402
+from keys.tokens import Kind  # noqa: E402
+from newsletter.campaigns import approval  # noqa: E402
+from newsletter.campaigns import lifecycle as mailings  # noqa: E402
+from newsletter.imports import apply, dry_run  # noqa: E402
+from newsletter.imports.upload import take_whole  # noqa: E402
 from newsletter.models import Edition, Subscriber  # noqa: E402
 from newsletter.tasks import enqueue_lanes  # noqa: E402
-from newsroom import links, sealing, supervising  # noqa: E402
-from newsroom.links import Kind  # noqa: E402
-from newsroom.mailcatcher.catcher import Catcher  # noqa: E402
-from newsroom.weeks import Week  # noqa: E402
 
 WITHIN = 300
 """Seconds for all letters to arrive."""
@@ -92,10 +93,10 @@ def set_up(corpus: Path, subscribers: int) -> dict[str, str]:
     }
     lines = ["email,edition", *(f"{address},{code}" for address, code in wanted.items())]
     row = take_whole(["\n".join(lines).encode()], None, timezone.now())
-    checking.check(row.pk, timezone.now)
+    dry_run.check(row.pk, timezone.now)
     row.refresh_from_db()
-    applying.ask_to_apply(row, None, timezone.now())
-    applying.apply(row.pk, timezone.now)
+    apply.ask_to_apply(row, None, timezone.now())
+    apply.apply(row.pk, timezone.now)
     row.refresh_from_db()
     print(f"subscribers           {row.added} {dict(Counter(wanted.values()))}")
     return wanted
@@ -105,7 +106,7 @@ def send(catcher: Catcher) -> float:
     """Approves and launches; returns the seconds from launch to the last letter."""
     now = timezone.now()
     digest = gather(Week.last_full(now.date()))
-    waiting = approving.approve(digest, None, now)
+    waiting = approval.approve(digest, None, now)
     print(f"digest                {digest}, {digest.entries.count()} articles")
     for mailing in waiting:
         size = len(bytes(mailing.variants.get().content))
@@ -118,13 +119,13 @@ def send(catcher: Catcher) -> float:
     }
     os.chdir(ROOT)
     commands = {"worker": shlex.split(procfile["worker"])}
-    with supervising.running(commands, environment, VAR_DIR / "log") as processes:
+    with process_manager.running(commands, environment, VAR_DIR / "log") as processes:
         started = time.monotonic()
         for mailing in waiting:
             mailings.launch(mailing, timezone.now())
             enqueue_lanes(mailing)
         while digest.mailings.exclude(status="sent").exists():
-            supervising.check_all(processes)
+            process_manager.check_all(processes)
             if time.monotonic() - started > WITHIN:
                 break
             time.sleep(0.05)
@@ -141,13 +142,13 @@ def check(catcher: Catcher, wanted: dict[str, str]) -> list[str]:
     owners = {row.pk: row.address(keys) for row in Subscriber.objects.all()}
     problems = []
     arrived: Counter[str] = Counter()
-    tokens = set()
+    found = set()
     for letter in catcher.letters:
         [recipient] = letter.recipients
         arrived[recipient] += 1
-        [token] = set(re.findall(rb"/letter/([a-z2-7]{%d})/" % links.TOKEN_LENGTH, letter.raw))
-        tokens.add(token)
-        if owners[links.read_token(Kind.LETTER, token.decode()).row] != recipient:
+        [token] = set(re.findall(rb"/letter/([a-z2-7]{%d})/" % tokens.TOKEN_LENGTH, letter.raw))
+        found.add(token)
+        if owners[tokens.read_token(Kind.LETTER, token.decode()).row] != recipient:
             problems.append(f"{recipient} got somebody else's token")
         if letter.message["To"] != recipient:
             problems.append(f"{recipient} got a letter to {letter.message['To']}")
@@ -155,9 +156,9 @@ def check(catcher: Catcher, wanted: dict[str, str]) -> list[str]:
             problems.append(f"{recipient} got the wrong edition")
     if arrived != Counter(dict.fromkeys(wanted, 1)):
         problems.append(f"{arrived.total()} letters to {len(arrived)} of {len(wanted)} readers")
-    if len(tokens) != len(wanted):
-        problems.append(f"{len(tokens)} different tokens")
-    print(f"arrived               {arrived.total()} letters, {len(tokens)} different tokens")
+    if len(found) != len(wanted):
+        problems.append(f"{len(found)} different tokens")
+    print(f"arrived               {arrived.total()} letters, {len(found)} different tokens")
     if settings.RELAYS[0].host != "127.0.0.1":
         problems.append("this benchmark mails the world")
     return problems

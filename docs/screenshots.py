@@ -25,8 +25,8 @@ from playwright.sync_api import Browser, Page
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from newsroom.mailcatcher.letters import Letter, LetterBox  # noqa: E402
-from tests.browsing import running_chromium  # noqa: E402
+from demo.mail_catcher.letters import Letter, LetterBox  # noqa: E402
+from tests.chromium import running_chromium  # noqa: E402
 from tests.services import Missing  # noqa: E402
 
 OUTPUT = ROOT / "var" / "screenshots"

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from newsroom import health
+from core import health
 
 
 class NewsletterConfig(AppConfig):
@@ -13,7 +13,8 @@ class NewsletterConfig(AppConfig):
     verbose_name = _("Newsletter")
 
     def ready(self) -> None:
-        from newsletter import alarming, checks, first_page, receivers  # noqa: F401
+        from newsletter import checks, dashboard, receivers  # noqa: F401
+        from newsletter.stats import alerts
 
-        health.add_check("letters", alarming.word)
-        health.add_check("relays", alarming.relays_word)
+        health.add_check("letters", alerts.word)
+        health.add_check("relays", alerts.relays_word)

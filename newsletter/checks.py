@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, ProgrammingError
 
-from newsletter import retention
+from core.http import is_public_name
 from newsletter.models import Edition
-from newsletter.retention import PolicyBroken
-from newsroom.checks import is_public_name
+from newsletter.privacy import retention
+from newsletter.privacy.retention import PolicyBroken
 
 
 @register(Tags.database)
@@ -51,7 +51,7 @@ def kept_fields(**_kwargs: Any) -> Iterator[CheckMessage]:
         for name in retention.missing():
             yield Error(
                 f"{name} says something about a person, and nothing says how long it is kept.",
-                hint="Give it a line in newsletter/retention.yaml.",
+                hint="Give it a line in newsletter/privacy/retention.yaml.",
                 id="newsletter.E001",
             )
     except PolicyBroken as error:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article
 from articles.signals import article_corrected, article_withdrawn, withdrawal_asked
-from newsletter import mailing
+from newsletter.campaigns import lifecycle
 
 
 @receiver(article_withdrawn)
@@ -19,13 +19,13 @@ def on_withdrawn(
 ) -> None:
     """No letter that has not been handed over may show it."""
     why = _("“%(article)s” was withdrawn.") % {"article": str(article)[:200]}
-    mailing.withdraw_from_mailings(article, languages, now, why)
+    lifecycle.withdraw_from_mailings(article, languages, now, why)
 
 
 @receiver(withdrawal_asked)
 def on_asked(sender: object, article: Article, languages: list[str], **_kwargs: Any) -> list[str]:
     """What would become of the letters that show it."""
-    return mailing.consequences(article, languages)
+    return lifecycle.consequences(article, languages)
 
 
 @receiver(article_corrected)
@@ -34,4 +34,4 @@ def on_corrected(
 ) -> None:
     """Letters on their way still show the old text; a person decides."""
     why = _("“%(article)s” was corrected.") % {"article": str(article)[:200]}
-    mailing.withdraw_from_mailings(article, languages, now, why)
+    lifecycle.withdraw_from_mailings(article, languages, now, why)

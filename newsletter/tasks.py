@@ -10,15 +10,17 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter import due, inquiring, retention, subscribing
-from newsletter.bounces import taking
-from newsletter.bounces.sources import SourceBroken
-from newsletter.due import Due
-from newsletter.importing import applying, checking
+from newsletter.bounces import poll
+from newsletter.bounces.mailboxes import SourceBroken
+from newsletter.campaigns import schedule
+from newsletter.campaigns.schedule import Due
+from newsletter.delivery import transactional
+from newsletter.delivery.lanes import run_lane
+from newsletter.imports import apply, dry_run
 from newsletter.models import Mailing, Spending, Subscriber
-from newsletter.models.spending import DAY, window_start
-from newsletter.sending import transactional
-from newsletter.sending.lanes import run_lane
+from newsletter.models.quotas import DAY, window_start
+from newsletter.privacy import retention
+from newsletter.subscribers import lookup, sign_up
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def enqueue_due(found: Due) -> None:
 
 def enqueue_lanes(mailing: Mailing) -> None:
     """So that a launch need not wait for the next tick."""
-    for mailing_id, slot in due.free_slots(mailing, timezone.now()):
+    for mailing_id, slot in schedule.free_slots(mailing, timezone.now()):
         enqueue(work_lane, mailing_id, slot)
 
 
@@ -73,9 +75,9 @@ def enqueue_welcome(subscriber: Subscriber) -> None:
 def tick() -> None:
     """Each minute: what is due?"""
     now = timezone.now()
-    enqueue_due(due.settle_and_launch(now))
-    every_few_minutes = window_start(now, taking.EVERY)
-    if taking.is_configured() and Spending.spend("taking mail", every_few_minutes, 1):
+    enqueue_due(schedule.settle_and_launch(now))
+    every_few_minutes = window_start(now, poll.EVERY)
+    if poll.is_configured() and Spending.spend("taking mail", every_few_minutes, 1):
         enqueue(take_bounces)
     if Spending.spend("retention", window_start(now, DAY), 1):
         enqueue(obey_retention)
@@ -84,7 +86,7 @@ def tick() -> None:
 @shared_task(name="newsletter.sign_letters")
 def sign_letters() -> None:
     """Signs what was approved, while it is what was approved."""
-    due.sign_letters()
+    schedule.sign_letters()
 
 
 @shared_task(name="newsletter.work_lane")
@@ -98,9 +100,9 @@ def work_lane(mailing_id: int, slot: int) -> None:
 def take_sign_ups() -> None:
     """Opens a batch of those that wait and asks their owners; more at the back of the queue."""
     now = timezone.now()
-    batch = due.sign_ups(now, SIGN_UPS_AT_ONCE)
+    batch = schedule.sign_ups(now, SIGN_UPS_AT_ONCE)
     for sign_up_id in batch:
-        subscribing.process_sign_up(sign_up_id, now)
+        sign_up.process_sign_up(sign_up_id, now)
     if batch:
         enqueue(send_single_mails)
     if len(batch) == SIGN_UPS_AT_ONCE:
@@ -117,16 +119,16 @@ def send_single_mails() -> None:
 @shared_task(name="newsletter.answer_inquiry")
 def answer_inquiry(inquiry_id: int) -> None:
     """Looks whether somebody is on the list, and does what was wished for about them."""
-    if inquiring.work_on(inquiry_id, timezone.now()):
+    if lookup.work_on(inquiry_id, timezone.now()):
         enqueue(write_journal)
 
 
 @shared_task(name="newsletter.work_on_import")
 def work_on_import(import_id: int) -> None:
     """Checks, applies or undoes, whatever it waits for; killed, the tick comes again."""
-    checking.check(import_id, timezone.now)
-    applying.apply(import_id, timezone.now)
-    if applying.undo(import_id, timezone.now):
+    dry_run.check(import_id, timezone.now)
+    apply.apply(import_id, timezone.now)
+    if apply.undo(import_id, timezone.now):
         enqueue(write_journal)
 
 
@@ -134,7 +136,7 @@ def work_on_import(import_id: int) -> None:
 def take_bounces() -> None:
     """Empties the mailbox of the return path."""
     try:
-        if taking.take(timezone.now):
+        if poll.take(timezone.now):
             enqueue(write_journal)
     except SourceBroken as error:
         logger.error("%s", error)
@@ -143,7 +145,7 @@ def take_bounces() -> None:
 @shared_task(name="newsletter.write_journal")
 def write_journal() -> None:
     """Writes down who left, apart from the database."""
-    due.keep_the_journal()
+    schedule.keep_the_journal()
 
 
 @shared_task(name="newsletter.obey_retention")

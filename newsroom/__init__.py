@@ -1,6 +1,6 @@
 """The composition root, and the leaves that every app may use."""
 
-from newsroom import core_dumps
+from keys import core_dumps
 from newsroom.celery import app as celery_app
 
 # Here, since there is no process of ours that does not come by.

@@ -12,18 +12,22 @@ from django.db import connections
 from django.utils.log import configure_logging
 from kombu.transport import TRANSPORT_ALIASES
 
-from newsroom import filebroker, heartbeats, starting, stopping
+from core import heartbeats
+from newsletter.delivery import shutdown
+from newsroom import filesystem_broker, startup_checks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 # BROKER_URL's filesystem: is ours.
-TRANSPORT_ALIASES["filesystem"] = f"{filebroker.__name__}:{filebroker.Transport.__name__}"
+TRANSPORT_ALIASES["filesystem"] = (
+    f"{filesystem_broker.__name__}:{filesystem_broker.Transport.__name__}"
+)
 
 
 class SettingsLoader(AppLoader):
     """Celery's programs read the settings before anything else of ours is asked."""
 
     def config_from_object(self, obj: Any, silent: bool = False) -> Any:
-        with starting.or_say_why():
+        with startup_checks.or_say_why():
             return super().config_from_object(obj, silent)
 
 
@@ -55,8 +59,8 @@ _signs: list[str] = []
 @signals.celeryd_init.connect
 def begin_worker(options: dict[str, Any], **_kwargs: Any) -> None:
     """Before it takes a task."""
-    with starting.or_say_why():
-        starting.require_worker_key()
+    with startup_checks.or_say_why():
+        startup_checks.require_worker_key()
         # By the queues that it serves: if letters' has nobody, the others' life says nothing.
         served = options.get("queues") or settings.QUEUES
         workers = {"worker": settings.LETTERS, "intake": settings.SIGN_UPS}
@@ -69,14 +73,14 @@ def begin_worker(options: dict[str, Any], **_kwargs: Any) -> None:
 @signals.worker_shutting_down.connect
 def end_worker(**_kwargs: Any) -> None:
     """SIGTERM reaches the parent. Its lanes finish the letters that they have begun."""
-    stopping.tell()
+    shutdown.tell()
 
 
 @signals.beat_init.connect
 def begin_beat(**_kwargs: Any) -> None:
     """Before the first tick. From then on each tick that reached the broker is a sign of life."""
-    with starting.or_say_why():
-        starting.refuse_worker_key("Beat")
+    with startup_checks.or_say_why():
+        startup_checks.refuse_worker_key("Beat")
         heartbeats.begin("beat")
     signals.after_task_publish.connect(beat_lives)
 

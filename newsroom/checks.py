@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,36 +16,14 @@ from babel import UnknownLocaleError
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-from newsroom import core_dumps, languages, sealing
-from newsroom.sealing import KeyMissing
+from core import languages
+from core.http import is_near, is_public_name
+from keys import core_dumps, sealing
+from keys.sealing import KeyMissing
 
-NOWHERE = frozenset({"localhost", "local", "internal", "lan", "test", "invalid", "example"})
-"""Last labels of names that mean something on one machine or in one network only, or nothing."""
 SOURCE_LANGUAGE = "en"
 MANIFEST = "staticfiles.json"
 ONE_PROCESS_CACHES = ("locmem", "dummy")
-
-
-def is_public_name(host: str) -> bool:
-    """Whether the whole world could find it: a name with a dot, no IP address, no reserved name."""
-    labels = host.rstrip(".").lower().split(".")
-    return len(labels) > 1 and labels[-1] not in NOWHERE and not is_ip(host)
-
-
-def is_ip(host: str) -> bool:
-    """IPv4 or IPv6."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_near(host: str) -> bool:
-    """Whether the way there stays on this machine or in our own network."""
-    if is_ip(host):
-        return ip_address(host).is_private
-    return "." not in host or host.rpartition(".")[2] in NOWHERE
 
 
 def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:

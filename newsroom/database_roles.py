@@ -47,7 +47,7 @@ WEB_MAY: dict[str, tuple[Right, ...]] = {
     "newsletter.Subscriber": ("SELECT", "UPDATE", "DELETE"),
     # A mail becomes due by confirming and by asking for one, and is dropped by leaving.
     "newsletter.OutboxMail": ("SELECT", "INSERT", "DELETE"),
-    # Approving adds letters. Which of them leaves, a worker decides: newsletter/signing.py.
+    # Approving adds letters. Which of them leaves, a worker decides: campaigns/signing.py.
     SIGNED: ("SELECT", "INSERT"),
     "newsletter.Delivery": ("SELECT", "INSERT", "UPDATE"),
     # Whoever pauses a mailing locks its lanes' rows, for which PostgreSQL asks for UPDATE.

@@ -4,47 +4,26 @@ a request may carry."""
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
-from django.conf import settings
-from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
-from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 from django.utils import translation
 
-from newsroom import languages, refusing
+from core.http import (
+    BOUNDS_ITSELF,
+    LARGEST_FORM,
+    READERS_URLCONF,
+    is_admin_host,
+    is_staff_page,
+    is_staff_path,
+    of_path,
+)
+from newsroom.error_views import refusal
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-STAFF_PATH = "/admin/"
 NUMBER = re.compile(r"[0-9]{1,18}")
-LARGEST_FORM = 64 * 1024
-"""Bytes that a form may have, unless its view is made for more."""
-LARGEST_TEXTS = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-"""Bytes of a form with texts or a picture: a paste that is far too long has to reach the form,
-which says so at the field."""
-BOUNDS_ITSELF = None
-"""Of a view that looks at the length before it reads, and says by itself what is too long."""
-READERS_URLCONF = "newsroom.readers"
-
-
-def is_staff_page(request: HttpRequest) -> bool:
-    """Whether it is below the staff's path and asked for under one of ADMIN_HOSTS."""
-    return _is_staff_path(request) and _is_admin_host(request)
-
-
-def _is_staff_path(request: HttpRequest) -> bool:
-    # What the addresses are matched by. `path` has SCRIPT_NAME before it, which may be a header.
-    return f"{request.path_info}/".startswith(STAFF_PATH)
-
-
-def _is_admin_host(request: HttpRequest) -> bool:
-    try:
-        host, _port = split_domain_port(request.get_host())
-    except DisallowedHost:
-        return False
-    return validate_host(host, settings.ADMIN_HOSTS)
 
 
 class AdminOnItsHosts:
@@ -54,25 +33,9 @@ class AdminOnItsHosts:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _is_staff_path(request) and not _is_admin_host(request):
+        if is_staff_path(request) and not is_admin_host(request):
             request.urlconf = READERS_URLCONF
         return self.get_response(request)
-
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def takes_up_to(limit: int | None) -> Callable[[View], View]:
-    """Marks a view of the staff's: so many bytes from whoever is logged in.
-
-    A ModelAdmin's own pages have `largest_form` on the ModelAdmin.
-    """
-
-    def mark(view: View) -> View:
-        view.largest_form = limit  # type: ignore[attr-defined]
-        return view
-
-    return mark
 
 
 class RequestSizeLimit:
@@ -87,9 +50,9 @@ class RequestSizeLimit:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "Transfer-Encoding" in request.headers:
             # Of unknown length. Django would take it for empty, whatever it is.
-            return refusing.refusal(_language_of(request), HTTPStatus.LENGTH_REQUIRED)
+            return refusal(_language_of(request), HTTPStatus.LENGTH_REQUIRED)
         if not NUMBER.fullmatch(request.META.get("CONTENT_LENGTH") or "0"):
-            return refusing.refusal(_language_of(request), HTTPStatus.BAD_REQUEST)
+            return refusal(_language_of(request), HTTPStatus.BAD_REQUEST)
         if _content_length(request) > LARGEST_FORM and not is_staff_page(request):
             return _too_large(request)
         return self.get_response(request)
@@ -136,7 +99,7 @@ class NoNullBytes:
 
     @staticmethod
     def _refusal(request: HttpRequest) -> HttpResponseBase:
-        return refusing.refusal(_language_of(request), HTTPStatus.BAD_REQUEST, has_null=True)
+        return refusal(_language_of(request), HTTPStatus.BAD_REQUEST, has_null=True)
 
 
 def _content_length(request: HttpRequest) -> int:
@@ -144,7 +107,7 @@ def _content_length(request: HttpRequest) -> int:
 
 
 def _too_large(request: HttpRequest) -> HttpResponseBase:
-    return refusing.refusal(_language_of(request), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return refusal(_language_of(request), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def _language_of(request: HttpRequest) -> str:
@@ -171,9 +134,3 @@ class LanguageFromPath:
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", language)
             return response
-
-
-def of_path(request: HttpRequest) -> str:
-    """The language that a reader's path names, else the default."""
-    first = request.path_info.lstrip("/").partition("/")[0]
-    return first if languages.is_language(first) else languages.default()

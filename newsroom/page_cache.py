@@ -15,12 +15,11 @@ import gzip
 import re
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 from django.core.exceptions import DisallowedHost
@@ -29,16 +28,16 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import parse_http_date_safe
 
+from articles.public.page_cache import STORABLE
+from core.fragment_cache import VersionedStore, at_version
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-T = TypeVar("T")
 Key = tuple[str, str]
 """Scheme and path."""
 Headers = list[tuple[str, str]]
 
-STORABLE = "public, no-cache"
-"""The Cache-Control of a page that may be stored here; browsers and proxies ask before using it."""
 VERSION_TTL_SECONDS = 1.0
 VERSION_TIMEOUT_SECONDS = 0.25
 """How long a request waits for the number before Django answers it."""
@@ -53,7 +52,6 @@ MAX_KNOWN = 10_000
 MAX_HOSTS = 100
 """That were asked for and looked at."""
 MAX_HOST_CHARACTERS = 255
-MAX_PARTS = 1000
 COMPRESSIBLE = re.compile(r"text/|application/(?:atom\+xml|xml|json)")
 WORTH_COMPRESSING = 500
 """Bytes."""
@@ -61,8 +59,6 @@ ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNOR
 CONDITIONS = frozenset(
     f"HTTP_IF_{name}" for name in ("MATCH", "NONE_MATCH", "MODIFIED_SINCE", "UNMODIFIED_SINCE")
 )
-
-_version: ContextVar[int | None] = ContextVar("the site's version a page is made at", default=None)
 
 
 # --- The version -------------------------------------------------------------------------
@@ -123,63 +119,7 @@ class Version:
                 question.answered.set()
 
 
-# --- The store ---------------------------------------------------------------------------
-
-
-class Store(Generic[T]):
-    """Things made at one version. What was asked for least lately leaves first."""
-
-    def __init__(self, size: int, size_of: Callable[[T], int] = lambda _thing: 1) -> None:
-        self._things: LRUCache[Hashable, T] = LRUCache(size, size_of)
-        self._number = 0
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, number: int) -> T | None:
-        """What was stored at that version. A newer one empties the store."""
-        with self._lock:
-            if number > self._number:
-                self._things.clear()
-                self._number = number
-            return self._things.get(key) if number == self._number else None
-
-    def put(self, key: Hashable, thing: T, number: int) -> None:
-        """Nothing of another version than the store's, and nothing that would be most of it."""
-        with self._lock:
-            fits = self._things.getsizeof(thing) <= max(self._things.maxsize // 4, 1)
-            if number == self._number and fits:
-                self._things[key] = thing
-
-    def clear(self) -> None:
-        with self._lock:
-            self._things.clear()
-            self._number = 0
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._things)
-
-
-_parts: Store[Any] = Store(MAX_PARTS)
-
-
-def forget_parts() -> None:
-    """For tests, whose numbers begin anew."""
-    _parts.clear()
-
-
-def part(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-    """What many pages share, made once for each version of the site.
-
-    Only while a page is made at a known version. Whoever gets it must not change it.
-    """
-    number = _version.get()
-    if number is None:
-        return make()
-    found: T | None = _parts.get(key, number)
-    if found is None:
-        found = make()
-        _parts.put(key, found, number)
-    return found
+# --- The pages ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -271,7 +211,9 @@ class PageCache:
         self._making: dict[Key, threading.Event] = {}
         self._were_stored: LRUCache[Key, bool] = LRUCache(MAX_KNOWN)
         self._lock = threading.Lock()
-        self.store: Store[Page] | None = Store(size, lambda page: page.size) if size else None
+        self.store: VersionedStore[Page] | None = (
+            VersionedStore(size, lambda page: page.size) if size else None
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         store = self.store if _is_anonymous_read(environ) else None
@@ -285,13 +227,12 @@ class PageCache:
             page = store.get(key, number)
         if page is not None and self._has_valid_host(*map(environ.get, NAMES)):
             return page.answer(environ, start_response)
-        token = _version.set(number)
         try:
-            page, answer = self._ask_django(environ, start_response)
+            with at_version(number):
+                page, answer = self._ask_django(environ, start_response)
             if page is not None:
                 store.put(key, page, number)
         finally:
-            _version.reset(token)
             self._is_made(key, is_stored=page is not None)
         return answer
 

@@ -1,7 +1,7 @@
 """The web server: granian, with all of its settings. newsroom.web starts it.
 
 The site is loaded once, before the workers are forked: what keeps it from starting is said once,
-and they share what lies in memory alone (newsroom.ephemeral). SIGTERM ends it once what is under
+and they share what lies in memory alone (keys.ephemeral). SIGTERM ends it once what is under
 way is answered; SIGHUP replaces its workers one after the other, with the code that was loaded.
 """
 
@@ -20,7 +20,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
 
-from newsroom import logs
+from newsroom import log_redaction
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,7 +46,7 @@ LOGGING = {
 
 def serve(application: WSGIApplication, bind: str, workers: int, **more: Any) -> None:
     """Until it is asked to stop. `more` are granian's own options."""
-    logs.install()
+    log_redaction.install()
     # Python 3.14 would start the workers anew, without what they are to share.
     multiprocessing.set_start_method("fork")
     host, _, port = bind.rpartition(":")

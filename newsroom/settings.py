@@ -16,9 +16,10 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from newsroom import env, html, typography
-from newsroom.mailboxes import Mailbox
-from newsroom.relays import parse_all as parse_relays
+from articles.text import sanitizer, typography
+from newsletter.bounces.mailbox_config import Mailbox
+from newsletter.delivery.relays.config import parse_all as parse_relays
+from newsroom import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = env.flag("PRODUCTION", False)
@@ -47,7 +48,7 @@ if bool(SECURITY_CONTACT) != bool(SECURITY_EXPIRES):
 NAME_ON_CARDS = env.flag("NAME_ON_CARDS", False)
 # Readers' pages work under any name, for mirrors; nothing trusts the Host header.
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["*"])
-CSRF_FAILURE_VIEW = "newsroom.failing.not_our_form"
+CSRF_FAILURE_VIEW = "newsroom.error_views.not_our_form"
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", [SITE_URL])
 # The admin answers under these only; under any other name there is no such page.
 ADMIN_HOSTS = env.hosts("ADMIN_HOSTS", [str(urlsplit(SITE_URL).hostname)] if PRODUCTION else ["*"])
@@ -71,6 +72,7 @@ SECRET_KEY = (
 
 INSTALLED_APPS = [
     "newsroom",
+    "keys",
     "modeltranslation",
     "unfold",
     "django.contrib.admin",
@@ -87,8 +89,10 @@ INSTALLED_APPS = [
     "articles",
     "newsletter",
 ]
+if not PRODUCTION:
+    INSTALLED_APPS.append("demo")
 MIDDLEWARE = [
-    "newsroom.headers.Headers",
+    "newsroom.security_headers.Headers",
     # Before all that looks at the host: whoever asks for our health may not know our name.
     "newsroom.health.Healthz",
     "django.middleware.security.SecurityMiddleware",
@@ -105,7 +109,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "staff.middleware.SecondFactorFirst",
-    "articles.moving.OldPaths",
+    "articles.public.redirects.OldPaths",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -127,7 +131,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "staff.looks.of_the_admin",
+                "staff.context_processors.of_the_admin",
             ],
         },
     },
@@ -241,7 +245,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Nothing to keep: the first tick comes at once, and the database knows what is due.
-CELERY_BEAT_SCHEDULER = "newsroom.beating:TickScheduler"
+CELERY_BEAT_SCHEDULER = "newsroom.beat_scheduler:TickScheduler"
 CELERY_BEAT_SCHEDULE = {
     app: {
         "task": f"{app}.tick",
@@ -272,7 +276,7 @@ globals().update(env.mail_settings("MAIL_SETTINGS"))
 BOUNCE_DOMAIN = env.domain("BOUNCE_DOMAIN", "localhost")
 BOUNCE_MAILDIR = env.folder_or_none("BOUNCE_MAILDIR", None)
 BOUNCE_MAILBOX = Mailbox.parse(env.text("BOUNCE_IMAP_URL")) if env.text("BOUNCE_IMAP_URL") else None
-"""Where a worker looks for them every few minutes; a pipe to `receive_mail` needs neither."""
+"""Where a worker looks for them every few minutes; a pipe to `process_bounces` needs neither."""
 JOURNAL_FILE = env.file("JOURNAL_FILE", VAR_DIR / "departures" / "journal")
 """Who left, as keyed hashes, apart from the database and its backups. A worker writes it."""
 JOURNAL_DAYS = env.whole_number("JOURNAL_DAYS", 90, least=7, most=3650)
@@ -372,7 +376,7 @@ STORAGES = {
 }
 
 # Nothing of an upload lies on the disk in clear while it arrives, however large it is.
-FILE_UPLOAD_HANDLERS = ["newsroom.uploads.InMemoryUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["newsroom.upload_handlers.InMemoryUploadHandler"]
 
 # --- Doors and headers ---------------------------------------------------------------
 
@@ -445,7 +449,7 @@ MFA_FORMS = {
 ALLAUTH_TRUSTED_PROXY_COUNT = env.whole_number(
     "TRUSTED_PROXIES", 1 if PRODUCTION else 0, least=0, most=9
 )
-# The policies of content and of referrers are in newsroom/headers.py.
+# The policies of content and of referrers are in newsroom/security_headers.py.
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 # A link in a mail or a chat leads a logged-in editor into the admin; only its forms need more.
@@ -474,7 +478,7 @@ if PRODUCTION:
 
 # --- Logs ----------------------------------------------------------------------------
 
-LOGGING_CONFIG = "newsroom.logs.configure"
+LOGGING_CONFIG = "newsroom.log_redaction.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -494,12 +498,12 @@ LOGGING = {
 }
 
 # For DEBUG's pages, and for mails to ADMINS should anybody turn them on.
-DEFAULT_EXCEPTION_REPORTER = "newsroom.reporting.MaskedReporter"
+DEFAULT_EXCEPTION_REPORTER = "newsroom.exception_reporter.MaskedReporter"
 
 # --- The editor and the admin's look -------------------------------------------------
 
 EDITOR = {
-    "toolbar": html.toolbar(),
+    "toolbar": sanitizer.toolbar(),
     "format_tags": "p;h2;h3",
     "height": 420,
     "width": "100%",
@@ -522,7 +526,8 @@ EDITOR = {
         "justify,language,pagebreak,pastefromgdocs,showblocks,stylescombo,uploadimage"
     ),
     "allowedContent": (
-        f"{' '.join(sorted(html.ALLOWED_TAGS - html.ALLOWED_ATTRIBUTES.keys()))}; a[!href]; "
+        f"{' '.join(sorted(sanitizer.ALLOWED_TAGS - sanitizer.ALLOWED_ATTRIBUTES.keys()))}; "
+        "a[!href]; "
         "img[!src,alt,width,height]; th[colspan,rowspan,scope]; td[colspan,rowspan]"
     ),
     "pasteFromWordRemoveFontStyles": True,
@@ -537,7 +542,7 @@ CKEDITOR_CONFIGS = {
             **EDITOR,
             "contentsLanguage": code,
             "typography": typography.for_editor(code),
-            "longest": html.LONGEST,
+            "longest": sanitizer.LONGEST,
         }
         for code, _name in LANGUAGES
     },
@@ -564,7 +569,7 @@ UNFOLD = {
     "SCRIPTS": [lambda request: static("admin.js")],
     # Unfold would write its colours into each page, inline; ours are in admin.css.
     "COLORS": lambda request: {},
-    "ENVIRONMENT": "staff.looks.warning",
+    "ENVIRONMENT": "staff.context_processors.warning",
     "ACCOUNT": {
         "navigation": [
             {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},

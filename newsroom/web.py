@@ -1,9 +1,9 @@
 """The web process: python -m newsroom.web [--bind 127.0.0.1:8000] [--workers 2]."""
 
-from newsroom import logs, server
+from newsroom import log_redaction, server
 
 # Before Django is there to do it: what it says of a wrong setting is masked too.
-logs.install()
+log_redaction.install()
 
 from newsroom.wsgi import application  # noqa: E402
 

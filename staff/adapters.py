@@ -23,10 +23,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from newsroom.sealing import SealBroken, site_key
+from keys.fields import seal, unseal
+from keys.sealing import SealBroken, site_key
 from staff import guessing, known_devices, login_throttle, second_factor
-from staff.clients import WIDE_NETWORK, client_hash, name_hash
-from staff.seals import seal, unseal
+from staff.rate_limit_keys import WIDE_NETWORK, client_hash, name_hash
 
 log = logging.getLogger(__name__)
 SEALED_FACTOR = "second factor"

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from staff import second_factor
-from staff.desk import DeskAdmin, ReadOnlyAdmin
+from staff.base_admin import DeskAdmin, ReadOnlyAdmin
 from staff.models import AuditEntry, Role, role_words
 from staff.roles import ROLES
 

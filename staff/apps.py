@@ -14,5 +14,6 @@ class StaffConfig(AppConfig):
     def ready(self) -> None:
         from staff import receivers, roles  # noqa: F401
 
+        with_models = [app for app in apps.get_app_configs() if app.models_module]
         # Once, after every app's permissions are there.
-        post_migrate.connect(roles.make_roles, sender=list(apps.get_app_configs())[-1])
+        post_migrate.connect(roles.make_roles, sender=with_models[-1])

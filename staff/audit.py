@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 
-from newsroom import languages
+from core import languages
 from staff.models import AuditAction, AuditEntry
 
 

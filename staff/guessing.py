@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import ngettext
 
 from staff.audit import record
-from staff.clients import name_hash
 from staff.login_throttle import ATTACKED_AFTER, pop_unreported
 from staff.models import AuditAction
+from staff.rate_limit_keys import name_hash
 
 
 def write_down(username: str, now: dt.datetime) -> None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
-from newsroom.sealing import site_key
+from keys.sealing import site_key
 
 KNOWN_FOR = dt.timedelta(days=180)
 """Since the last log-in; each one begins it anew."""

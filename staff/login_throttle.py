@@ -9,7 +9,7 @@ that the guesses come from, and the browser where it is known.
 - **An account that is being guessed at**, from however many networks, gives each wider network one
   wrong guess a day. That bounds a crowd of them: so many guesses a day as it has networks.
 
-The counts are kept under keyed hashes, a client's daily (`staff.clients`), for a day.
+The counts are kept under keyed hashes, a client's daily (`staff.rate_limit_keys`), for a day.
 """
 
 from __future__ import annotations

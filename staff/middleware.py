@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from newsroom.middleware import is_staff_page
+from core.http import is_staff_page
 from staff.second_factor import has_second_factor, needs_second_factor
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from newsroom import languages
+from core import languages
 from staff.roles import ROLES
 
 

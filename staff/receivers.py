@@ -15,7 +15,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from staff.ending import end_sessions, sweep
+from staff.session_revocation import end_sessions, sweep
 
 
 @receiver(post_save, sender=User)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from staff.ending import end_sessions
+from staff.session_revocation import end_sessions
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
-from newsroom.sealing import SealBroken, site_key
+from keys.fields import seal, unseal
+from keys.sealing import SealBroken, site_key
 from staff.models import Session
-from staff.seals import seal, unseal
 
 
 def row_of(session_key: str) -> str:

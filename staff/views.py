@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic.edit import FormMixin
 
 from staff import second_factor
-from staff.first_page import panels
+from staff.dashboard import panels
 
 
 @login_required

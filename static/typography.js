@@ -1,5 +1,5 @@
 /* Quotation marks, dashes and apostrophes as a language writes them, and how long a text is. The
-   marks of each language come from newsroom/typography.py. Nothing here knows of the page. */
+   marks of each language come from articles/text/typography.py. Nothing here knows of the page. */
 const LETTER = /[\p{L}\p{N}]/u;
 const TYPED = new Set([" ", '"', "'"]);
 const IN_WORD = /(?<=\p{L})’(?=\p{L})/gu;

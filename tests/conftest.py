@@ -19,20 +19,21 @@ from django.test.client import ClientHandler
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
-from newsletter import views
-from newsletter.pacing import Pace
-from newsroom import health, heartbeats, page_cache, sealing
+from core import fragment_cache, health, heartbeats
+from demo.mail_catcher.catcher import Catcher
+from keys import sealing
+from newsletter.delivery.relays.config import Relay
+from newsletter.public import views
+from newsletter.subscribers.rate_limit import Pace
 from newsroom.celery import app
 from newsroom.database_roles import WEB
-from newsroom.mailcatcher.catcher import Catcher
-from newsroom.relays import Relay
-from tests import prepared
-from tests.browsing import running_chromium
+from tests import database_templates
+from tests.chromium import running_chromium
 from tests.factories import make_user
 from tests.newsletter.relays import Moody
 from tests.on_postgresql import TEMPLATE
 from tests.services import Missing, skip_or_fail
-from tests.visiting import Visitor
+from tests.visitor import Visitor
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +65,7 @@ def django_db_modify_db_settings(
         return
     file = Path(testing["NAME"])
     remove_sqlite(file)
-    shutil.copy(prepared.migrated_sqlite(), file)
+    shutil.copy(database_templates.migrated_sqlite(), file)
     yield
     remove_sqlite(file)
 
@@ -156,7 +157,7 @@ def sealed_unpadded() -> Callable[[str, int], bytes]:
 @pytest.fixture
 def visitor() -> Visitor:
     """Of a web process that has stored nothing yet."""
-    page_cache.forget_parts()
+    fragment_cache.clear()
     return Visitor()
 
 
@@ -170,7 +171,7 @@ def desk() -> Client:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser for a module's tests; its pages are for `tests.browsing.Visitor`."""
+    """A browser for a module's tests; its pages are for `tests.chromium.Visitor`."""
     with pytest.MonkeyPatch.context() as patch:
         # Playwright keeps an event loop in this thread, in which Django refuses its database.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")

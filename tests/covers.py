@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
-from articles.demo.covers import draw_cover
-from newsroom.image_processing import Prepared
-from newsroom.imaging import prepare_own
+from articles.images.decoding import prepare_own
+from articles.images.processing import Prepared
+from demo.content.covers import draw_cover
 
 
 @cache
@@ -23,5 +23,5 @@ def any_cover() -> Prepared:
 def one_cover() -> Iterator[None]:
     """While it lasts, every article of the demo gets the same."""
     instead: dict[str, Any] = {"draw_cover": lambda *_: b"", "prepare_own": lambda _: any_cover()}
-    with patch.multiple("articles.demo.loading", **instead):
+    with patch.multiple("demo.content.loading", **instead):
         yield

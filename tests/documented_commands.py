@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 from django.core.management import CommandParser, get_commands, load_command_class
 
-from newsroom.weeks import Week
+from core.weeks import Week
 from tests.documents import ROOT, Command, manage_arguments
 
 BIN = Path(sys.executable).parent
@@ -37,7 +37,7 @@ PREPARED = [
     "migrate",
     "createsuperuser --noinput",
     "load_demo",
-    "load_demo_list",
+    "load_demo_subscribers",
     # Weeks that are long over, so that each waits for a person: mailings 1 and 2, 3 and 4.
     f"digest approve {LAST_WEEK.previous(2)}",
     f"digest approve {LAST_WEEK.previous(3)}",
@@ -80,11 +80,11 @@ ONLY_PARSED = {
     "dbshell": "wants a person",
     "changepassword": "wants a person",
     "createsuperuser": "wants a person",
-    "restore_keys": "wants a page that was typed in; tests/newsroom/test_keyring.py has one",
-    "receive_mail": "wants a mail; tests/newsletter/bounces/test_sources.py has some",
-    "watch_mailing": "goes on until the mailing is over",
-    "show_set_aside": "wants a mail that was set aside",
-    "shred_list": "destroys what the page's other commands need; tested with the list",
+    "restore_keys": "wants a page that was typed in; tests/keys/test_keyring.py has one",
+    "process_bounces": "wants a mail; tests/newsletter/bounces/test_poll.py has some",
+    "mailing_progress": "goes on until the mailing is over",
+    "show_quarantined_mail": "wants a mail that was set aside",
+    "destroy_keys": "destroys what the page's other commands need; tested with the list",
 }
 """Commands of manage.py whose arguments are checked and no more."""
 

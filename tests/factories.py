@@ -14,18 +14,20 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from PIL import Image
 
-from articles import publishing
-from articles.gathering import gather
+from articles.editorial import workflow
+from articles.editorial.digest_builder import gather
+from articles.editorial.image_uploads import keep
+from articles.editorial.saving import save_article
+from articles.images import decoding
+from articles.images.processing import Prepared
 from articles.models import Article, Page, Picture, Topic
-from articles.picturing import keep
-from articles.standing import save_page
-from articles.writing import save_article
-from newsletter import approving, subscribing
+from articles.public.static_pages import save_page
+from core.weeks import Week
+from keys import sealing
+from newsletter.campaigns import approval
+from newsletter.delivery.relays.config import Relay
 from newsletter.models import Edition, Mailing, Subscriber, VariantKind
-from newsroom import imaging, sealing
-from newsroom.image_processing import Prepared
-from newsroom.relays import Relay
-from newsroom.weeks import Week
+from newsletter.subscribers import sign_up
 from staff.second_factor import needs_second_factor
 
 PASSWORD = "pass"
@@ -96,7 +98,7 @@ def make_article(
         setattr(article, f"body_{language}", words[2])
     save_article(article, by=article.owner, now=now)
     for language in written_in if published_in is None else published_in:
-        publishing.publish(article, language, now)
+        workflow.publish(article, language, now)
     return article
 
 
@@ -126,7 +128,7 @@ def a_jpeg(width: int = 800, height: int = 450) -> bytes:
 @functools.cache
 def _opened(width: int, height: int) -> Prepared:
     """A process is started for each picture, which is enough once for each size."""
-    return imaging.prepare(a_jpeg(width, height))
+    return decoding.prepare(a_jpeg(width, height))
 
 
 def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
@@ -170,7 +172,7 @@ def make_subscriber(
     variant: str = VariantKind.FULL,
 ) -> Subscriber:
     """An active one."""
-    subscriber = subscribing.add_confirmed(
+    subscriber = sign_up.add_confirmed(
         address or f"reader{next(_numbers)}@example.org", edition, now, sealing.worker_keys()
     )
     assert subscriber is not None
@@ -185,5 +187,5 @@ def make_mailing(*, readers: int = 3, now: dt.datetime = MONDAY_MORNING) -> Mail
     for _ in range(readers):
         make_subscriber(edition=edition, now=now)
     make_article(published_in=("en",))
-    [mailing] = approving.approve(gather(WEEK), make_user(), now)
+    [mailing] = approval.approve(gather(WEEK), make_user(), now)
     return mailing

@@ -23,7 +23,7 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from newsroom.database_roles import WEB, WORKER
-from tests import prepared
+from tests import database_templates
 
 ROOT = Path(__file__).resolve().parents[1]
 MIGRATED = "migrated"
@@ -216,7 +216,7 @@ class PostgreSQL(Server):
     def initialise(self) -> None:
         """By a copy of one that has the database MIGRATED; whoever runs it owns it."""
         version = subprocess.run([program("postgres"), "-V"], capture_output=True, text=True).stdout
-        made = prepared.kept("postgresql", f"{version} {self.user()}", make_cluster)
+        made = database_templates.kept("postgresql", f"{version} {self.user()}", make_cluster)
         self._open_the_folder()
         subprocess.run(["cp", "-a", str(made), str(self.folder / "data")], check=True)
 
@@ -282,7 +282,7 @@ def make_cluster(folder: Path) -> None:
         cluster.start()
         try:
             cluster.create_roles()
-            prepared.migrate(cluster.create(MIGRATED))
+            database_templates.migrate(cluster.create(MIGRATED))
         finally:
             cluster.end(signal.SIGINT)
         subprocess.run(["cp", "-a", str(work / "data"), str(folder / "data")], check=True)

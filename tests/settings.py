@@ -3,7 +3,7 @@
 Only for the process that runs the tests. What they start is a newsroom, with its own settings.
 """
 
-from newsroom.relays import Relay
+from newsletter.delivery.relays.config import Relay
 from newsroom.settings import *  # noqa: F403
 from newsroom.settings import DATABASES
 

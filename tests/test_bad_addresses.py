@@ -19,15 +19,16 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from articles import search_tokens
-from articles.search_tokens import Asked
+from articles.search import encrypted_query
+from articles.search.encrypted_query import Asked
+from core import languages
+from core.http import LARGEST_FORM, READERS_URLCONF
+from keys import tokens
+from keys.tokens import Kind
 from newsletter.models import Subscriber
-from newsletter.pacing import Pace
-from newsroom import languages, links
-from newsroom.links import Kind
-from newsroom.middleware import LARGEST_FORM, READERS_URLCONF
+from newsletter.subscribers.rate_limit import Pace
 from tests.factories import WEEK, make_article, make_edition, make_page, make_subscriber
-from tests.reading import read
+from tests.html_pages import read
 
 pytestmark = pytest.mark.django_db
 
@@ -83,13 +84,13 @@ def rows(shared_rows: None) -> dict[str, str]:
         "number": "1",
         "version": "0" * 16,
         "path": "none.png",
-        "token": links.make_token(Kind.LETTER, Subscriber.objects.get().pk, 1),
+        "token": tokens.make_token(Kind.LETTER, Subscriber.objects.get().pk, 1),
     }
 
 
 @pytest.fixture
 def good(rows: dict[str, str], db: None) -> dict[str, str]:
-    sealed = search_tokens.make_token(Asked("бюджэт", "", ""), timezone.now())
+    sealed = encrypted_query.make_token(Asked("бюджэт", "", ""), timezone.now())
     return {**rows, "sealed": sealed}
 
 
@@ -225,7 +226,7 @@ def test_whatever_is_typed_into_the_sign_up_gets_an_answer(
     fields = ("email", "edition", "variant", "website")
     for field, (name, words) in itertools.product(fields, SEARCHED.items()):
         # Each is the first to sign up, or the later ones would be refused unread.
-        monkeypatch.setattr("newsletter.views.pace", Pace())
+        monkeypatch.setattr("newsletter.public.views.pace", Pace())
         sent = quote(words, errors="surrogatepass")
         body = f"email=reader%40example.org&edition=en&{field}={sent}"
         with transaction.atomic():

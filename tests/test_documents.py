@@ -22,7 +22,7 @@ import pytest
 import yaml
 from django.apps import apps
 
-from newsletter.relaying.outcomes import MAILBOX_GONE
+from newsletter.delivery.reply_classifier import MAILBOX_GONE
 from newsroom.celery import app as celery
 from tests.documented_commands import ENVIRONMENT, FILES, PREPARED, check, check_make, parse, step
 from tests.documents import ROOT, Command, page, pages
@@ -108,9 +108,9 @@ def test_a_command_of_another_kind_is_noticed_and_no_path_of_this_machine_touche
     for text in ("rm -r /var/lib/newsroom", "cp var/keys/links.key ~", "echo x > /etc/newsroom"):
         assert step(Command("none", 1, text)) is None
     assert step(Command("none", 1, "rm var/keys/intake.pub")) == "rm var/keys/intake.pub"
-    inside = "docker compose exec -T -e A=1 worker python manage.py tick"
-    assert step(Command("none", 1, inside)) == ["tick"]
-    assert step(Command("none", 1, "sudo -u worker python manage.py tick")) == ["tick"]
+    inside = "docker compose exec -T -e A=1 worker python manage.py run_due"
+    assert step(Command("none", 1, inside)) == ["run_due"]
+    assert step(Command("none", 1, "sudo -u worker python manage.py run_due")) == ["run_due"]
 
 
 # --- Blocks that are no commands -----------------------------------------------------
@@ -260,10 +260,10 @@ def test_whatever_a_page_names_in_backticks_is_there(subtests: pytest.Subtests) 
 
 def test_a_name_that_is_not_there_is_noticed() -> None:
     assert not is_a_file("newsletter/no_such_module.py")
-    assert not is_a_dotted_name("newsletter.mailing.no_such_function")
+    assert not is_a_dotted_name("newsletter.campaigns.lifecycle.no_such_function")
     assert not is_in_the_source("no_such_" + "function")
-    assert is_a_file("newsletter/mailing.py")
-    assert is_a_dotted_name("newsletter.approving.approve")
+    assert is_a_file("newsletter/campaigns/lifecycle.py")
+    assert is_a_dotted_name("newsletter.campaigns.approval.approve")
     assert is_a_dotted_name("articles.publish_article")
     with pytest.raises(AssertionError, match="There is no command"):
         parse(["no_such_command"])

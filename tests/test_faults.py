@@ -16,10 +16,17 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from newsroom.mailcatcher.catcher import Catcher
-from tests.houses import Embedded, House, Servers, house
+from demo.mail_catcher.catcher import Catcher
+from tests.interrupted_mailings import (
+    AFTER_THE_LEASE,
+    LAUNCH,
+    LEDGER,
+    at_letter,
+    everyone_once,
+    is_sent,
+)
 from tests.newsletter.relays import Moody
-from tests.sendings import AFTER_THE_LEASE, LAUNCH, LEDGER, at_letter, everyone_once, is_sent
+from tests.newsroom_processes import Embedded, House, Servers, house
 from tests.services import (
     Missing,
     PostgreSQL,
@@ -37,7 +44,7 @@ pytestmark = pytest.mark.long
 READERS, MANY = 12, 300
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
 READERS_AND_A_DIGEST = """
-from newsletter import due
+from newsletter.campaigns import schedule as due
 from tests.factories import make_mailing
 answer = make_mailing(readers=int(sys.argv[1])).pk
 due.keep_the_journal()
@@ -45,7 +52,7 @@ due.keep_the_journal()
 LEAVING = """
 from django.db import transaction
 from django.utils import timezone
-from newsletter import due
+from newsletter.campaigns import schedule as due
 from newsletter.models import Subscriber
 for number, reader in enumerate(Subscriber.objects.order_by("pk")[:3]):
     with transaction.atomic():
@@ -54,7 +61,7 @@ due.keep_the_journal()
 """
 LAUNCHING = """
 from django.utils import timezone
-from newsletter import mailing as mailings
+from newsletter.campaigns import lifecycle as mailings
 from newsletter.models import Mailing
 from newsletter.tasks import enqueue_lanes
 mailing = Mailing.objects.get()
@@ -118,7 +125,7 @@ def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     built.python(LAUNCH, READERS)
     wait_for(lambda: redis.process is None, "the kill")
     redis.start()
-    built.manage("tick")
+    built.manage("run_due")
     wait_for(lambda: is_sent(built), "the end of the sending", 60)
     counts = built.python(LEDGER)
     assert counts["balances"]
@@ -136,7 +143,7 @@ def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
     wait_for(lambda: postgresql.process is None, "the kill")
     postgresql.start()
     built.python(AFTER_THE_LEASE)
-    built.manage("tick")
+    built.manage("run_due")
     wait_for(lambda: is_sent(built), "the end of the sending", 60)
     counts = built.python(LEDGER)
     assert counts["balances"]
@@ -162,7 +169,7 @@ def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
         def both_are_busy() -> bool:
             # Whoever took both tasks works on one of them; a tick hands out the other anew.
             if len(busy) < 2:
-                built.manage("tick")
+                built.manage("run_due")
             return len(busy) == 2
 
         Moody.moods["RCPT"] = until_both_are_busy
@@ -204,7 +211,7 @@ def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_i
     assert "maryia" not in page
     assert not caught.letters
     redis.start()
-    built.manage("tick")
+    built.manage("run_due")
     wait_for(lambda: bool(caught.letters), "the confirmation", 60)
     assert [letter.recipients for letter in caught.letters] == [("maryia@example.org",)]
 
@@ -247,7 +254,7 @@ def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
     ballast.unlink()
     status, _page, _ = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
     assert status == 302
-    small_house.manage("tick")
+    small_house.manage("run_due")
     wait_for(lambda: bool(caught.letters), "the confirmation", 60)
     assert everyone_once(caught) == 1
 
@@ -262,7 +269,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_sending_loses_and_doubles_nobod
     wait_for(lambda: "OperationalError" in small_house.log("worker"), "the full disk", 60)
     ballast.unlink()
     small_house.python(AFTER_THE_LEASE)
-    small_house.manage("tick")
+    small_house.manage("run_due")
     wait_for(lambda: is_sent(small_house), "the end of the sending", 60)
     counts = small_house.python(LEDGER)
     assert counts["balances"]

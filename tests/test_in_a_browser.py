@@ -11,14 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from articles import searching
+from articles.editorial.saving import save_article
 from articles.models import Article, Author, Picture
-from articles.writing import save_article
+from articles.search import query
+from keys import tokens
+from keys.tokens import Kind
 from newsletter.models import Mailing, Subscriber
-from newsroom import links
-from newsroom.links import Kind
 from tests.articles.browser import ADD, page_of
-from tests.browsing import CHROMIUM, Visitor, wait_until_answered
+from tests.chromium import CHROMIUM, Visitor, wait_until_answered
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -99,7 +99,7 @@ def saved(page: Page, button: str) -> None:
 
 def test_no_readers_page_is_refused_anything(visitor: Visitor) -> None:
     a_whole_site()
-    token = links.make_token(Kind.LETTER, Subscriber.objects.first().pk, 1)
+    token = tokens.make_token(Kind.LETTER, Subscriber.objects.first().pk, 1)
     opened = pages_of_each_kind(visitor, "/be/")
     kinds = ["/weeks/", "/topics/elite/", "/subscribe/", "/barometer/", "/about/", "/privacy/"]
     kinds.append("/search/")
@@ -120,7 +120,7 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
     page.get_by_label("address").fill("new@example.org")
     page.get_by_role("button", name="Subscribe").click()
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
-    page.goto(f"{live_server.url}/en/letter/{links.make_token(Kind.LETTER, reader.pk, 1)}/")
+    page.goto(f"{live_server.url}/en/letter/{tokens.make_token(Kind.LETTER, reader.pk, 1)}/")
     page.get_by_role("button", name="Leave the list").click()
     expect(page.get_by_role("heading", name="You have left the list")).to_be_visible()
     assert context.cookies() == []
@@ -129,7 +129,7 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
 
 @pytest.fixture
 def two_pages_of_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "ON_A_PAGE", 2)
+    monkeypatch.setattr(query, "ON_A_PAGE", 2)
     for number in range(3):
         make_article(week=WEEK.previous(number), title=f"N{number}")
 

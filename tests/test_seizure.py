@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from newsroom.mailcatcher.catcher import Catcher
-from newsroom.mailcatcher.letters import Letter
-from newsroom.weeks import Week
-from tests.houses import ROOT, Answer, Embedded, House, Servers, house
+from core.weeks import Week
+from demo.mail_catcher.catcher import Catcher
+from demo.mail_catcher.letters import Letter
 from tests.needles import of_address, of_ip, of_text, of_token, search
 from tests.newsletter.bounces.mails import dsn, written
 from tests.newsletter.relays import Moody, hang_up, once
+from tests.newsroom_processes import ROOT, Answer, Embedded, House, Servers, house
 from tests.services import Missing, running_postgresql, running_redis, skip_or_fail, wait_for
 
 pytestmark = pytest.mark.long
@@ -55,8 +55,8 @@ TOKEN = re.compile(r"[a-z2-7]{45}")
 LOST = re.compile("Unrecoverable error|Connection to broker lost|Cannot connect to")
 OPENING = """
 import datetime as dt
-from articles.gathering import gather
-from newsroom.weeks import Week
+from articles.editorial.digest_builder import gather
+from core.weeks import Week
 from tests.factories import make_article, make_edition
 week = Week.last_full(dt.datetime.now(dt.UTC).date())
 make_edition()
@@ -66,7 +66,7 @@ gather(week)
 
 ASKING = """
 import datetime as dt
-from newsletter import inquiring
+from newsletter.subscribers import lookup as inquiring
 from tests.factories import make_user
 inquiring.ask(sys.argv[1], make_user(), dt.datetime.now(dt.UTC))
 """
@@ -83,13 +83,13 @@ assert client.post("/admin/newsletter/import/add/", form).status_code == 302
 """
 APPLYING = """
 import datetime as dt
-from newsletter.importing import applying
+from newsletter.imports import apply as applying
 from newsletter.models import Import
 applying.ask_to_apply(Import.objects.get(), None, dt.datetime.now(dt.UTC))
 """
 OBEYING = """
 import datetime as dt
-from newsletter import retention
+from newsletter.privacy import retention
 retention.obey(dt.datetime.now(dt.UTC) + dt.timedelta(days=40))
 """
 
@@ -283,7 +283,7 @@ def send_the_week(built: House, relay: Catcher) -> None:
         wanted = {"sent": 2, "failed": 1, "uncertain": 1, "retry": 1}
         if all(count(built, "newsletter_delivery", name) == n for name, n in wanted.items()):
             return True
-        built.manage("tick")
+        built.manage("run_due")
         return False
 
     wait_for(settled, "the week's letters", 120)
@@ -338,7 +338,7 @@ def journal_of(built: House) -> list[str]:
 def ask_about(built: House) -> None:
     """A manager wants to know whether somebody is on the list."""
     built.python(ASKING, ASKED_ABOUT)
-    built.manage("tick")
+    built.manage("run_due")
     unknown = "SELECT count(*) FROM newsletter_inquiry WHERE answer = 'unknown'"
     wait_for(lambda: built.stores.query(unknown)[0][0] == 1, "the worker's answer", 60)
 
@@ -348,7 +348,7 @@ def bring_in(built: House) -> None:
     built.python(UPLOADING, IMPORTED, BAD_LINE)
 
     def stands_at(status: str) -> bool:
-        built.manage("tick")
+        built.manage("run_due")
         [[found]] = built.stores.query("SELECT status FROM newsletter_import")
         return bool(found == status)
 
@@ -382,7 +382,7 @@ def come_back(built: House, relay: Catcher) -> None:
 def receive(built: House, raw: bytes) -> None:
     """As a mail server's pipe, which writes what it hears into its log."""
     done = subprocess.run(
-        [sys.executable, "manage.py", "receive_mail"],
+        [sys.executable, "manage.py", "process_bounces"],
         cwd=ROOT,
         env={**built.environment, "WORKER_KEY_FILE": "none"},
         input=raw,
@@ -396,7 +396,7 @@ def rotate(built: House) -> list[bytes]:
     """New keys, and the list sealed anew. Returns the seals that were there before."""
     before = seals_of(built, "newsletter_subscriber")
     built.manage("rotate_keys")
-    built.manage("reseal_list")
+    built.manage("reencrypt_list")
     seals = [seal for seal in before if seal]
     assert seals
     assert not set(seals) & set(seals_of(built, "newsletter_subscriber"))

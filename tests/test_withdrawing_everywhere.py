@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from newsroom.supervising import Process
-from tests.houses import Embedded, House, Servers, Stores, house
+from demo.process_manager import Process
 from tests.newsletter.relays import Moody
+from tests.newsroom_processes import Embedded, House, Servers, Stores, house
 from tests.services import (
     Missing,
     free_port,
@@ -33,7 +33,7 @@ answer = {"paths": made.paths(), "new": made.new.pk, "other": made.other.pk}
 """
 CHANGE = """
 from django.utils import timezone
-from articles import publishing
+from articles.editorial import workflow as publishing
 from articles.models import Article
 article = Article.objects.get(pk=int(sys.argv[2]))
 if sys.argv[1] == "language":
@@ -88,7 +88,7 @@ with transaction.atomic():
 CORRECTION = """
 from django.utils import timezone
 from articles.models import Article
-from articles.writing import save_article
+from articles.editorial.saving import save_article
 article = Article.objects.get(pk=int(sys.argv[1]))
 article.title_be = "Corrected be"
 save_article(article, by=article.owner, now=timezone.now())

@@ -2,9 +2,9 @@
 
 from articles.admin.articles import ArticleAdmin
 from articles.admin.digests import DigestAdmin
-from articles.admin.masthead import AuthorAdmin, MastheadAdmin, TopicAdmin
 from articles.admin.pictures import PictureAdmin
-from articles.admin.standing import PageAdmin
+from articles.admin.site_settings import AuthorAdmin, MastheadAdmin, TopicAdmin
+from articles.admin.static_pages import PageAdmin
 
 __all__ = [
     "ArticleAdmin",

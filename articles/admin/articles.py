@@ -18,27 +18,27 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles import permissions, sharing
-from articles.admin.acting import (
+from articles.admin.autosave import draft_urls
+from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
+from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
+from articles.admin.language_panels import panel_of, shown
+from articles.admin.languages import Fieldset, TextsAdmin
+from articles.admin.object_actions import VerbsAdmin
+from articles.admin.previews import open_links, preview_urls
+from articles.admin.revisions import revision_urls
+from articles.admin.translating import translating_urls
+from articles.admin.withdrawing import WITHDRAWING
+from articles.admin.workflow import (
     act_on_language,
     give_up_draft,
     hand_in_changes,
     keep_what_was_typed,
 )
-from articles.admin.drafts import draft_urls
-from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
-from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
-from articles.admin.languages import Fieldset, TextsAdmin
-from articles.admin.panels import panel_of, shown
-from articles.admin.previews import open_links, preview_urls
-from articles.admin.revisions import revision_urls
-from articles.admin.translating import translating_urls
-from articles.admin.verbs import VerbsAdmin
-from articles.admin.withdrawing import WITHDRAWING
+from articles.editorial import permissions, preview_links
+from articles.editorial.saving import save_article
 from articles.models import Article, Draft, Status
 from articles.models.texts import TEXTS
-from articles.writing import save_article
-from newsroom import languages
+from core import languages
 
 
 @admin.register(Article)
@@ -256,7 +256,7 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
                 )
                 for text in row.texts()
             ],
-            "share_days": sharing.DAYS,
+            "share_days": preview_links.DAYS,
             "preview_links": open_links(row),
         }
 

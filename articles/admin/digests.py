@@ -16,13 +16,13 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminDateWidget
 
 from articles.admin.languages import language_tabs, mark_language
-from articles.admin.verbs import Verb, VerbsAdmin
-from articles.gathering import DigestApproved, EmptyWeek, gather
+from articles.admin.object_actions import Verb, VerbsAdmin
+from articles.editorial.coverage import choose_policies, matrix
+from articles.editorial.digest_builder import DigestApproved, EmptyWeek, gather
 from articles.models import Article, Digest, DigestEntry, Topic
 from articles.models.digests import GapPolicy
-from articles.readiness import choose_policies, matrix
-from newsroom import languages
-from newsroom.middleware import LARGEST_TEXTS
+from core import languages
+from core.http import LARGEST_TEXTS
 
 
 def gather_again(_request: HttpRequest, digest: Digest) -> str:

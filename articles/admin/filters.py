@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, ArticleLanguage, Status
 from articles.models.languages import UNPUBLISHED
-from newsroom import languages
-from newsroom.weeks import NotAWeek, Week
+from core import languages
+from core.weeks import NotAWeek, Week
 
 WEEKS_OFFERED = 26
 

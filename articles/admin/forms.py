@@ -12,15 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from articles import permissions
-from articles.admin.panels import LanguagePanel, PanelField, panel_of
-from articles.drafting import drafts_by_language
-from articles.merging import Choice, Conflict, merge, newest_revisions
+from articles.admin.language_panels import LanguagePanel, PanelField, panel_of
+from articles.editorial import permissions
+from articles.editorial.autosave import drafts_by_language
+from articles.editorial.conflicts import Choice, Conflict, merge, newest_revisions
+from articles.editorial.workflow import IN_THE_PAST
 from articles.models import Article, ArticleText, Draft, Revision
 from articles.models.texts import TEXTS
-from articles.publishing import IN_THE_PAST
-from newsroom import languages
-from newsroom.weeks import Week
+from core import languages
+from core.weeks import Week
 
 PUBLISH = "_publish"
 """The name of the buttons that publish; each one's value is a language."""
@@ -62,7 +62,7 @@ def note_field(user: Any, article: Article | None, code: str) -> dict[str, forms
 class ArticleForm(forms.ModelForm):
     """No language is compulsory, but an article has a title in one.
 
-    The texts are merged with what others saved meanwhile, see articles.merging: each
+    The texts are merged with what others saved meanwhile, see articles.editorial.conflicts: each
     language's hidden `base_` is the revision that the typing began from, and `seen` are the
     facts as they were when the page was opened.
     """

@@ -9,10 +9,11 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationAdmin
 
+from articles.admin.editor_policy import with_editor
 from articles.fields import body_widget
-from newsroom import headers, languages
-from newsroom.middleware import LARGEST_TEXTS
-from staff.desk import DeskAdmin
+from core import languages
+from core.http import LARGEST_TEXTS
+from staff.base_admin import DeskAdmin
 
 Fieldset = tuple[Any, dict[str, Any]]
 LABELS = {"title": _("Title"), "lead": _("Lead"), "body": _("Body")}
@@ -43,7 +44,7 @@ class TextsAdmin(DeskAdmin, TranslationAdmin):
 
     largest_form = LARGEST_TEXTS
 
-    @method_decorator(headers.with_editor)
+    @method_decorator(with_editor)
     def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().changeform_view(*args, **kwargs)
         return response

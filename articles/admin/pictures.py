@@ -21,13 +21,14 @@ from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from articles.admin.languages import language_tabs, mark_language
+from articles.editorial.image_uploads import is_used, keep, remove, uses_of
+from articles.images import decoding
+from articles.images.decoding import BadPicture
+from articles.images.processing import Prepared
 from articles.models import Picture
-from articles.picturing import is_used, keep, remove, uses_of
-from newsroom import imaging, languages
-from newsroom.image_processing import Prepared
-from newsroom.imaging import BadPicture
-from newsroom.middleware import LARGEST_TEXTS
-from staff.desk import DeskAdmin
+from core import languages
+from core.http import LARGEST_TEXTS
+from staff.base_admin import DeskAdmin
 
 
 class PictureForm(forms.ModelForm):
@@ -49,10 +50,10 @@ class PictureForm(forms.ModelForm):
     def clean_file(self) -> Any:
         """Decoded and made ready here, so that what is wrong is said at the field."""
         upload = self.cleaned_data["file"]
-        if upload.size > imaging.MOST_BYTES:
-            raise forms.ValidationError(imaging.too_heavy())
+        if upload.size > decoding.MOST_BYTES:
+            raise forms.ValidationError(decoding.too_heavy())
         try:
-            self.prepared = imaging.prepare(upload.read())
+            self.prepared = decoding.prepare(upload.read())
         except BadPicture as error:
             raise forms.ValidationError(str(error)) from None
         return upload

@@ -13,10 +13,12 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from articles import pages, permissions, sharing
-from articles.drafting import drafts_by_language
+from articles.editorial import permissions, preview_links
+from articles.editorial.autosave import drafts_by_language
 from articles.models import Article, PreviewLink
-from newsroom import headers, languages
+from articles.public import selectors
+from articles.public.page_cache import private_page
+from core import languages
 
 
 def preview_urls(admin_site: Any) -> list[URLPattern]:
@@ -54,8 +56,8 @@ def preview(request: HttpRequest, pk: int, language: str) -> HttpResponse:
         for code in languages.codes()
     }
     with translation.override(language):
-        shown = pages.preview_page(article, text, language, paths)
-        return headers.unlisted(render(request, "articles/preview.html", shown))
+        shown = selectors.preview_page(article, text, language, paths)
+        return private_page(render(request, "articles/preview.html", shown))
 
 
 @require_POST
@@ -63,8 +65,8 @@ def share(request: HttpRequest, pk: int) -> HttpResponse:
     """Makes a link."""
     article = _own(request, pk)
     asked = request.POST.get("days", "")
-    days = int(asked) if asked in map(str, sharing.DAYS) else sharing.DAYS[0]
-    sharing.share(article, days, timezone.now(), by=request.user)
+    days = int(asked) if asked in map(str, preview_links.DAYS) else preview_links.DAYS[0]
+    preview_links.share(article, days, timezone.now(), by=request.user)
     messages.success(request, _("The link is made. Whoever has it reads this article only."))
     return _back(pk)
 
@@ -83,7 +85,9 @@ def open_links(article: Article) -> list[tuple[PreviewLink, str]]:
     texts = article.texts()
     language = texts[0].language if texts else languages.default()
     links = PreviewLink.objects.open(timezone.now()).filter(article=article)
-    return [(link, sharing.path_of(link, language)) for link in links.select_related("made_by")]
+    return [
+        (link, preview_links.path_of(link, language)) for link in links.select_related("made_by")
+    ]
 
 
 def _own(request: HttpRequest, pk: int) -> Article:

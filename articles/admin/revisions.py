@@ -14,12 +14,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from articles import permissions
+from articles.editorial import permissions
+from articles.editorial.saving import restore
 from articles.models import Article, Revision
 from articles.models.revisions import RevisionQuerySet
-from articles.writing import restore
-from newsroom import languages
-from newsroom.differences import amount, difference
+from articles.text.diff import amount, difference
+from core import languages
 
 ON_A_PAGE = 30
 

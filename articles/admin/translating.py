@@ -17,24 +17,26 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from articles import permissions
-from articles.admin.acting import (
+from articles.admin.editor_policy import with_editor
+from articles.admin.forms import DO, PUBLISH, note_field
+from articles.admin.language_panels import panel_of
+from articles.admin.workflow import (
     act_on_language,
     give_up_draft,
     hand_in_changes,
     keep_what_was_typed,
 )
-from articles.admin.forms import DO, PUBLISH, note_field
-from articles.admin.panels import panel_of
-from articles.drafting import drafts_by_language, keep_draft
+from articles.editorial import permissions
+from articles.editorial.autosave import drafts_by_language, keep_draft
+from articles.editorial.conflicts import Choice, Conflict, merge, newest_revisions
+from articles.editorial.saving import save_article, translated_from
 from articles.fields import BodyFormField
-from articles.merging import Choice, Conflict, merge, newest_revisions
 from articles.models import Article, ArticleText, Draft
 from articles.models.texts import TEXTS
-from articles.writing import save_article, translated_from
-from newsroom import differences, headers, languages
-from newsroom.differences import Difference
-from newsroom.middleware import LARGEST_TEXTS, takes_up_to
+from articles.text import diff
+from articles.text.diff import Difference
+from core import languages
+from core.http import LARGEST_TEXTS, takes_up_to
 
 
 def translating_urls(model_admin: Any) -> list[URLPattern]:
@@ -48,7 +50,7 @@ def translating_urls(model_admin: Any) -> list[URLPattern]:
     return [
         path(
             "<int:pk>/translate/<slug:target>/",
-            headers.with_editor(site.admin_view(view)),
+            with_editor(site.admin_view(view)),
             name="articles_article_translate",
         )
     ]
@@ -197,7 +199,7 @@ def source_of(article: Article, target: str, asked: str) -> Source | None:
         made_from = article.revisions.of(article, code).filter(fingerprint=row.source_fingerprint)
         old = made_from.first()
         if old is not None:
-            changes = differences.difference(
+            changes = diff.difference(
                 (old.title, old.lead, old.body), (text.title, text.lead, text.body)
             )
     return Source(text, now.revision, now.fingerprint, changes)

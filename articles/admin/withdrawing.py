@@ -12,11 +12,11 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from articles import permissions, publishing
-from articles.admin.verbs import Act, Page, Verb
+from articles.admin.object_actions import Act, Page, Verb
+from articles.editorial import permissions, workflow
 from articles.models import Article
 from articles.models.languages import LONGEST_NOTE
-from newsroom import languages
+from core import languages
 
 TEMPLATE = "admin/articles/confirm.html"
 
@@ -54,7 +54,7 @@ def _withdraw_language(code: str) -> Act:
     def act(request: HttpRequest, article: Article) -> str:
         form = NotesForm(article, _public(article, code), request.POST)
         note = form.notes().get(code, "")
-        publishing.withdraw_language(article, code, timezone.now(), by=request.user, note=note)
+        workflow.withdraw_language(article, code, timezone.now(), by=request.user, note=note)
         return __("Withdrawn in %(language)s.") % {"language": languages.own_name(code)}
 
     return act
@@ -62,13 +62,13 @@ def _withdraw_language(code: str) -> Act:
 
 def _withdraw(request: HttpRequest, article: Article) -> str:
     notes = NotesForm(article, _known(article), request.POST).notes()
-    publishing.withdraw(article, timezone.now(), by=request.user, notes=notes)
+    workflow.withdraw(article, timezone.now(), by=request.user, notes=notes)
     return __("The whole article is withdrawn.")
 
 
 def _tell_why(request: HttpRequest, article: Article) -> str:
     notes = NotesForm(article, article.gone_languages, request.POST).notes()
-    publishing.tell_why(article, notes, timezone.now(), by=request.user)
+    workflow.tell_why(article, notes, timezone.now(), by=request.user)
     return __("The note is saved. Readers see it at the article’s address.")
 
 
@@ -91,14 +91,14 @@ def _vanishing(code: str) -> Any:
 
     def page(_request: HttpRequest, article: Article) -> Page:
         form = NotesForm(article, _public(article, code))
-        told = publishing.consequences(article, [code])
+        told = workflow.consequences(article, [code])
         return Page(TEMPLATE, {"consequences": told, "notes": form})
 
     return page
 
 
 def _vanishing_wholly(_request: HttpRequest, article: Article) -> Page:
-    told = publishing.consequences(article, languages.codes())
+    told = workflow.consequences(article, languages.codes())
     # The mark on the whole article stays; a language may be published again.
     told.append(__("This cannot be undone."))
     return Page(TEMPLATE, {"consequences": told, "notes": NotesForm(article, _known(article))})

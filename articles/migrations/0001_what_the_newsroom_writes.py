@@ -2,7 +2,7 @@
 
 import articles.fields
 import django.db.models.deletion
-import newsroom.languages
+import core.languages
 from django.conf import settings
 from django.db import migrations, models
 
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             name='Correction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('corrected_at', models.DateTimeField(verbose_name='corrected')),
                 ('note', models.CharField(max_length=500, verbose_name='note')),
                 ('article', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='corrections', to='articles.article')),
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
             name='Draft',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('base_revision', models.PositiveIntegerField(default=0, verbose_name='base revision')),
                 ('title', models.CharField(blank=True, max_length=200, verbose_name='title')),
                 ('lead', models.TextField(blank=True, verbose_name='lead')),
@@ -182,13 +182,13 @@ class Migration(migrations.Migration):
             name='ArticleLanguage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('review', 'In review'), ('scheduled', 'Scheduled'), ('published', 'Published'), ('withdrawn', 'Withdrawn')], default='draft', max_length=10, verbose_name='status')),
                 ('scheduled_for', models.DateTimeField(blank=True, null=True, verbose_name='scheduled for')),
                 ('published_at', models.DateTimeField(blank=True, null=True, verbose_name='published')),
                 ('revision', models.PositiveIntegerField(default=0, verbose_name='revision')),
                 ('fingerprint', models.CharField(max_length=80, verbose_name='fingerprint')),
-                ('source_language', models.CharField(blank=True, choices=newsroom.languages.choices, max_length=12, verbose_name='translated from')),
+                ('source_language', models.CharField(blank=True, choices=core.languages.choices, max_length=12, verbose_name='translated from')),
                 ('source_fingerprint', models.CharField(blank=True, max_length=80)),
                 ('article', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='article_languages', to='articles.article')),
                 ('translator', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='translations', to=settings.AUTH_USER_MODEL, verbose_name='translator')),

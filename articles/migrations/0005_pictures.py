@@ -10,7 +10,7 @@ from django.utils import timezone
 from pathlib import Path
 import shutil
 
-from newsroom import imaging, renditions
+from articles.images import decoding, renditions
 
 
 def admit_covers(apps, schema_editor):
@@ -33,8 +33,8 @@ def admit_covers(apps, schema_editor):
 def admit_cover(apps, article):
     try:
         with default_storage.open(article.cover.name) as file:
-            prepared = imaging.prepare(file.read())
-    except (OSError, imaging.BadPicture) as error:
+            prepared = decoding.prepare(file.read())
+    except (OSError, decoding.BadPicture) as error:
         raise RuntimeError(
             f"The cover of article {article.pk}, {article.cover.name}, cannot be carried over: "
             f"{error} Put a good picture in its place or empty the column, and migrate again."

@@ -5,9 +5,9 @@ from django.db import migrations, models
 
 import articles.fields
 import articles.models.search
-import newsroom.languages
-from newsroom import html
-from newsroom.stemming import stems
+import core.languages
+from articles.text import sanitizer
+from articles.search.stemming import stems
 
 TABLE, FULL_TEXT = "articles_searchentry", "articles_search"
 COLUMNS = ("title_stems", "stems")
@@ -63,7 +63,7 @@ def find_what_is_public(apps, schema_editor):
         title, lead, body = (
             getattr(article, f"{name}_{code}", "") or "" for name in ("title", "lead", "body")
         )
-        blocks = [lead, *(block.text for block in html.blocks(body))]
+        blocks = [lead, *(block.text for block in sanitizer.blocks(body))]
         of_title = list(stems(title, code))
         of_text = [stem for block in blocks for stem in stems(block, code)]
         entry_model.objects.create(
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
                 (
                     "language",
                     models.CharField(
-                        choices=newsroom.languages.choices, max_length=12, verbose_name="language"
+                        choices=core.languages.choices, max_length=12, verbose_name="language"
                     ),
                 ),
                 ("week", articles.fields.WeekField(null=True)),

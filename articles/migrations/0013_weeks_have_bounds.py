@@ -1,4 +1,4 @@
-"""The database refuses weeks outside newsroom.weeks' bounds, which pages could not show."""
+"""The database refuses weeks outside core.weeks' bounds, which pages could not show."""
 
 from __future__ import annotations
 

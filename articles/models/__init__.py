@@ -8,12 +8,12 @@ from articles.models.languages import (
     Correction,
     Status,
 )
-from articles.models.masthead import Author, Masthead, Topic
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
 from articles.models.search import SearchEntry
+from articles.models.site_settings import Author, Masthead, Topic
 from articles.models.site_version import SiteVersion
-from articles.models.standing import Page
+from articles.models.static_pages import Page
 from articles.models.texts import ArticleText
 from articles.models.verdicts import VerdictChange
 

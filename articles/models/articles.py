@@ -9,17 +9,17 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles import old_paths
 from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
+from articles.models import old_paths
 from articles.models.languages import ArticleLanguage
-from articles.models.masthead import Author, Topic
 from articles.models.pictures import Picture
+from articles.models.site_settings import Author, Topic
 from articles.models.texts import TEXTS, ArticleText, path_of, slug_of
 from articles.site_version import shown_on_pages
-from newsroom import languages, weeks
+from core import languages, weeks
 
 if TYPE_CHECKING:
-    from newsroom.weeks import Week
+    from core.weeks import Week
 
 
 class Verdict(models.TextChoices):
@@ -240,7 +240,7 @@ class Article(models.Model):
         return [code for code in languages.codes() if code in once and code not in public]
 
     def put_text(self, text: ArticleText) -> None:
-        """Sets one language's columns; save them with articles.writing.save_article."""
+        """Sets one language's columns; save them with articles.editorial.saving.save_article."""
         for field in TEXTS:
             setattr(self, f"{field}_{text.language}", getattr(text, field))
 

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article
-from articles.models.masthead import Topic
+from articles.models.site_settings import Topic
 from articles.site_version import shown_on_pages
-from newsroom import languages
-from newsroom.states import Stateful
+from core import languages
+from core.states import Stateful
 
 
 class DigestStatus(models.TextChoices):

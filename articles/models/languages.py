@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models.texts import ArticleText
 from articles.site_version import shown_on_pages
-from newsroom import languages
-from newsroom.states import Stateful
+from core import languages
+from core.states import Stateful
 
 
 class Status(models.TextChoices):

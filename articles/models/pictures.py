@@ -1,4 +1,4 @@
-"""A picture: its row. Its files are named by its key and width, see newsroom.renditions."""
+"""A picture: its row. Its files are named by its key and width, see articles.images.renditions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from articles.images import renditions
+from articles.images.renditions import Shown as ShownPicture
 from articles.site_version import shown_on_pages
-from newsroom import languages, renditions
-from newsroom.renditions import Shown as ShownPicture
+from core import languages
 
 GRID = 4
 """A focal point is rounded to one of five places each way, since a page has no style of its own."""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models.articles import Article
 from articles.models.texts import ArticleText
-from newsroom import languages
+from core import languages
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
@@ -159,7 +159,7 @@ class PreviewLinkQuerySet(models.QuerySet["PreviewLink"]):
 class PreviewLink(models.Model):
     """Lets somebody without an account read one article that is not public.
 
-    The link's token is made of this row's id, see newsroom.links: it is stored nowhere.
+    The link's token is made of this row's id, see keys.tokens: it is stored nowhere.
     """
 
     article = models.ForeignKey("articles.Article", models.CASCADE, related_name="preview_links")

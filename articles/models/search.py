@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField
 from articles.models.languages import ArticleLanguage
-from articles.models.masthead import Topic
-from newsroom import languages
+from articles.models.site_settings import Topic
+from core import languages
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,7 +25,7 @@ else:
 
 
 class StemsField(StemsColumn):
-    """Stems with spaces between them; see newsroom.stemming."""
+    """Stems with spaces between them; see articles.search.stemming."""
 
 
 @StemsField.register_lookup
@@ -89,7 +89,7 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
 
 
 class SearchEntry(models.Model):
-    """One public text, ready to be found. Only articles.indexing writes it.
+    """One public text, ready to be found. Only articles.search.indexing writes it.
 
     It repeats what a search filters and sorts by, so that a common word does not make the
     database open thousands of long articles. A migration that makes SQLite copy this table has

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from slugify import slugify
 
-from newsroom import html
+from articles.text import sanitizer
 
 # Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
 TRANSLITERATION = {
@@ -51,15 +51,15 @@ class ArticleText:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when what is said changes; see newsroom.html.fingerprint."""
-        return html.fingerprint(self.title, self.lead, self.body)
+        """Changes when what is said changes; see articles.text.sanitizer.fingerprint."""
+        return sanitizer.fingerprint(self.title, self.lead, self.body)
 
     def reads_as(self, other: ArticleText) -> bool:
         """Whether it is the same text and markup, however an editor broke the lines."""
-        return (self.title, self.lead, html.squeezed(self.body)) == (
+        return (self.title, self.lead, sanitizer.squeezed(self.body)) == (
             other.title,
             other.lead,
-            html.squeezed(other.body),
+            sanitizer.squeezed(other.body),
         )
 
     @classmethod
@@ -69,7 +69,7 @@ class ArticleText:
 
     def cleaned(self) -> ArticleText:
         """As Save would keep it."""
-        return replace(self, body=html.clean(self.body))
+        return replace(self, body=sanitizer.clean(self.body))
 
     @property
     def safe_body(self) -> SafeString:

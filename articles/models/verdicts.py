@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField, week_is_near
 from articles.models.articles import Article, Verdict
-from articles.models.masthead import Topic
+from articles.models.site_settings import Topic
 from articles.site_version import shown_on_pages
-from newsroom.weeks import Week
+from core.weeks import Week
 
 
 class VerdictChangeQuerySet(models.QuerySet["VerdictChange"]):
@@ -26,8 +26,8 @@ class VerdictChangeQuerySet(models.QuerySet["VerdictChange"]):
 class VerdictChange(models.Model):
     """Until `changed_at` the verdict on this topic for this week was `was`; empty is none.
 
-    Written by articles.writing alone, and only for an article that had come out. What it is
-    now is the article's own verdict, or the next change's `was`.
+    Written by articles.editorial.saving alone, and only for an article that had come out. What
+    it is now is the article's own verdict, or the next change's `was`.
     """
 
     article = models.ForeignKey(Article, models.CASCADE, related_name="verdict_changes")

@@ -7,11 +7,11 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from articles import barometer, drawing
-from articles.barometer import Barometer
 from articles.models import Article, Topic
-from articles.pages import Item
-from newsroom import languages, svg
+from articles.public import barometer, charts
+from articles.public.barometer import Barometer
+from articles.public.selectors import Item
+from core import languages, svg
 
 register = template.Library()
 register.filter(barometer.words)
@@ -21,15 +21,15 @@ register.filter(barometer.change_description)
 @register.simple_tag
 def strips(shown: Barometer, *, alone: bool = False) -> SafeString:
     """The year, quarter by quarter; `alone` where the page names the topic in its heading."""
-    return svg.element("div", *drawing.strips(shown, labels=not alone), class_="strips")
+    return svg.element("div", *charts.strips(shown, labels=not alone), class_="strips")
 
 
 @register.inclusion_tag("articles/barometer/lines.html")
 def lines(shown: Barometer, *, alone: bool = False) -> dict[str, Any]:
     """Each topic's running sum; `alone` on the topic's own page, whose heading names it."""
     return {
-        "lines": "" if alone else drawing.lines(shown),
-        "charts": drawing.charts(shown, alone=alone),
+        "lines": "" if alone else charts.lines(shown),
+        "charts": charts.charts(shown, alone=alone),
         "barometer": shown,
     }
 

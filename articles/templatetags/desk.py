@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django import template
 from django.urls import reverse
 
-from newsroom import languages
+from core import languages
 
 register = template.Library()
 

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from articles import cards, feeds, furniture, pages, standing
+from articles.images import renditions
 from articles.models import Article, Masthead, Picture, Topic
-from newsroom import languages, renditions
-from newsroom.page_cache import part
-from newsroom.weeks import Week, long_date
+from articles.public import context as furniture
+from articles.public import feeds, selectors, social_metadata, static_pages
+from core import languages
+from core.fragment_cache import cached_fragment
+from core.weeks import Week, long_date
 
 register = template.Library()
 
@@ -43,7 +45,7 @@ def page_name(context: dict[str, Any]) -> SafeString:
     """Whose page it is, and the way to the search, which the page may be."""
     is_search = context["request"].path.startswith(reverse("search", args=[here()]))
     about = {"masthead": context["masthead"], "is_search": is_search, "language": here()}
-    return part(
+    return cached_fragment(
         ("name", here(), is_search), lambda: render_to_string("articles/page_name.html", about)
     )
 
@@ -59,7 +61,7 @@ def page_foot(context: dict[str, Any]) -> SafeString:
     )
     about = {"masthead": context["masthead"], "feed": feed, "language": here()}
     key = ("foot", here(), topic.code if topic else "")
-    return part(key, lambda: render_to_string("articles/page_foot.html", about))
+    return cached_fragment(key, lambda: render_to_string("articles/page_foot.html", about))
 
 
 @register.simple_tag(takes_context=True)
@@ -68,7 +70,7 @@ def topics_nav(context: dict[str, Any]) -> SafeString:
     topic, path = context.get("topic"), context["request"].path
     pages_of = (name for name in ("/barometer/", "/weeks/") if path.startswith(f"/{here()}{name}"))
     current = topic.code if topic else next(pages_of, "")
-    return part(("topics nav", here(), current), lambda: _topics_nav(current))
+    return cached_fragment(("topics nav", here(), current), lambda: _topics_nav(current))
 
 
 def _topics_nav(current: str) -> SafeString:
@@ -77,7 +79,7 @@ def _topics_nav(current: str) -> SafeString:
 
 
 @register.simple_tag
-def standing_pages() -> list[standing.PageLink]:
+def standing_pages() -> list[static_pages.PageLink]:
     """About, privacy."""
     return furniture.standing_pages(here())
 
@@ -85,14 +87,14 @@ def standing_pages() -> list[standing.PageLink]:
 @register.simple_tag
 def week_box() -> SafeString:
     """The newest week at a glance."""
-    return part(("week box", here()), _week_box)
+    return cached_fragment(("week box", here()), _week_box)
 
 
 def _week_box() -> SafeString:
-    newest = pages.newest_week(here())
+    newest = selectors.newest_week(here())
     context = {
         "masthead": furniture.masthead(),
-        "week_page": pages.week_page(newest, here()) if newest else None,
+        "week_page": selectors.week_page(newest, here()) if newest else None,
         "language": here(),
     }
     return render_to_string("articles/week_box.html", context)
@@ -104,35 +106,35 @@ def related(article: Article) -> list[SafeString]:
     topic = article.topic
     if topic is None:
         return []
-    newest = part(("related", here(), topic.pk), lambda: _newest_of(topic))
-    return [shown for pk, shown in newest if pk != article.pk][: pages.RELATED]
+    newest = cached_fragment(("related", here(), topic.pk), lambda: _newest_of(topic))
+    return [shown for pk, shown in newest if pk != article.pk][: selectors.RELATED]
 
 
 def _newest_of(topic: Topic) -> list[tuple[int, SafeString]]:
-    found = pages.newest_of_topic(topic, here())
+    found = selectors.newest_of_topic(topic, here())
     return [
         (one.article.pk, render_to_string("articles/item.html", {"item": one})) for one in found
     ]
 
 
 @register.simple_tag(takes_context=True)
-def switcher(context: dict[str, Any]) -> list[pages.Alternate]:
+def switcher(context: dict[str, Any]) -> list[selectors.Alternate]:
     """The same page in the other languages; a page that knows better says so itself."""
     if "alternates" in context:
-        known: list[pages.Alternate] = context["alternates"]
+        known: list[selectors.Alternate] = context["alternates"]
         return known
     path = context["request"].path
     head, _, tail = path.lstrip("/").partition("/")
     if not languages.is_language(head):
-        return pages.alternates("home", here())
+        return selectors.alternates("home", here())
     return [
-        pages.Alternate(code, languages.own_name(code), f"/{code}/{tail}", code == here(), True)
+        selectors.Alternate(code, languages.own_name(code), f"/{code}/{tail}", code == here(), True)
         for code in languages.codes()
     ]
 
 
 @register.simple_tag
-def is_listed(alternates: list[pages.Alternate]) -> bool:
+def is_listed(alternates: list[selectors.Alternate]) -> bool:
     """By search engines: a page that only says in which languages it is there is none to find."""
     return any(one.is_current and one.is_there for one in alternates)
 
@@ -146,7 +148,7 @@ class AddressLink(NamedTuple):
 
 
 @register.simple_tag
-def addresses(alternates: list[pages.Alternate]) -> list[AddressLink]:
+def addresses(alternates: list[selectors.Alternate]) -> list[AddressLink]:
     """Of every language it is there in, if search engines list it, and the one that is its own."""
     there = [(one.language, absolute(one.path)) for one in alternates if one.is_there]
     found = []
@@ -185,7 +187,7 @@ def day(moment: dt.datetime | None) -> str:
 @register.filter
 def locale(code: str) -> str:
     """A language as OpenGraph writes it."""
-    return cards.locale(code)
+    return social_metadata.locale(code)
 
 
 @register.filter

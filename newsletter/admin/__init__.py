@@ -6,7 +6,7 @@ from newsletter.admin.editions import EditionAdmin
 from newsletter.admin.imports import ImportAdmin
 from newsletter.admin.mailboxes import MailboxWarningAdmin
 from newsletter.admin.mailings import MailingAdmin
-from newsletter.admin.readers import SubscriberAdmin
+from newsletter.admin.subscribers import SubscriberAdmin
 
 __all__ = [
     "DigestAdmin",

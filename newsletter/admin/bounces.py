@@ -10,12 +10,12 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.models import SetAsideMail
-from staff.desk import DeskAdmin
+from staff.base_admin import DeskAdmin
 
 
 @admin.register(SetAsideMail)
 class SetAsideMailAdmin(DeskAdmin):
-    """`manage.py show_set_aside` opens one, where the worker's key is."""
+    """`manage.py show_quarantined_mail` opens one, where the worker's key is."""
 
     list_display = ("id", "arrived_at", "reason", "how_large")
     list_filter = ("reason",)

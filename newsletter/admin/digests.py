@@ -16,16 +16,16 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.admin import DigestAdmin as ArticlesDigestAdmin
-from articles.admin.verbs import Page, Verb
+from articles.admin.object_actions import Page, Verb
 from articles.models import Digest
-from newsletter import approving
-from newsletter import mailing as mailings
-from newsletter import messages as letters
-from newsletter.approving import CannotApprove
-from newsletter.mime import LetterBroken, Marks
+from keys.tokens import TOKEN_LENGTH
+from newsletter.campaigns import approval
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import messages as letters
+from newsletter.campaigns.approval import CannotApprove
+from newsletter.campaigns.mime import LetterBroken, Marks
 from newsletter.models import Edition, VariantKind
 from newsletter.tasks import enqueue, sign_letters
-from newsroom.links import TOKEN_LENGTH
 
 MAY_APPROVE = "articles.approve_digest"
 SAMPLES = Marks(token="x" * TOKEN_LENGTH, message_token="", recipient="", date="")
@@ -37,7 +37,7 @@ LETTER = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors"
 def approve(request: HttpRequest, digest: Digest) -> str:
     """Freezes a mailing for each edition, if they are still what was shown."""
     shown = request.POST.get("shown", "")
-    made = approving.approve(digest, request.user, timezone.now(), shown=shown)
+    made = approval.approve(digest, request.user, timezone.now(), shown=shown)
     enqueue(sign_letters)
     if not made and not Digest.objects.get(pk=digest.pk).is_approved:
         return __("Your approval is noted. It goes once a second person approves the same.")
@@ -47,8 +47,8 @@ def approve(request: HttpRequest, digest: Digest) -> str:
 
 def look_first(_request: HttpRequest, digest: Digest) -> Page:
     """What each edition would carry, and the hash of it. Raises CannotApprove, LetterBroken."""
-    planned = approving.plan(digest)
-    found, now = approving.hash_of(planned), timezone.now()
+    planned = approval.plan(digest)
+    found, now = approval.hash_of(planned), timezone.now()
     is_first_of = digest.first_approved_of == found
     return Page(
         "admin/newsletter/approve.html",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.models import Edition, SignUp, Subscriber
 from newsletter.models.imports import StagedReader
-from staff.desk import DeskAdmin
+from staff.base_admin import DeskAdmin
 
 
 @admin.register(Edition)

@@ -16,18 +16,19 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from articles.admin.verbs import Page, Verb, VerbsAdmin
-from newsletter import lookup_limits
-from newsletter.importing import applying, uploading
-from newsletter.importing.columns import Column
-from newsletter.importing.uploading import SealingUploadHandler, TooLarge
-from newsletter.lookup_limits import TooManyQuestions
+from articles.admin.object_actions import Page, Verb, VerbsAdmin
+from core.http import BOUNDS_ITSELF, takes_up_to
+from keys.sealing import KeyMissing
+from newsletter.imports import apply as applying
+from newsletter.imports import upload as uploading
+from newsletter.imports.columns import Column
+from newsletter.imports.upload import SealingUploadHandler, TooLarge
 from newsletter.models import Edition, Import, ImportStatus
 from newsletter.models.imports import NEAREST, NOT_APPLIED
+from newsletter.subscribers import lookup_limits
+from newsletter.subscribers.lookup_limits import TooManyQuestions
 from newsletter.tasks import enqueue, work_on_import
-from newsroom.middleware import BOUNDS_ITSELF, takes_up_to
-from newsroom.sealing import KeyMissing
-from staff.desk import ReadOnlyAdmin
+from staff.base_admin import ReadOnlyAdmin
 
 MAY_IMPORT = "newsletter.import_subscribers"
 BESIDE_THE_FILE = 64 * 1024

@@ -7,7 +7,7 @@ from modeltranslation.admin import TranslationAdmin
 
 from articles.admin.languages import language_tabs
 from newsletter.models import MailboxWarning
-from staff.desk import DeskAdmin
+from staff.base_admin import DeskAdmin
 
 
 @admin.register(MailboxWarning)

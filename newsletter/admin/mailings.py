@@ -18,20 +18,20 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
-from articles.admin.verbs import Page, Verb, VerbsAdmin
-from newsletter import alarming, approving, reporting
-from newsletter import mailing as mailings
-from newsletter import messages as letters
-from newsletter.admin import drawing
-from newsletter.approving import CannotApprove
-from newsletter.mime import LetterBroken
+from articles.admin.object_actions import Page, Verb, VerbsAdmin
+from newsletter.campaigns import approval
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import messages as letters
+from newsletter.campaigns.approval import CannotApprove
+from newsletter.campaigns.mime import LetterBroken
+from newsletter.delivery.relays.status import standings
 from newsletter.models import Delivery, Mailing, MailingStatus
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
-from newsletter.relaying.standing import standings
-from newsletter.tallying import count, count_minutes, recent
+from newsletter.stats import alerts, charts, report
+from newsletter.stats.counts import count, count_minutes, recent
+from newsletter.stats.progress import Progress
 from newsletter.tasks import enqueue_lanes
-from newsletter.watching import Progress
-from staff.desk import ReadOnlyAdmin
+from staff.base_admin import ReadOnlyAdmin
 
 MAY_SEND = "newsletter.send_mailing"
 MOST_NAMED = 100
@@ -62,7 +62,7 @@ def resume(request: HttpRequest, mailing: Mailing) -> str:
 
 def freeze_again(request: HttpRequest, mailing: Mailing) -> str:
     """For whoever has not got the old letter."""
-    readers = approving.freeze_again(mailing, request.user, timezone.now())
+    readers = approval.freeze_again(mailing, request.user, timezone.now())
     return __("Frozen anew. Readers who will get the new letter: %(count)s.") % {"count": readers}
 
 
@@ -219,8 +219,8 @@ class MailingAdmin(VerbsAdmin, ReadOnlyAdmin):
         }
         if moving["progress"]:
             tally, minutes = moving["progress"].tally, recent(row, timezone.now, count_minutes)
-            context["report"] = reporting.report(row, tally, minutes)
-            context["chart"] = drawing.chart(context["report"].stretches)
+            context["report"] = report.report(row, tally, minutes)
+            context["chart"] = charts.chart(context["report"].stretches)
         return context
 
 
@@ -234,8 +234,8 @@ def _moving(mailing: Mailing) -> dict[str, Any]:
     return {
         "mailing": mailing,
         "progress": progress,
-        "bar": drawing.bar(progress.states) if progress else "",
-        "silent": alarming.silent() if is_sending or mailing.status in NOT_BEGUN else [],
+        "bar": charts.bar(progress.states) if progress else "",
+        "silent": alerts.silent() if is_sending or mailing.status in NOT_BEGUN else [],
         "relays": standings(now) if mailing.status in UNDER_WAY else [],
         "now": now,
         "most_in_all": settings.LETTERS_PER_MINUTE,

@@ -5,7 +5,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import newsletter.models.editions
 import newsletter.models.subscribers
-import newsroom.languages
+import core.languages
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
             name='MailingContent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('position', models.PositiveSmallIntegerField(verbose_name='position')),
                 ('article', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='articles.article')),
                 ('mailing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contents', to='newsletter.mailing')),
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('sealed_address', models.BinaryField(verbose_name='sealed address')),
                 ('variant', models.CharField(choices=[('full', 'Full'), ('discreet', 'Discreet')], default='full', max_length=10)),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('wording', models.PositiveSmallIntegerField(verbose_name='wording of the consent')),
                 ('arrived_at', models.DateTimeField(db_index=True, verbose_name='arrived')),
                 ('edition', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='newsletter.edition')),
@@ -125,7 +125,7 @@ class Migration(migrations.Migration):
                 ('address_hash', models.BinaryField(max_length=32, null=True, unique=True, verbose_name='keyed hash of the address')),
                 ('provider', models.CharField(max_length=20, verbose_name='provider')),
                 ('variant', models.CharField(choices=[('full', 'Full'), ('discreet', 'Discreet')], default='full', max_length=10, verbose_name='variant')),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12, verbose_name='language')),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12, verbose_name='language')),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('active', 'Active'), ('left', 'Left'), ('bounced', 'Bounced'), ('complained', 'Complained')], default='pending', max_length=10, verbose_name='status')),
                 ('signed_up_at', models.DateTimeField(verbose_name='signed up')),
                 ('wording', models.PositiveSmallIntegerField(default=0, verbose_name='wording of the consent')),

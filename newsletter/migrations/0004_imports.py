@@ -1,6 +1,6 @@
 import django.db.models.deletion
 import newsletter.models.subscribers
-import newsroom.languages
+import core.languages
 from django.conf import settings
 from django.db import migrations, models
 
@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('sealed_address', models.BinaryField()),
                 ('key_generation', models.PositiveSmallIntegerField()),
                 ('provider', models.CharField(max_length=20)),
-                ('language', models.CharField(choices=newsroom.languages.choices, max_length=12)),
+                ('language', models.CharField(choices=core.languages.choices, max_length=12)),
                 ('consented_at', models.DateTimeField(null=True)),
                 ('is_refused', models.BooleanField(default=False)),
                 ('belongs_to', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staged', to='newsletter.import')),

@@ -13,12 +13,12 @@ from newsletter.models.imports import (
     Problem,
     StagedReader,
 )
-from newsletter.models.inquiries import Answer, Inquiry, Wish
 from newsletter.models.mailboxes import MailboxWarning
 from newsletter.models.mailings import Mailing, MailingContent, MailingStatus, Variant
 from newsletter.models.outbox import MailKind, OutboxMail
+from newsletter.models.quotas import Spending, WorkerQuota
 from newsletter.models.relays import RelayState, Throttle
-from newsletter.models.spending import Spending, WorkerQuota
+from newsletter.models.subscriber_lookups import Answer, Inquiry, Wish
 from newsletter.models.subscribers import (
     Manner,
     SignUp,

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Digest
 from newsletter.models.bounces import BounceKind
+from newsletter.models.due import is_due
 from newsletter.models.mailings import Mailing, MailingStatus, Variant
 from newsletter.models.subscribers import Subscriber
-from newsroom.clocks import is_due
 
 
 class DeliveryStatus(models.TextChoices):

@@ -12,8 +12,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles.site_version import shown_on_pages
-from newsroom import languages
-from newsroom.weeks import Week
+from core import languages
+from core.weeks import Week
 
 ONE_LINE = RegexValidator(r"[\r\n]", _("Write one line."), inverse_match=True)
 

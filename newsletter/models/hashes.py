@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, models
 
-from newsroom.sealing import WorkerKeys
+from keys.sealing import WorkerKeys
 
 
 class HashGeneration(models.Model):

@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from core import languages
+from core.states import Stateful
+from newsletter.models.due import is_due
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import random_id
-from newsroom import languages
-from newsroom.clocks import is_due
-from newsroom.states import Stateful
 
 LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves an import alone that one is at; renewed with each batch."""

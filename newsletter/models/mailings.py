@@ -10,12 +10,12 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, Digest
-from newsletter.mime import FrozenLetter
+from core import languages
+from core.states import Stateful
+from newsletter.campaigns.mime import FrozenLetter
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind
-from newsroom import languages
-from newsroom.states import Stateful
 
 GRACE = dt.timedelta(hours=6)
 """How late a mailing may still start by itself; after that a person decides."""
@@ -174,7 +174,7 @@ class Mailing(Stateful):
         return self.move(MailingStatus.SENT, {MailingStatus.SENDING}, ended_at=now)
 
     def mark_cancelled(self, now: dt.datetime) -> bool:
-        """Ends it for good; see newsletter.mailing.cancel for what becomes of its letters."""
+        """Ends it for good; campaigns.lifecycle.cancel says what becomes of its letters."""
         return self._must_stop(MailingStatus.CANCELLED, NOT_BEGUN | UNDER_WAY, ended_at=now)
 
 

@@ -7,8 +7,8 @@ import datetime as dt
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.models.due import is_due
 from newsletter.models.subscribers import Subscriber, SubscriberStatus, random_id
-from newsroom.clocks import is_due
 
 LEASE = dt.timedelta(minutes=5)
 """How long another worker leaves a mail alone that one has begun to send."""

@@ -9,12 +9,12 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from core import languages
+from core.states import Stateful
+from keys.sealing import WorkerKeys
 from newsletter.models.departures import Departure, DepartureKind
 from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
-from newsroom import languages
-from newsroom.sealing import WorkerKeys
-from newsroom.states import Stateful
 
 COUNTERS_FROM_ZERO = 63
 

@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from newsletter.forms import SignUpForm
-from newsletter.rendering import paragraphs, wrap
-from newsroom import languages
-from newsroom.page_cache import part
+from core import languages
+from core.fragment_cache import cached_fragment
+from newsletter.campaigns.rendering import paragraphs, wrap
+from newsletter.public.forms import SignUpForm
 
 register = template.Library()
 
@@ -22,7 +22,7 @@ register = template.Library()
 @register.simple_tag
 def sign_up_box() -> SafeString:
     """An empty form in the language of the page."""
-    return part(("sign-up box", languages.current()), _sign_up_box)
+    return cached_fragment(("sign-up box", languages.current()), _sign_up_box)
 
 
 def _sign_up_box() -> SafeString:

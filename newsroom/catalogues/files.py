@@ -17,7 +17,7 @@ from newsroom.catalogues.extraction import Text, is_whole, texts_of
 from newsroom.catalogues.packages import KINDS, is_shipped, package_texts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-APPS = ("newsroom", "staff", "articles", "newsletter")
+APPS = ("core", "keys", "staff", "articles", "newsletter", "newsroom", "demo")
 SOURCE_LANGUAGE = "en"
 
 

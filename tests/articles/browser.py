@@ -9,9 +9,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from articles.merging import newest_revisions
+from articles.editorial.conflicts import newest_revisions
 from articles.models import Article
-from newsroom import languages
+from core import languages
 from staff.second_factor import needs_second_factor
 from tests.factories import enrol
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from articles import publishing
-from articles.gathering import gather
+from articles.editorial import workflow
+from articles.editorial.digest_builder import gather
 from articles.models import Article, Author, Digest, Masthead, Page, Picture, Topic
-from newsletter import approving
+from core.weeks import Week
+from newsletter.campaigns import approval
 from newsletter.models import Edition
-from newsroom.weeks import Week
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -82,10 +82,10 @@ def make_newsroom() -> Newsroom:
     last = article(elite, LAST_WEEK, title="Last", verdict="unchanged", published_in=("en", "be"))
     early = article(elite, EARLIER, title="Early", verdict="improved")
     gone = article(media, EARLIER, title="Gone")
-    publishing.withdraw(gone, MONDAY_MORNING, by=make_user(), notes={"be": "Памылка."})
+    workflow.withdraw(gone, MONDAY_MORNING, by=make_user(), notes={"be": "Памылка."})
     draft = article(media, LAST_WEEK, title="Draft", published_in=())
     digest = gather(WEEK)
-    approving.approve(digest, make_user(), MONDAY_MORNING)
+    approval.approve(digest, make_user(), MONDAY_MORNING)
     return Newsroom(
         masthead=masthead,
         edition=edition,

@@ -14,7 +14,9 @@ from django.db import connection, models, transaction
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoAssertNumQueries
 
-from articles import publishing, site_version
+from articles import site_version
+from articles.editorial import workflow
+from articles.editorial.saving import save_article
 from articles.models import (
     Article,
     ArticleLanguage,
@@ -29,11 +31,10 @@ from articles.models import (
     Topic,
     VerdictChange,
 )
-from articles.writing import save_article
 from newsletter.models import Edition, Mailing
 from tests.articles.newsrooms import Newsroom, make_newsroom
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_subscriber, make_user
-from tests.visiting import Visitor
+from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 COLUMN: dict[type[models.Model], str] = {
@@ -208,7 +209,7 @@ def test_no_number_ever_comes_back(newsroom: Newsroom, visitor: Visitor) -> None
     path = newsroom.new.path_in("be")
     visitor.number = number()
     assert visitor.get(path).status_code == 200
-    publishing.withdraw(newsroom.new, MONDAY_MORNING)
+    workflow.withdraw(newsroom.new, MONDAY_MORNING)
     seen = {visitor.number}
     for later in range(1000):
         Topic.objects.filter(pk=newsroom.media.pk).update(position=later % 7 + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.kill import Verdict, connections, judge, look
-from newsletter import mailing as mailings
+from newsletter.campaigns import lifecycle as mailings
 from newsletter.models import Delivery
 from tests.factories import MONDAY_MORNING, make_mailing
 from tests.services import Sink

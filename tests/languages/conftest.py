@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from articles.gathering import gather
+from articles.editorial.digest_builder import gather
+from articles.editorial.saving import save_article
 from articles.models import Article, Author, Correction, Digest, Masthead, Topic
-from articles.models.standing import PageCode
-from articles.writing import save_article
-from newsletter import approving
+from articles.models.static_pages import PageCode
+from core import languages
+from newsletter.campaigns import approval
 from newsletter.models import Edition, Mailing, Subscriber
-from newsroom import languages
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -71,7 +71,7 @@ def made(shared_rows: None) -> Newsroom:
     for code in PageCode.values:
         make_page(code=code, title="Старонка", written_in=("be", "ru"))
     digest = gather(WEEK)
-    [mailing] = approving.approve(digest, make_user(), MONDAY_MORNING)
+    [mailing] = approval.approve(digest, make_user(), MONDAY_MORNING)
     Group.objects.create(name="Аналітыкі").permissions.set(Permission.objects.all()[:3])
     return Newsroom(
         published, draft, withdrawn, digest, gather(WEEK.previous()), mailing, edition, reader

@@ -13,7 +13,10 @@ import pytest
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("newsroom", "staff", "articles", "newsletter", "templates", "static", "locale")
+FOLDERS = (
+    *("core", "keys", "staff", "articles", "newsletter", "newsroom", "demo"),
+    *("templates", "static", "locale"),
+)
 SETTINGS = (
     ('("ru", "Русский")]', '("ru", "Русский"), ("uk", "Українська")]'),
     ('"ru": ["be"]}', '"ru": ["be"], "uk": ["be", "ru"]}'),
@@ -29,7 +32,7 @@ call_command("makemigrations", "articles", "newsletter", name="ukrainian", verbo
 call_command("migrate", verbosity=0)
 call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
 from articles.models import Article
-from newsroom import languages
+from core import languages
 page = Client().get("/uk/")
 print(json.dumps({
     "columns": sorted(f.name for f in Article._meta.get_fields() if f.name.endswith("_uk")),

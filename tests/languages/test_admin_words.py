@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from core import languages
 from newsletter.models import Mailing, MailingStatus, Subscriber
-from newsroom import languages
 from tests.articles.browser import ADD, LIST, an_analyst, as_saved, page_of, typed
 from tests.factories import MONDAY_MORNING, make_user
 from tests.languages.conftest import Newsroom

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from newsroom import languages
+from core import languages
 from tests.articles.browser import ADD
-from tests.browsing import READY, SITE, Visitor, reading
+from tests.chromium import READY, SITE, Visitor, reading
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

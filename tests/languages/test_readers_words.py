@@ -9,10 +9,11 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from newsletter import subscribing
+from core import languages
+from keys import tokens
+from keys.tokens import Kind
 from newsletter.models import SignUp
-from newsroom import languages, links
-from newsroom.links import Kind
+from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING
 from tests.languages.conftest import Newsroom
 from tests.languages.seeing import latin_on
@@ -32,7 +33,7 @@ LINK = re.compile(r'href="(/[^"]*)"')
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_on_no_page(client: Client, newsroom: Newsroom, language: str) -> None:
-    token = links.make_token(Kind.LETTER, newsroom.reader.pk, newsroom.mailing.pk)
+    token = tokens.make_token(Kind.LETTER, newsroom.reader.pk, newsroom.mailing.pk)
     subscribe, letter = f"/{language}/subscribe/", f"/{language}/letter/{token}/"
     pages = {
         "home": client.get(f"/{language}/"),
@@ -72,7 +73,7 @@ def test_not_where_a_text_is_missing_in_the_language(client: Client, newsroom: N
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_not_while_somebody_signs_up(client: Client, newsroom: Newsroom, language: str) -> None:
     client.post(f"/{language}/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
-    subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
+    subscriber = sign_up.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
     single_mails.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox

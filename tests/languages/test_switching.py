@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from newsroom import languages
+from core import languages
 from tests.languages.conftest import Newsroom
 
 pytestmark = pytest.mark.django_db

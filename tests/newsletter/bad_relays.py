@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from newsroom.relays import Relay
+from newsletter.delivery.relays.config import Relay
 
 LATER = b"421 4.3.2 Closing\r\n"
 

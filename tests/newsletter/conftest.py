@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from newsletter.sending import smtp
+from newsletter.delivery.smtp import client
 from tests.newsletter.bad_relays import BadRelay, Polite, running
 
 Against = Callable[..., BadRelay]
@@ -18,7 +18,7 @@ Against = Callable[..., BadRelay]
 @pytest.fixture
 def against(settings: Settings) -> Iterator[Against]:
     """Starts a relay of a kind, and makes it the newsroom's."""
-    smtp._cannot_pipeline.clear()
+    client._cannot_pipeline.clear()
     with ExitStack() as stack:
 
         def start(kind: type[Polite], *, log_in: str = "", **about: Any) -> BadRelay:
@@ -28,4 +28,4 @@ def against(settings: Settings) -> Iterator[Against]:
             return server
 
         yield start
-    smtp._cannot_pipeline.clear()
+    client._cannot_pipeline.clear()

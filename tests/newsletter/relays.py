@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from newsroom.mailcatcher.smtp import Catching
+from demo.mail_catcher.smtp import Catching
 
 Mood = Callable[[Any, str], str | None]
 

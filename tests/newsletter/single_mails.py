@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+from keys import sealing
+from newsletter.delivery import transactional
+from newsletter.delivery.smtp.exchange import Exchange, NoRelay
 from newsletter.models import MailKind, OutboxMail, Subscriber
-from newsletter.sending import transactional
-from newsletter.sending.exchange import Exchange, NoRelay
-from newsroom import sealing
 
 
 def send_confirmation(subscriber: int, now: dt.datetime) -> bool:

@@ -14,11 +14,15 @@ import pytest
 from django.core import mail
 from django.db import models, transaction
 
-from articles.gathering import gather
+from articles.editorial.digest_builder import gather
 from articles.models import Article, Author, Digest, Masthead, Topic
-from newsletter import approving, due, subscribing
-from newsletter import mailing as mailings
-from newsletter.mime import LetterBroken, Marks, Personal, WireLetter
+from demo.mail_catcher.catcher import Catcher
+from keys.sealing import worker_keys
+from keys.tokens import TOKEN_LENGTH
+from newsletter.campaigns import approval, schedule
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.mime import LetterBroken, Marks, Personal, WireLetter
+from newsletter.delivery.lanes import run_lane
 from newsletter.models import (
     Edition,
     Mailing,
@@ -28,10 +32,7 @@ from newsletter.models import (
     Variant,
     VariantKind,
 )
-from newsletter.sending.lanes import run_lane
-from newsroom.links import TOKEN_LENGTH
-from newsroom.mailcatcher.catcher import Catcher
-from newsroom.sealing import worker_keys
+from newsletter.subscribers import sign_up
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -74,7 +75,7 @@ def ready_to_approve() -> Digest:
 
 
 def approved(digest: Digest) -> Mailing:
-    [mailing] = approving.approve(Digest.objects.get(pk=digest.pk), make_user(), NOW)
+    [mailing] = approval.approve(Digest.objects.get(pk=digest.pk), make_user(), NOW)
     return mailing
 
 
@@ -185,8 +186,8 @@ def test_a_single_mail_holds_the_address_in_its_head_alone() -> None:
     ready_to_approve()
     Masthead.objects.update(name_en=f"Newsroom {FORMER_ADDRESS} {FORMER_TOKEN}")
     for variant in (VariantKind.FULL, VariantKind.DISCREET):
-        row = subscribing.sign_up(f"b{ADDRESS}", Edition.objects.get(), "en", NOW, variant=variant)
-        pk = subscribing.process_sign_up(row.pk, NOW)
+        row = sign_up.sign_up(f"b{ADDRESS}", Edition.objects.get(), "en", NOW, variant=variant)
+        pk = sign_up.process_sign_up(row.pk, NOW)
         assert pk is not None
         single_mails.put(pk, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
         assert single_mails.send_confirmation(pk, NOW)
@@ -239,7 +240,7 @@ def test_a_worker_sends_no_letter_that_was_rewritten(
 ) -> None:
     mailing = make_mailing()
     if signed_before:
-        due.sign_letters()
+        schedule.sign_letters()
         assert not Variant.objects.unsigned().exists()
     rewrite(mailing.variants.get())
     mailings.launch(mailing, NOW)
@@ -255,7 +256,7 @@ def test_freezing_anew_lets_the_true_letter_leave(relay: Catcher) -> None:
     with_pixel(mailing.variants.get())
     mailings.launch(mailing, NOW)
     send(mailing)
-    approving.freeze_again(mailing, make_user(), NOW)
+    approval.freeze_again(mailing, make_user(), NOW)
     mailings.resume(mailing, NOW)
     send(mailing)
     assert len(relay.letters) == 3
@@ -265,7 +266,7 @@ def test_freezing_anew_lets_the_true_letter_leave(relay: Catcher) -> None:
 def test_a_rewritten_letter_is_held_before_its_send_time_comes() -> None:
     mailing = make_mailing()
     with_receipt(mailing.variants.get())
-    due.settle_and_launch(NOW - dt.timedelta(hours=1))
+    schedule.settle_and_launch(NOW - dt.timedelta(hours=1))
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.HELD
     assert "differs" in mailing.pause_reason

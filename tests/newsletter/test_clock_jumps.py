@@ -6,12 +6,13 @@ import datetime as dt
 
 import pytest
 
-from newsletter import due, subscribing
-from newsletter import mailing as mailings
+from demo.mail_catcher.catcher import Catcher
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import schedule
+from newsletter.delivery import batch, ledger
+from newsletter.delivery.lanes import run_lane
 from newsletter.models import MailingStatus
-from newsletter.sending import ledger, rounds
-from newsletter.sending.lanes import run_lane
-from newsroom.mailcatcher.catcher import Catcher
+from newsletter.subscribers import sign_up as subscribing
 from tests.factories import A_RELAY, MONDAY_MORNING, make_edition, make_mailing
 from tests.newsletter import single_mails
 
@@ -25,7 +26,7 @@ def test_letters_that_became_due_under_a_clock_a_day_ahead_go_once_it_is_right(
 ) -> None:
     mailing = make_mailing(readers=3)
     mailings.launch(mailing, A_DAY_AHEAD)
-    assert due.settle_and_launch(NOW).lanes
+    assert schedule.settle_and_launch(NOW).lanes
     run_lane(mailing.pk, 0, lambda: NOW)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
@@ -40,7 +41,7 @@ def test_a_lane_that_died_under_a_clock_a_day_ahead_is_noticed_once_it_is_right(
     lane = ledger.take_slot(mailing, 0, A_DAY_AHEAD)
     assert lane is not None
     first, *_others = ledger.claim(lane, A_RELAY, A_DAY_AHEAD, 10).letters
-    assert rounds.commit(lane, [], [first.pk], "relay", A_DAY_AHEAD)
+    assert batch.commit(lane, [], [first.pk], "relay", A_DAY_AHEAD)
     assert ledger.sweep(NOW) == (2, 1)
 
 
@@ -58,13 +59,13 @@ def test_two_machines_whose_clocks_differ_by_a_little_leave_each_others_lanes_al
 def test_a_retry_waits_its_time_under_a_right_clock(relay: Catcher) -> None:
     mailing = make_mailing(readers=1)
     mailings.launch(mailing, NOW + ledger.wait(99))
-    assert not due.settle_and_launch(NOW).lanes
+    assert not schedule.settle_and_launch(NOW).lanes
 
 
 def test_a_confirmation_that_became_due_under_a_clock_ahead_is_sent_once_it_is_right() -> None:
     edition = make_edition()
     sign_up = subscribing.sign_up("reader@example.org", edition, "en", NOW)
     reader = subscribing.process_sign_up(sign_up.pk, NOW + dt.timedelta(days=30))
-    assert due.settle_and_launch(NOW).single_mails == 1
+    assert schedule.settle_and_launch(NOW).single_mails == 1
     assert reader is not None
     assert single_mails.send_confirmation(reader, NOW)

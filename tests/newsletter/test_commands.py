@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from newsletter import mailing as mailings
+from newsletter.campaigns import lifecycle as mailings
 from tests.factories import MONDAY_MORNING, make_mailing
 
 pytestmark = pytest.mark.django_db

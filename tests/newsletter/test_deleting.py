@@ -13,12 +13,12 @@ from django.test import Client
 from django.urls import reverse
 
 from articles.models import Digest
-from newsletter import subscribing
 from newsletter.models import Edition, Import, Mailing, MailingStatus, SignUp, Variant
+from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.newsletter import bad_relays as bad
 from tests.newsletter.conftest import Against
-from tests.newsletter.turns import launched, turn
+from tests.newsletter.delivery.lane_batches import launched, turn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 READERS = 3
@@ -102,7 +102,7 @@ def test_an_edition_that_somebody_waits_for_stays(client: Client, how: str) -> N
     """Nobody who signed up a moment ago is lost with it."""
     edition = make_edition()
     if how == "sign-up":
-        subscribing.sign_up("new@example.org", edition, "en", MONDAY_MORNING)
+        sign_up.sign_up("new@example.org", edition, "en", MONDAY_MORNING)
     else:
         row = Import.objects.create(uploaded_at=MONDAY_MORNING)
         row.staged.create(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from newsroom import sealing
+from keys import sealing
 from newsroom.checks import MANIFEST
 
 ROOT = Path(__file__).resolve().parents[2]

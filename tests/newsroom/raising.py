@@ -17,7 +17,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from newsroom import logs, server
+from newsroom import log_redaction, server
 from newsroom.celery import app
 
 ADDRESS = "planted.reader+news@example.org"
@@ -106,7 +106,7 @@ class RaisingScheduler(Scheduler):
 
 
 if __name__ == "__main__":
-    logs.install()
+    log_redaction.install()
     django = get_wsgi_application()
     settings.ROOT_URLCONF = "tests.newsroom.raising"
     server.main(application)

@@ -10,12 +10,12 @@ import pytest
 from django.core import checks
 from pytest_django.fixtures import Settings
 
+from keys.sealing import make_keys
+from newsletter.bounces.mailbox_config import Mailbox
 from newsletter.checks import senders
+from newsletter.delivery.relays.config import Relay
 from newsroom import checks as house
 from newsroom.checks import is_near, is_public_name
-from newsroom.mailboxes import Mailbox
-from newsroom.relays import Relay
-from newsroom.sealing import make_keys
 from tests.factories import make_edition
 from tests.newsroom.production import ROOT, environment, manage, worker_environment
 

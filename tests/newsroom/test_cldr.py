@@ -16,11 +16,11 @@ from babel.dates import format_date
 from babel.messages.pofile import read_po
 from django.conf import settings
 
-from articles.demo.content import read_content
 from articles.models import ArticleText
-from newsroom import languages
-from newsroom.typography import foreign_marks, is_typewritten
-from newsroom.weeks import Week, long_date, month_name
+from articles.text.typography import foreign_marks, is_typewritten
+from core import languages
+from core.weeks import Week, long_date, month_name
+from demo.content.content import read_content
 
 YEARS = range(2024, 2031)
 WEEKS = [week for year in YEARS for week in Week.of_year(year)]

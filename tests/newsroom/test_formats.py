@@ -10,8 +10,8 @@ from django import forms
 from django.template import Context, Template
 from django.utils import formats, timesince, translation
 
-from newsroom import languages
-from newsroom.weeks import Week, long_date
+from core import languages
+from core.weeks import Week, long_date
 
 EVERY_MONTH = [dt.date(2024, month, 4) for month in range(1, 13)]
 

@@ -21,7 +21,8 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 from redis.exceptions import RedisError
 
-from newsroom import health, heartbeats
+from core import health, heartbeats
+from newsroom import health as endpoint
 from tests.factories import make_mailing
 from tests.newsroom.production import environment, run
 
@@ -108,7 +109,7 @@ def test_a_broker_that_is_away_leaves_open_who_lives(asked: Client, settings: Se
 def test_letters_that_are_overdue_wake_who_watches(
     asked: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsletter.alarming.alarms", lambda now: True)
+    monkeypatch.setattr("newsletter.stats.alerts.alarms", lambda now: True)
     assert asked.get("/healthz").status_code == 200
     answer = asked.get("/healthz?all")
     assert (answer.status_code, answer.json()) == (503, {**WELL, "letters": "overdue"})
@@ -166,11 +167,11 @@ def test_a_stranger_learns_nothing_but_one_word_for_each(asked: Client) -> None:
 @pytest.mark.django_db
 def test_a_fault_of_ours_is_no_absence_of_the_database(client: Client) -> None:
     client.raise_request_exception = False
-    with patch("articles.views.pages.newest_week", side_effect=ValueError):
+    with patch("articles.public.views.selectors.newest_week", side_effect=ValueError):
         answer = client.get("/be/")
     assert answer.status_code == 500
     assert "Retry-After" not in answer.headers
-    with patch("articles.views.pages.newest_week", side_effect=OperationalError):
+    with patch("articles.public.views.selectors.newest_week", side_effect=OperationalError):
         answer = client.get("/be/")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
@@ -181,14 +182,14 @@ def test_a_process_is_well_as_long_as_it_gives_signs(
     settings: Settings, tmp_path: Path, process: str
 ) -> None:
     settings.VAR_DIR = tmp_path / "var"
-    assert "no sign of life" in health.ask_file(process, 0)
+    assert "no sign of life" in endpoint.ask_file(process, 0)
     heartbeats.begin(process)
     second = heartbeats.path_of(process).stat().st_mtime
     latest = heartbeats.LATEST[process]
-    assert health.ask_file(process, second + latest) == ""
-    assert "no sign of life for" in health.ask_file(process, second + latest + 1)
+    assert endpoint.ask_file(process, second + latest) == ""
+    assert "no sign of life for" in endpoint.ask_file(process, second + latest + 1)
     # A sign from the future, after a clock that jumped, is one all the same.
-    assert health.ask_file(process, second - 3600) == ""
+    assert endpoint.ask_file(process, second - 3600) == ""
 
 
 @pytest.mark.django_db
@@ -233,9 +234,9 @@ def test_the_command_for_whoever_watches_names_what_is_wrong(
     asked: Client, live_server: LiveServer
 ) -> None:
     address = f"{live_server.url}/healthz"
-    assert health.main(["all", address]) is None
+    assert endpoint.main(["all", address]) is None
     cache.delete("alive:beat")
     health._engine._round = None
-    assert health.main(["web", address]) is None
-    assert str(health.main(["all", address])).endswith("503 beat silent")
-    assert health.main(["all", address, "more"]) == health.__doc__
+    assert endpoint.main(["web", address]) is None
+    assert str(endpoint.main(["all", address])).endswith("503 beat silent")
+    assert endpoint.main(["all", address, "more"]) == endpoint.__doc__

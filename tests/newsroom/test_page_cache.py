@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.fragment_cache import VersionedStore
 from newsroom import page_cache
-from newsroom.page_cache import GIVEN_UP_AFTER_SECONDS, Store, Version
+from newsroom.page_cache import GIVEN_UP_AFTER_SECONDS, Version
 
 TIMEOUT = 20
 
@@ -96,7 +97,7 @@ def test_an_answer_is_as_old_as_its_question(clock: Clock) -> None:
 
 
 def test_a_newer_version_empties_the_store_and_an_older_one_gets_nothing() -> None:
-    store = Store[str](10)
+    store = VersionedStore[str](10)
     assert store.get("a", 5) is None
     store.put("a", "made at 5", 5)
     assert store.get("a", 5) == "made at 5"
@@ -109,7 +110,7 @@ def test_a_newer_version_empties_the_store_and_an_older_one_gets_nothing() -> No
 
 
 def test_a_small_store_lets_what_was_asked_for_least_lately_go() -> None:
-    small = Store[str](1000, lambda thing: 200)
+    small = VersionedStore[str](1000, lambda thing: 200)
     small.get(0, 1)
     for number in range(6):
         small.put(number, "page", 1)
@@ -118,7 +119,7 @@ def test_a_small_store_lets_what_was_asked_for_least_lately_go() -> None:
 
 
 def test_what_would_be_most_of_a_store_is_not_stored() -> None:
-    small = Store[str](1000, len)
+    small = VersionedStore[str](1000, len)
     small.get("huge", 1)
     small.put("huge", "x" * 900, 1)
     assert small.get("huge", 1) is None

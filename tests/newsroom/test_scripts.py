@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page
 
-from newsroom import typography
+from articles.text import typography
 
 ASK = """
 async ([source, name, args]) => {

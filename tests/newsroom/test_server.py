@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from newsroom import supervising
-from newsroom.supervising import Process
+from demo import process_manager
+from demo.process_manager import Process
 from tests.newsroom.production import ROOT
 from tests.services import free_port, listens, wait_for
 
@@ -59,7 +59,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
     port, under_way = free_port(), tmp_path / "under-way"
     command = [sys.executable, "-c", SERVED, str(port), str(under_way)]
     environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "SECRET_KEY": "planted"}
-    with supervising.running({"web": command}, environment, tmp_path / "log") as [process]:
+    with process_manager.running({"web": command}, environment, tmp_path / "log") as [process]:
         wait_for(lambda: listens(port), "the server")
         yield Web(port, process, under_way)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from newsroom.supervising import Process
+from demo.process_manager import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"

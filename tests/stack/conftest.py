@@ -22,11 +22,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The /app of the Dockerfile: what it copies, and its steps after the lock file's."""
     app = tmp_path_factory.mktemp("images") / "newsroom"
     app.mkdir()
-    catcher = Path("newsroom/mailcatcher")
+    catcher = Path("demo/mail_catcher")
     shutil.copytree(ROOT / catcher, app.with_name("newsroom-mailcatcher") / catcher)
     for path in copied():
         if (ROOT / path).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.mo", "mailcatcher")
+            ignored = shutil.ignore_patterns("__pycache__", "*.mo", "mail_catcher")
             shutil.copytree(ROOT / path, app / path, ignore=ignored)
         else:
             shutil.copy(ROOT / path, app / path)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from newsroom.starting import EXIT_CODE
+from newsroom.startup_checks import EXIT_CODE
 from tests.stack.compose import ROOT, VARIABLES, services
 
 ROLES = ("web", "worker", "intake", "beat")

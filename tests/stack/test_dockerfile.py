@@ -51,9 +51,9 @@ def test_no_secret_reaches_the_engine(path: str) -> None:
 
 
 def test_the_mail_catcher_and_what_it_needs_are_in_no_production() -> None:
-    assert not in_context("newsroom/mailcatcher/smtp.py")
+    assert not in_context("demo/mail_catcher/smtp.py")
     assert "aiosmtpd" not in (ROOT / "requirements.txt").read_text()
-    assert "aiosmtpd" in (ROOT / "newsroom" / "mailcatcher" / "requirements.txt").read_text()
+    assert "aiosmtpd" in (ROOT / "demo" / "mail_catcher" / "requirements.txt").read_text()
     found = services(VARIABLES)
     catcher = found.pop("mailcatcher")
     assert catcher["image"] not in {service["image"] for service in found.values()}

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.contrib import admin
 
-from newsroom.middleware import LARGEST_FORM, LARGEST_TEXTS
-from staff.desk import DeskAdmin
+from core.http import LARGEST_FORM, LARGEST_TEXTS
+from staff.base_admin import DeskAdmin
 from tests.services import Missing, free_port, listens, program, skip_or_fail, wait_for
 from tests.stack.compose import ROOT
 

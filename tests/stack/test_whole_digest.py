@@ -11,8 +11,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from newsroom.mailcatcher.letters import Letter, LetterBox
-from newsroom.weeks import Week
+from core.weeks import Week
+from demo.mail_catcher.letters import Letter, LetterBox
 from tests.services import free_port
 from tests.services import wait_for as wait
 from tests.stack.compose import ROOT, Machine

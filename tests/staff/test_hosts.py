@@ -11,8 +11,8 @@ from django.core import mail
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from newsletter import subscribing
 from newsletter.models import SignUp
+from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_user
 from tests.newsletter import single_mails
 from tests.staff.browser import DESK, LOGIN, is_in, log_in
@@ -85,7 +85,7 @@ def test_links_in_letters_come_from_the_setting_whatever_host_was_asked(client: 
         {"email": "reader@example.org", "edition": "be-ru"},
         headers={"host": "evil.example", "x-forwarded-host": "evil.example"},
     )
-    subscriber = subscribing.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
+    subscriber = sign_up.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
     single_mails.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox

@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from articles.admin.verbs import VerbsAdmin
-from newsroom.middleware import LARGEST_FORM, LARGEST_TEXTS
+from articles.admin.object_actions import VerbsAdmin
+from core.http import LARGEST_FORM, LARGEST_TEXTS
 from tests.factories import (
     make_article,
     make_mailing,

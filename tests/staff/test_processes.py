@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from newsroom.mailcatcher.catcher import Catcher
-from newsroom.supervising import Process
-from tests.houses import Embedded, House, Servers, Stores, house
+from demo.mail_catcher.catcher import Catcher
+from demo.process_manager import Process
+from tests.newsroom_processes import Embedded, House, Servers, Stores, house
 from tests.services import (
     Missing,
     free_port,

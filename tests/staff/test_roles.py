@@ -14,12 +14,12 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from articles.gathering import gather
+from articles.editorial.digest_builder import gather
 from articles.models import Article, Author, Digest
-from newsletter import approving
-from newsletter import mailing as mailings
+from core import languages
+from newsletter.campaigns import approval
+from newsletter.campaigns import lifecycle as mailings
 from newsletter.models import Mailing
-from newsroom import languages
 from staff import roles
 from staff.models import role_words
 from staff.roles import ROLES, make_roles
@@ -149,13 +149,13 @@ def approves(desk: Desk) -> bool:
 
 
 def sends(desk: Desk) -> bool:
-    [mailing] = approving.approve(a_digest(), desk.others.owner, MONDAY_MORNING)
+    [mailing] = approval.approve(a_digest(), desk.others.owner, MONDAY_MORNING)
     desk.client.post(reverse("admin:newsletter_mailing_do", args=[mailing.pk, "send"]))
     return bool(fresh(mailing).launched_at)
 
 
 def cancels(desk: Desk) -> bool:
-    [mailing] = approving.approve(a_digest(), desk.others.owner, MONDAY_MORNING)
+    [mailing] = approval.approve(a_digest(), desk.others.owner, MONDAY_MORNING)
     mailings.launch(mailing, MONDAY_MORNING)
     for verb in ("pause", "cancel"):
         desk.client.post(reverse("admin:newsletter_mailing_do", args=[mailing.pk, verb]))

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from articles.importing import Options, import_articles
+from articles.editorial.importing import Options, import_articles
 from articles.management.owner import add_owner_argument, find_owner
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from articles.indexing import rebuild
+from articles.search.indexing import rebuild
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from articles.editorial.workflow import withdraw, withdraw_language
 from articles.models import Article
-from articles.publishing import withdraw, withdraw_language
-from newsroom import languages
+from core import languages
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from newsletter import journal
-from newsletter.journal import JournalBroken
 from newsletter.models import Departure
+from newsletter.privacy import departures
+from newsletter.privacy.departures import JournalBroken
 
 
 class Command(BaseCommand):
@@ -32,9 +32,9 @@ class Command(BaseCommand):
             raise CommandError("Run it where WORKER_KEY_FILE is set: the journal is kept there.")
         try:
             if options["start_anew"]:
-                journal.start_anew()
+                departures.start_anew()
                 self.stdout.write(f"Began a new journal: {settings.JOURNAL_FILE}")
-            heard, written = journal.catch_up(), journal.write_down()
+            heard, written = departures.catch_up(), departures.write_down()
         except (JournalBroken, OSError) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(

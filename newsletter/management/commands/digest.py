@@ -7,14 +7,14 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from articles.gathering import DigestApproved, EmptyWeek, gather
+from articles.editorial.digest_builder import DigestApproved, EmptyWeek, gather
 from articles.models import Digest
-from newsletter import approving
-from newsletter import mailing as mailings
-from newsletter.approving import CannotApprove
-from newsletter.mime import LetterBroken
+from core.weeks import NotAWeek, Week
+from newsletter.campaigns import approval
+from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.approval import CannotApprove
+from newsletter.campaigns.mime import LetterBroken
 from newsletter.tasks import enqueue, sign_letters
-from newsroom.weeks import NotAWeek, Week
 
 
 class Command(BaseCommand):
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def approve(self, digest: Digest) -> None:
-        for mailing in approving.approve(digest, None, timezone.now()):
+        for mailing in approval.approve(digest, None, timezone.now()):
             self.stdout.write(
                 f"{mailing.pk}: {mailing.edition}, {mailing.get_status_display()}, "
                 f"due {mailing.due_at:%Y-%m-%d %H:%M} UTC"

@@ -10,10 +10,10 @@ from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from newsletter.exporting import NoReason, export
+from core import files
+from keys.sealing import KeyMissing, SealBroken
 from newsletter.models import Edition
-from newsroom import files
-from newsroom.sealing import KeyMissing, SealBroken
+from newsletter.privacy.export import NoReason, export
 
 
 class Command(BaseCommand):

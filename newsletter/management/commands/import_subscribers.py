@@ -10,13 +10,14 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from newsletter.importing import applying, checking
-from newsletter.importing.reading import NoList
-from newsletter.importing.uploading import PIECE, take_whole
+from core.states import InvalidTransition
+from keys import sealing
+from keys.sealing import KeyMissing
+from newsletter.imports import apply as applying
+from newsletter.imports import dry_run
+from newsletter.imports.reading import NoList
+from newsletter.imports.upload import PIECE, take_whole
 from newsletter.models import Edition, Import, ImportStatus
-from newsroom import sealing
-from newsroom.sealing import KeyMissing
-from newsroom.states import InvalidTransition
 
 
 class Command(BaseCommand):
@@ -54,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no edition {code}. There are: {known}.")
         with path.open("rb") as file:
             row = take_whole(iter(lambda: file.read(PIECE), b""), edition, timezone.now())
-        found = checking.check(row.pk, timezone.now, is_limited=False) or Counter()
+        found = dry_run.check(row.pk, timezone.now, is_limited=False) or Counter()
         row.refresh_from_db()
         for line in self.report(row, found):
             self.stdout.write(line)

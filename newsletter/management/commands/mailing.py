@@ -8,11 +8,12 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from newsletter import mailing as mailings
-from newsletter import reporting, tallying
+from core.states import InvalidTransition
+from newsletter.campaigns import lifecycle as mailings
 from newsletter.models import Mailing, MailingStatus
+from newsletter.stats import counts as tallying
+from newsletter.stats import report as reporting
 from newsletter.tasks import enqueue_lanes
-from newsroom.states import InvalidTransition
 
 NEWEST = 20
 

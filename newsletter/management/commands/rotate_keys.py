@@ -1,6 +1,6 @@
 """A new generation of the worker's keys, or the end of the older ones.
 
-The intake's key follows in reseal_list, once every worker has the new generation.
+The intake's key follows in reencrypt_list, once every worker has the new generation.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from newsletter import journal, resealing
-from newsletter.journal import JournalBroken
-from newsroom import keyring, sealing
-from newsroom.sealing import KeyMissing
+from keys import keyring, sealing
+from keys.sealing import KeyMissing
+from newsletter.privacy import departures, reencryption
+from newsletter.privacy.departures import JournalBroken
 
 
 class Command(BaseCommand):
     """Running processes see the new keys by themselves."""
 
     help = (
-        "Adds a generation to the worker's keys; reseal_list then brings the list under it, and "
+        "Adds a generation to the worker's keys; reencrypt_list then brings the list under it, and "
         "--finish drops the older ones."
     )
     requires_system_checks = []
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def rotate(self) -> None:
         assert settings.WORKER_KEY_FILE is not None
-        if resealing.knows_newer(sealing.worker_keys()):
+        if reencryption.knows_newer(sealing.worker_keys()):
             raise CommandError(
                 f"The list has addresses under a newer generation than {settings.WORKER_KEY_FILE}. "
                 "Copy that file from the host where the keys were rotated; a second generation of "
@@ -57,9 +57,9 @@ class Command(BaseCommand):
             f"Generation {number} is there. Next:\n"
             f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker. A worker without "
             "it\n   takes no sign-up in after step 3.\n"
-            "2. manage.py print_keys, and keep the page with the others.\n"
-            f"3. manage.py reseal_list, and copy {settings.INTAKE_KEY_FILE} to every other host of "
-            "the\n   web process.\n"
+            "2. manage.py print_key_backup, and keep the page with the others.\n"
+            f"3. manage.py reencrypt_list, and copy {settings.INTAKE_KEY_FILE} to every other "
+            "host of the\n   web process.\n"
             "4. manage.py rotate_keys --finish"
         )
 
@@ -69,17 +69,18 @@ class Command(BaseCommand):
         if not sealing.intake_key_is_newest(keys, settings.INTAKE_KEY_FILE):
             raise CommandError(
                 f"{settings.INTAKE_KEY_FILE} is not the newest generation's, so sign-ups would be "
-                "lost. Run `manage.py reseal_list`, and copy it to every host of the web process."
+                "lost. Run `manage.py reencrypt_list`, and copy it to every host of the web "
+                "process."
             )
-        needing = list(resealing.needs_older(keys))
+        needing = list(reencryption.needs_older(keys))
         if needing:
             raise CommandError(
                 f"An older generation is still needed for: {', '.join(needing)}. Run "
-                "`manage.py reseal_list`; sign-ups and uploads go by themselves once a worker has "
-                "seen them, and mail that was set aside after 30 days, or by hand in the admin."
+                "`manage.py reencrypt_list`; sign-ups and uploads go by themselves once a worker "
+                "has seen them, and mail that was set aside after 30 days, or by hand in the admin."
             )
-        # Done by reseal_list already, unless it was killed or the journal's disk was full.
-        journal.carry_hashes_on()
+        # Done by reencrypt_list already, unless it was killed or the journal's disk was full.
+        departures.carry_hashes_on()
         dropped = keyring.drop_older(settings.WORKER_KEY_FILE, keys.generation)
         if not dropped:
             self.stdout.write("There is one generation only.")

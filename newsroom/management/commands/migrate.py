@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
+from core.advisory_lock import only_one
 from newsroom import database_roles
-from newsroom.locking import only_one
 
 
 class Command(migrate.Command):

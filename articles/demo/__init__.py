@@ -1,1 +1,0 @@
-"""A newsroom that never was, for trying things out."""

@@ -1,0 +1,1 @@
+"""What at least two apps use, and nothing that knows of an app."""

@@ -1,0 +1,27 @@
+"""`manage.py load_demo`: an invented newsroom's last eight weeks."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from articles.management.owner import add_owner_argument, find_owner
+from demo.content.content import DemoBroken
+from demo.content.loading import load_demo
+
+
+class Command(BaseCommand):
+    """Loads the demo once; a second time it does nothing."""
+
+    help = "Loads the demo: an invented newsroom's articles and digests of the last weeks."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_owner_argument(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            report = load_demo(find_owner(options["owner"]), timezone.now())
+        except DemoBroken as error:
+            raise CommandError(str(error)) from error
+        if options["verbosity"]:
+            self.stdout.write(str(report))

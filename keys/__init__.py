@@ -1,0 +1,1 @@
+"""What seals, signs and names: keys, the things made with them, and their destruction."""

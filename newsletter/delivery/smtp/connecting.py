@@ -1,0 +1,16 @@
+"""The one place that knows by what kind of connection a relay is spoken to."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from newsletter.delivery.backends import BackendConnection
+from newsletter.delivery.relays.config import Relay
+from newsletter.delivery.smtp.client import Connection
+
+
+def connect(relay: Relay) -> Connection | BackendConnection:
+    """Raises ConnectionLost or RelayRefuses."""
+    if relay.is_backend:
+        return BackendConnection(relay)
+    return Connection(relay, settings.RELAY_TIMEOUT)

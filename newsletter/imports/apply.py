@@ -1,0 +1,164 @@
+"""Bringing a checked import to the list, and taking it back. By batches, each safe to repeat."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DateTimeField, Exists, F, OuterRef, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from core.states import InvalidTransition
+from newsletter.delivery.insert_select import insert_from
+from newsletter.imports.columns import Column
+from newsletter.imports.dry_run import Clock
+from newsletter.models import (
+    Departure,
+    DepartureKind,
+    Import,
+    ImportStatus,
+    StagedReader,
+    Subscriber,
+    SubscriberStatus,
+    Suppression,
+    VariantKind,
+)
+from newsletter.models.imports import NOT_APPLIED
+from staff.audit import record
+from staff.models import AuditAction
+
+BATCH = 5000
+CONSENTED_ELSEWHERE = 0
+"""The wording that these readers agreed to is not one of ours."""
+
+
+@transaction.atomic
+def name_columns(row: Import, layout: list[str]) -> None:
+    """A person says what each column is; the check begins anew. Raises InvalidTransition."""
+    if layout.count(Column.ADDRESS) != 1:
+        raise InvalidTransition(_("Say of exactly one column that it holds the addresses."))
+    chosen = [Column(one).value for one in layout]
+    if not row.move(ImportStatus.UPLOADED, {ImportStatus.UNNAMED}, columns=chosen):
+        raise InvalidTransition(_("This import does not wait for its columns."))
+
+
+@transaction.atomic
+def ask_to_apply(row: Import, by: Any, now: dt.datetime) -> None:
+    """A worker is to do it. Raises InvalidTransition."""
+    if not row.move(ImportStatus.APPLYING, {ImportStatus.CHECKED}):
+        raise InvalidTransition(_("Only an import that has been checked can be applied."))
+    record(AuditAction.APPLIED, row, by=by, now=now)
+
+
+@transaction.atomic
+def ask_to_undo(row: Import, by: Any, now: dt.datetime) -> None:
+    """A worker is to take back whom it added. Raises InvalidTransition."""
+    if not row.move(ImportStatus.UNDOING, {ImportStatus.APPLIED, ImportStatus.APPLYING}):
+        raise InvalidTransition(_("Only an import that has been applied can be undone."))
+    record(AuditAction.UNDONE, row, by=by, now=now)
+
+
+@transaction.atomic
+def throw_away(row: Import, by: Any, now: dt.datetime) -> None:
+    """Nobody has come by it, and what it had found stays in the audit alone.
+
+    Raises InvalidTransition.
+    """
+    record(AuditAction.DISCARDED, row, by=by, now=now, detail=row.said())
+    deleted, _by_model = Import.objects.filter(pk=row.pk, status__in=NOT_APPLIED).delete()
+    if not deleted:
+        raise InvalidTransition(_("This import has been applied. Undo it instead."))
+
+
+def apply(import_id: int, clock: Clock) -> bool:
+    """Adds whom the check found, and who still is neither on the list nor gone from it."""
+    row = Import.objects.filter(pk=import_id, status=ImportStatus.APPLYING).first()
+    if row is None or not row.take(clock()):
+        return False
+    last = 0
+    while True:
+        with transaction.atomic():
+            # Holds the row: who asks to undo waits for this batch, and no other comes after.
+            if not row.hold(ImportStatus.APPLYING, clock()):
+                return True
+            # What is done was deleted, and a database is slow to pass over that.
+            ids = _next(StagedReader.objects.filter(belongs_to=row, pk__gt=last))
+            if not ids:
+                break
+            last = ids[-1]
+            row.count(added=_insert(row, ids, clock()))
+            StagedReader.objects.filter(pk__in=ids).delete()
+    row.move(ImportStatus.APPLIED, {ImportStatus.APPLYING})
+    return True
+
+
+def undo(import_id: int, clock: Clock) -> bool:
+    """Deletes whom it added and who is still there as they came.
+
+    Who has left since stays suppressed; who changed their letter has made it theirs and stays.
+    """
+    row = Import.objects.filter(pk=import_id, status=ImportStatus.UNDOING).first()
+    if row is None or not row.take(clock()):
+        return False
+    row.staged.all().delete()
+    came = Subscriber.objects.filter(came_by=row, status=SubscriberStatus.ACTIVE)
+    last = -1
+    while True:
+        with transaction.atomic():
+            rows = came.filter(pk__gt=last).select_for_update().order_by("pk")
+            batch = list(rows[:BATCH])
+            if not batch:
+                break
+            last = batch[-1].pk
+            now = clock()
+            Departure.objects.bulk_create(
+                Departure(
+                    address_hash=bytes(reader.address_hash or b""),
+                    kind=DepartureKind.FORGOTTEN,
+                    at=now,
+                )
+                for reader in batch
+            )
+            Subscriber.objects.filter(pk__in=[reader.pk for reader in batch]).delete()
+            row.count(removed=len(batch))
+        row.renew(clock())
+    row.move(ImportStatus.UNDONE, {ImportStatus.UNDOING})
+    return True
+
+
+def _next(rows: Any) -> list[int]:
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _insert(row: Import, ids: list[int], now: dt.datetime) -> int:
+    """INSERT … SELECT: sealed addresses never pass through Python. Returns how many were added.
+
+    Asked again for the list and the suppressions: days may lie between a check and this.
+    """
+    moment = Value(now, output_field=DateTimeField())
+    columns: dict[str, Any] = {
+        "id": F("reader"),
+        "sealed_address": F("sealed_address"),
+        "key_generation": F("key_generation"),
+        "address_hash": F("address_hash"),
+        "provider": F("provider"),
+        "edition_id": F("edition_id"),
+        "variant": Value(VariantKind.FULL.value),
+        "language": F("language"),
+        "status": Value(SubscriberStatus.ACTIVE.value),
+        "signed_up_at": Coalesce(F("consented_at"), moment),
+        "wording": Value(CONSENTED_ELSEWHERE),
+        "consented_to": F("edition__code"),
+        "confirmed_at": Coalesce(F("consented_at"), moment),
+        "came_by_id": Value(row.pk),
+    }
+    same = {"address_hash": OuterRef("address_hash")}
+    rows = (
+        StagedReader.objects.filter(pk__in=ids, is_refused=False)
+        .filter(~Exists(Suppression.objects.filter(**same)))
+        .filter(~Exists(Subscriber.objects.filter(**same)))
+        .order_by()
+    )
+    return insert_from(rows, Subscriber, columns)

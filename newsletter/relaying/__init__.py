@@ -1,1 +1,0 @@
-"""The relays: which to use now, and how much may leave through them."""
