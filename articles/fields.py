@@ -15,7 +15,7 @@ from django.db.models.fields import Field
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from articles.models import old_paths
+from articles import old_paths
 from articles.text import sanitizer
 from core import weeks
 from core.weeks import NotAWeek, Week

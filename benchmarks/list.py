@@ -47,8 +47,8 @@ from newsletter.imports import apply as applying
 from newsletter.imports import dry_run
 from newsletter.imports.upload import take_whole
 from newsletter.models import Answer, Delivery, Edition, Import, Inquiry, Subscriber
-from newsletter.privacy import departures, reencryption
-from newsletter.subscribers import lookup
+from newsletter.privacy import reencryption
+from newsletter.subscribers import departures, lookup
 from newsletter.subscribers import sign_up as subscribing
 from tests.factories import WEEK, make_article, make_edition, make_user
 from tests.services import running_postgresql

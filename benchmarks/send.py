@@ -171,7 +171,7 @@ def letter_size() -> int:
     from django.utils import timezone
 
     from keys.tokens import TOKEN_LENGTH
-    from newsletter.campaigns.mime import Personal, WireLetter
+    from newsletter.mime import Personal, WireLetter
     from newsletter.models import Variant
 
     token = "a" * TOKEN_LENGTH

@@ -10,16 +10,16 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from newsletter import schedule
 from newsletter.bounces import poll
 from newsletter.bounces.mailboxes import SourceBroken
-from newsletter.campaigns import schedule
-from newsletter.campaigns.schedule import Due
 from newsletter.delivery import transactional
 from newsletter.delivery.lanes import run_lane
 from newsletter.imports import apply, dry_run
 from newsletter.models import Mailing, Spending, Subscriber
 from newsletter.models.quotas import DAY, window_start
 from newsletter.privacy import retention
+from newsletter.schedule import Due
 from newsletter.subscribers import lookup, sign_up
 
 logger = logging.getLogger(__name__)

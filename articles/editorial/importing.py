@@ -12,9 +12,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from articles import old_paths
 from articles.editorial.saving import save_article
 from articles.editorial.workflow import publish
-from articles.models import Article, CannotPublish, Topic, Verdict, old_paths
+from articles.models import Article, CannotPublish, Topic, Verdict
 from core import languages
 from core.weeks import NotAWeek, Week
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from articles import old_paths
 from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
-from articles.models import old_paths
 from articles.models.languages import ArticleLanguage
 from articles.models.pictures import Picture
 from articles.models.site_settings import Author, Topic
 from articles.models.texts import TEXTS, ArticleText, path_of, slug_of
 from articles.site_version import shown_on_pages
 from core import languages, weeks
+from core.languages import InLanguage
 
 if TYPE_CHECKING:
     from core.weeks import Week
@@ -261,3 +263,16 @@ class Article(models.Model):
         changed = type(self).objects.not_withdrawn().filter(pk=self.pk).update(withdrawn_at=now)
         self.refresh_from_db(fields=["withdrawn_at"])
         return bool(changed)
+
+
+@dataclass(frozen=True)
+class ListedArticle(InLanguage):
+    """An article in a list."""
+
+    article: Article
+    text: ArticleText
+
+    @property
+    def path(self) -> str:
+        """Where that text stands, which is not always in the page's language."""
+        return self.article.path_in(self.text.language)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 
-from articles.models import Article, old_paths
+from articles import old_paths
+from articles.models import Article
 from core import languages
 from core.http import is_staff_page, of_path
 

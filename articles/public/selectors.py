@@ -19,7 +19,7 @@ from articles.models import (
     Digest,
     Topic,
 )
-from articles.models.articles import ArticleQuerySet
+from articles.models.articles import ArticleQuerySet, ListedArticle
 from core import languages
 from core.fragment_cache import cached_fragment
 from core.languages import InLanguage
@@ -31,24 +31,13 @@ EARLIER = 3
 """Weeks, below the newest on the first page."""
 
 
-@dataclass(frozen=True)
-class Item(InLanguage):
-    """An article in a list."""
-
-    article: Article
-    text: ArticleText
-
-    @property
-    def path(self) -> str:
-        """Where that text stands, which is not always in the page's language."""
-        return self.article.path_in(self.text.language)
-
-
-def items(articles: list[Article], language: str) -> list[Item]:
+def items(articles: list[Article], language: str) -> list[ListedArticle]:
     """Every article that has any public language, each in the nearest to the page's."""
     preferences = languages.nearest_first(language)
     texts = ((article, article.public_text(preferences)) for article in articles)
-    return [Item(text.language, language, article, text) for article, text in texts if text]
+    return [
+        ListedArticle(text.language, language, article, text) for article, text in texts if text
+    ]
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class WeekPage:
 
     week: Week
     introduction: str
-    items: list[Item]
+    items: list[ListedArticle]
 
 
 def week_page(week: Week, language: str) -> WeekPage | None:
@@ -92,14 +81,14 @@ def newest_week(language: str) -> Week | None:
     return newest
 
 
-def latest(language: str, *, before: Week) -> list[Item]:
+def latest(language: str, *, before: Week) -> list[ListedArticle]:
     """The weeks that came before one, newest first, in this language only."""
     older = Article.objects.in_language(language).filter(week__lt=before)
     weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
     return items(list(older.filter(week__in=weeks).newest_first().with_languages()), language)
 
 
-def newest_of_topic(topic: Topic, language: str) -> list[Item]:
+def newest_of_topic(topic: Topic, language: str) -> list[ListedArticle]:
     """In this language: as many as an article shows below it, and one, which may be itself."""
     newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
     return items(list(newest.with_languages()[: RELATED + 1]), language)

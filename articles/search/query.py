@@ -16,8 +16,8 @@ from django.db.models import Max, Min
 from django.http import Http404
 
 from articles.models import Article, ArticleText, SearchEntry, Topic
+from articles.models.articles import ListedArticle
 from articles.models.search import SearchEntryQuerySet
-from articles.public.selectors import ON_A_PAGE, Item
 from articles.search.stemming import WORD, stem, stems
 from articles.text import sanitizer
 from core.weeks import Week
@@ -25,6 +25,7 @@ from core.weeks import Week
 EXCERPT, BEFORE = 280, 80
 """Characters of an excerpt, and of those in front of the first word that was found."""
 LEFT_OUT = "…"
+RESULTS_PER_PAGE = 20
 LAST_PAGE = 10**6
 """Beyond it no database is asked."""
 
@@ -53,7 +54,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Hit(Item):
+class Hit(ListedArticle):
     """An article in which all the words are."""
 
     title: list[Piece]
@@ -82,10 +83,10 @@ def _page(entries: SearchEntryQuerySet, number: int) -> Page[int]:
     """The ids of one page. Raises Http404 for one there is not."""
     if not 1 <= number <= LAST_PAGE:
         raise Http404
-    ids, total = entries.part((number - 1) * ON_A_PAGE, number * ON_A_PAGE)
+    ids, total = entries.part((number - 1) * RESULTS_PER_PAGE, number * RESULTS_PER_PAGE)
     if number > 1 and not ids:
         raise Http404
-    paginator = Paginator(ids, ON_A_PAGE)
+    paginator = Paginator(ids, RESULTS_PER_PAGE)
     # All that there are, not only those that were fetched.
     paginator.count = total
     return Page(ids, number, paginator)

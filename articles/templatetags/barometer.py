@@ -8,9 +8,9 @@ from django import template
 from django.utils.safestring import SafeString
 
 from articles.models import Article, Topic
+from articles.models.articles import ListedArticle
 from articles.public import barometer, charts
 from articles.public.barometer import Barometer
-from articles.public.selectors import Item
 from core import languages, svg
 
 register = template.Library()
@@ -49,7 +49,7 @@ def topic_barometer(topic: Topic) -> dict[str, Any]:
 
 
 @register.inclusion_tag("articles/barometer/glance.html")
-def glance(items: list[Item]) -> dict[str, Any]:
+def glance(items: list[ListedArticle]) -> dict[str, Any]:
     """The verdicts of a week's articles."""
     given = [item for item in items if item.article.verdict and item.article.topic]
     return {"items": given, "language": languages.current()}

@@ -23,7 +23,7 @@ from newsletter.campaigns import approval
 from newsletter.campaigns import lifecycle as mailings
 from newsletter.campaigns import messages as letters
 from newsletter.campaigns.approval import CannotApprove
-from newsletter.campaigns.mime import LetterBroken, Marks
+from newsletter.mime import LetterBroken, Marks
 from newsletter.models import Edition, VariantKind
 from newsletter.tasks import enqueue, sign_letters
 

@@ -23,8 +23,8 @@ from newsletter.campaigns import approval
 from newsletter.campaigns import lifecycle as mailings
 from newsletter.campaigns import messages as letters
 from newsletter.campaigns.approval import CannotApprove
-from newsletter.campaigns.mime import LetterBroken
 from newsletter.delivery.relays.status import standings
+from newsletter.mime import LetterBroken
 from newsletter.models import Delivery, Mailing, MailingStatus
 from newsletter.models.mailings import ENDED, NOT_BEGUN, UNDER_WAY
 from newsletter.stats import alerts, charts, report

@@ -16,7 +16,7 @@ from articles.models import Article, Digest
 from core.states import InvalidTransition
 from newsletter.campaigns import messages
 from newsletter.campaigns.messages import Content
-from newsletter.campaigns.mime import FrozenLetter
+from newsletter.mime import FrozenLetter
 from newsletter.models import (
     Delivery,
     DeliveryStatus,

@@ -24,7 +24,6 @@ from django.utils.translation import gettext as _
 from articles.models import Article, Digest
 from core import languages
 from core.states import InvalidTransition
-from newsletter.delivery.insert_select import insert_from
 from newsletter.models import (
     Delivery,
     DeliveryKind,
@@ -35,6 +34,7 @@ from newsletter.models import (
     Subscriber,
 )
 from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND, newest_revision
+from newsletter.models.insert_select import insert_from
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from staff.audit import record
 from staff.models import AuditAction

@@ -17,8 +17,9 @@ from articles.text import sanitizer
 from core.languages import InLanguage
 from keys import tokens
 from keys.tokens import Kind
-from newsletter.campaigns import mime, rendering
-from newsletter.campaigns.mime import FrozenLetter, Marks, Rendered, Sender
+from newsletter import mime
+from newsletter.campaigns import rendering
+from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
 from newsletter.models import Edition, MailKind, OutboxMail, Subscriber, VariantKind
 
 NO_MAILING = 0

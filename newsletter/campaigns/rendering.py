@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from articles.text import sanitizer
-from newsletter.campaigns.mime import Rendered
+from newsletter.mime import Rendered
 
 TEXT_WIDTH = 72
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from keys.sealing import WorkerKeys
 from newsletter.campaigns import messages
-from newsletter.campaigns.mime import FrozenLetter, LetterBroken
+from newsletter.mime import FrozenLetter, LetterBroken
 from newsletter.models import Mailing, MailingStatus, Variant, VariantKind
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from newsletter.delivery.relays import failover
 from newsletter.delivery.worker import Clock, LaneWorker, pause
 from newsletter.models import Mailing
 from newsletter.models.mailings import HAS_BEGUN
-from newsletter.privacy import departures
-from newsletter.privacy.departures import JournalBroken
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 logger = logging.getLogger(__name__)
 

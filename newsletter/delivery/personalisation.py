@@ -12,9 +12,9 @@ from keys import sealing, tokens
 from keys.sealing import KeyMissing, WorkerKeys
 from keys.tokens import Kind
 from newsletter.campaigns import signing
-from newsletter.campaigns.mime import FrozenLetter, Personal, WireLetter
 from newsletter.delivery.ledger import Claimed
 from newsletter.delivery.smtp.client import Envelope
+from newsletter.mime import FrozenLetter, Personal, WireLetter
 from newsletter.models import Mailing, Subscriber
 
 NO_DETAIL = 0

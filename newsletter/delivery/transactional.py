@@ -17,13 +17,14 @@ from django.db import transaction
 from keys import sealing, tokens
 from keys.sealing import KeyMissing, SealBroken, WorkerKeys
 from keys.tokens import Kind
-from newsletter.campaigns import messages, mime
-from newsletter.campaigns.mime import LetterBroken
+from newsletter import mime
+from newsletter.campaigns import messages
 from newsletter.delivery import shutdown
 from newsletter.delivery.ledger import GIVE_UP_AFTER, wait
 from newsletter.delivery.reply_classifier import Outcome, Reply, is_mailbox_gone
 from newsletter.delivery.smtp.client import Envelope
 from newsletter.delivery.smtp.exchange import Exchange, NoRelay
+from newsletter.mime import LetterBroken
 from newsletter.models import MailKind, OutboxMail, Spending, Subscriber, SubscriberStatus
 from newsletter.models.quotas import DAY, OVERFULL, window_start
 from newsletter.subscribers import confirmation_limits

@@ -11,7 +11,6 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core.states import InvalidTransition
-from newsletter.delivery.insert_select import insert_from
 from newsletter.imports.columns import Column
 from newsletter.imports.dry_run import Clock
 from newsletter.models import (
@@ -26,6 +25,7 @@ from newsletter.models import (
     VariantKind,
 )
 from newsletter.models.imports import NOT_APPLIED
+from newsletter.models.insert_select import insert_from
 from staff.audit import record
 from staff.models import AuditAction
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from articles.models import Article, Digest
 from core import languages
 from core.states import Stateful
-from newsletter.campaigns.mime import FrozenLetter
+from newsletter.mime import FrozenLetter
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind

@@ -25,7 +25,7 @@ from newsletter.models import (
     StagedReader,
     Subscriber,
 )
-from newsletter.privacy.bulk_update import update_each
+from newsletter.models.bulk_update import update_each
 from newsletter.subscribers import lookup, sign_up
 
 BATCH = 1000

@@ -21,8 +21,8 @@ from django.utils.translation import ngettext
 
 from core import languages
 from newsletter.models import Delivery, OutboxMail, Subscriber
-from newsletter.privacy import departures
-from newsletter.privacy.departures import JournalBroken
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,11 @@ from articles.models import Article, Author, Digest, Masthead, Topic
 from demo.mail_catcher.catcher import Catcher
 from keys.sealing import worker_keys
 from keys.tokens import TOKEN_LENGTH
-from newsletter.campaigns import approval, schedule
+from newsletter import schedule
+from newsletter.campaigns import approval
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns.mime import LetterBroken, Marks, Personal, WireLetter
 from newsletter.delivery.lanes import run_lane
+from newsletter.mime import LetterBroken, Marks, Personal, WireLetter
 from newsletter.models import (
     Edition,
     Mailing,

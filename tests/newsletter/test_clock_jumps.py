@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from demo.mail_catcher.catcher import Catcher
+from newsletter import schedule
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns import schedule
 from newsletter.delivery import batch, ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import MailingStatus

@@ -13,7 +13,7 @@ from typing import Self
 
 from django.db import transaction
 
-from newsletter.campaigns import mime
+from newsletter import mime
 from newsletter.delivery.backends import BackendConnection
 from newsletter.delivery.relays import failover, limits
 from newsletter.delivery.relays.config import Relay

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from newsletter.models import Departure
-from newsletter.privacy import departures
-from newsletter.privacy.departures import JournalBroken
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from core.weeks import NotAWeek, Week
 from newsletter.campaigns import approval
 from newsletter.campaigns import lifecycle as mailings
 from newsletter.campaigns.approval import CannotApprove
-from newsletter.campaigns.mime import LetterBroken
+from newsletter.mime import LetterBroken
 from newsletter.tasks import enqueue, sign_letters
 
 

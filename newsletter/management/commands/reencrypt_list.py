@@ -9,8 +9,9 @@ from django.core.management import BaseCommand, CommandError
 
 from keys import keyring, sealing
 from keys.sealing import KeyMissing, SealBroken
-from newsletter.privacy import departures, reencryption
-from newsletter.privacy.departures import JournalBroken
+from newsletter.privacy import reencryption
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 
 class Command(BaseCommand):

@@ -13,8 +13,9 @@ from django.db import Error
 
 from keys import keyring, sealing
 from keys.sealing import KeyMissing
-from newsletter.privacy import departures, reencryption
-from newsletter.privacy.departures import JournalBroken
+from newsletter.privacy import reencryption
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 
 class Command(BaseCommand):

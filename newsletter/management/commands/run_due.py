@@ -8,7 +8,7 @@ from django.core.management import BaseCommand
 from django.utils import timezone
 
 from articles.editorial.workflow import publish_due
-from newsletter.campaigns import schedule
+from newsletter import schedule
 from newsletter.tasks import enqueue_due
 
 

@@ -8,9 +8,10 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
+from articles import old_paths
 from articles.editorial import workflow
 from articles.editorial.importing import Options, import_articles
-from articles.models import Article, old_paths
+from articles.models import Article
 from tests.articles.browser import ADD, as_saved, page_of, said, typed
 from tests.factories import MONDAY_MORNING, make_article, make_user
 

@@ -30,8 +30,8 @@ from newsletter.bounces.apply import obey
 from newsletter.bounces.mailbox_config import Mailbox as Address
 from newsletter.bounces.mailboxes import SourceBroken, take_from_imap, take_from_maildir
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns.schedule import Due
 from newsletter.models import Delivery, Departure, SetAsideMail, Subscriber, Suppression
+from newsletter.schedule import Due
 from newsletter.tasks import take_bounces
 from tests.factories import MONDAY_MORNING, make_mailing
 from tests.newsletter.bounces.imap import Mailbox, running

@@ -15,7 +15,8 @@ from demo.mail_catcher.catcher import Catcher
 from keys import tokens
 from keys.sealing import worker_keys
 from keys.tokens import Kind
-from newsletter.campaigns import latest_issue, schedule
+from newsletter import schedule
+from newsletter.campaigns import latest_issue
 from newsletter.campaigns import lifecycle as mailings
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import (

@@ -12,8 +12,9 @@ from articles.editorial import workflow
 from articles.editorial.digest_builder import gather
 from keys import tokens
 from keys.tokens import Kind
-from newsletter.campaigns import approval, mime, rendering
-from newsletter.campaigns.mime import (
+from newsletter import mime
+from newsletter.campaigns import approval, rendering
+from newsletter.mime import (
     FrozenLetter,
     LetterBroken,
     Marks,

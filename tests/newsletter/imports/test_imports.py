@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 from core.states import InvalidTransition
 from keys import sealing
 from keys.sealing import KeyMissing
-from newsletter.campaigns import schedule
+from newsletter import schedule
 from newsletter.imports import apply, columns, dry_run, reading
 from newsletter.imports.columns import Column
 from newsletter.imports.reading import NoList

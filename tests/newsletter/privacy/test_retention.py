@@ -9,8 +9,8 @@ import pytest
 from django.core.checks import run_checks
 
 from core import languages
+from newsletter import schedule
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns import schedule
 from newsletter.models import (
     Delivery,
     Inquiry,
@@ -20,9 +20,9 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
-from newsletter.privacy import departures, retention
+from newsletter.privacy import retention
 from newsletter.privacy.retention import PolicyBroken
-from newsletter.subscribers import lookup, sign_up
+from newsletter.subscribers import departures, lookup, sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,8 @@ from articles.editorial.digest_builder import gather
 from articles.models import Digest
 from core import heartbeats
 from demo.mail_catcher.catcher import Catcher
+from newsletter import schedule
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns import schedule
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import Delivery, DeliveryStatus, Mailing, MailingStatus
 from newsletter.stats import alerts

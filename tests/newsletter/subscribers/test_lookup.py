@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from keys import sealing
 from keys.sealing import KeyMissing
-from newsletter.campaigns import schedule
+from newsletter import schedule
 from newsletter.models import (
     Answer,
     Edition,

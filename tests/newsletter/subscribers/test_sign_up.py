@@ -16,8 +16,8 @@ from keys import sealing, tokens
 from keys.sealing import KeyMissing
 from keys.tokens import BadToken, Kind
 from newsletter.campaigns import messages
-from newsletter.campaigns.mime import Rendered
 from newsletter.delivery.relays.config import Relay
+from newsletter.mime import Rendered
 from newsletter.models import Edition, OutboxMail, SignUp, Subscriber, SubscriberStatus, Suppression
 from newsletter.models.outbox import LEASE
 from newsletter.subscribers import sign_up as subscribing

@@ -16,8 +16,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
-from newsletter import tasks
-from newsletter.campaigns import schedule
+from newsletter import schedule, tasks
 from newsletter.models import (
     Edition,
     MailboxWarning,

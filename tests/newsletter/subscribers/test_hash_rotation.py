@@ -21,7 +21,7 @@ from pytest_django.fixtures import Settings
 
 from keys import sealing
 from keys.sealing import KeyMissing, SealBroken, WorkerKeys
-from newsletter.campaigns import schedule
+from newsletter import schedule
 from newsletter.imports import apply, dry_run
 from newsletter.imports.upload import take_whole
 from newsletter.models import (
@@ -38,10 +38,10 @@ from newsletter.models import (
     Suppression,
     Wish,
 )
-from newsletter.privacy import departures, hash_rotation, reencryption
-from newsletter.privacy.departures import Journal, JournalBroken
-from newsletter.subscribers import lookup
+from newsletter.privacy import reencryption
+from newsletter.subscribers import departures, hash_rotation, lookup
 from newsletter.subscribers import sign_up as subscribing
+from newsletter.subscribers.departures import Journal, JournalBroken
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 from tests.services import database_url, wait_for
 

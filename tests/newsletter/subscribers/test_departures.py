@@ -13,8 +13,8 @@ from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
+from newsletter import schedule
 from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns import schedule
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import (
     Delivery,
@@ -27,9 +27,8 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
-from newsletter.privacy import departures
-from newsletter.privacy.departures import HEAD_BYTES, LINE_BYTES, Journal, JournalBroken
-from newsletter.subscribers import sign_up
+from newsletter.subscribers import departures, sign_up
+from newsletter.subscribers.departures import HEAD_BYTES, LINE_BYTES, Journal, JournalBroken
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

@@ -30,8 +30,8 @@ from newsletter.models import (
 )
 from newsletter.models.mailings import HAS_BEGUN
 from newsletter.models.quotas import CONFIRMATIONS, HOUR, window_start
-from newsletter.privacy import departures
-from newsletter.privacy.departures import JournalBroken
+from newsletter.subscribers import departures
+from newsletter.subscribers.departures import JournalBroken
 
 logger = logging.getLogger(__name__)
 

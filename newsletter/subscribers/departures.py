@@ -36,7 +36,7 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.models.subscribers import DEPARTURES
-from newsletter.privacy import hash_rotation
+from newsletter.subscribers import hash_rotation
 
 HEAD = "newsroom departures 2 {name} {pruned:015} {generation:05}\n"
 """The first format had no generation: its hashes are of the first."""

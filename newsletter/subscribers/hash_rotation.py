@@ -13,7 +13,7 @@ from django.db import connection, models, transaction
 
 from keys.sealing import WorkerKeys
 from newsletter.models import Departure, HashGeneration, StagedReader, Subscriber, Suppression
-from newsletter.privacy.bulk_update import update_each
+from newsletter.models.bulk_update import update_each
 
 BATCH = 1000
 HASHED: tuple[type[models.Model], ...] = (Subscriber, StagedReader, Suppression, Departure)
