@@ -129,7 +129,7 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
 
 @pytest.fixture
 def two_pages_of_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query, "ON_A_PAGE", 2)
+    monkeypatch.setattr(query, "RESULTS_PER_PAGE", 2)
     for number in range(3):
         make_article(week=WEEK.previous(number), title=f"N{number}")
 

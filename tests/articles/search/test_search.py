@@ -100,7 +100,7 @@ def test_the_same_words_in_another_language_leave_topic_and_year_behind(client: 
 def test_it_is_paged_by_path_and_the_words_stay_out_of_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "ON_A_PAGE", ON_A_PAGE)
+    monkeypatch.setattr(query, "RESULTS_PER_PAGE", ON_A_PAGE)
     for number in range(ON_A_PAGE + 1):
         make_article(week=WEEK.previous(number), title=f"N{number}")
     path = ask(client, "budget", "en", topic="elite")

@@ -385,7 +385,8 @@ import os, django
 django.setup()
 from pathlib import Path
 from django.core.management import call_command
-from newsletter.privacy import departures as journal, hash_rotation, reencryption as resealing
+from newsletter.privacy import reencryption as resealing
+from newsletter.subscribers import departures as journal, hash_rotation
 from keys import keyring
 resealing.BATCH = 2
 def die(*_about):
