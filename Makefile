@@ -1,4 +1,4 @@
-# The two promises to a newcomer are `make run` and `make test`; `make help` lists the rest.
+# `make help` lists the targets.
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
@@ -6,16 +6,16 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 CATALOGUES := $(patsubst %.po,%.mo,$(shell find locale -name '*.po'))
-# A module's tests stay in one process: they share servers and a browser. Both databases are asked at
-# the same time, since many a test waits for what it has started.
+# One process per module, whose tests share servers and a browser. Both databases run in parallel,
+# since many tests wait for other processes.
 PYTEST_OPTIONS := --maxprocesses 6 --dist loadfile --no-loadscope-reorder \
 	--durations 20 --durations-min 1
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-AT_ONCE := $(MAKE) --no-print-directory --jobs 2
+PARALLEL_MAKE := $(MAKE) --no-print-directory --jobs 2
 SERVICES := postgresql redis-server chromium nginx fonts-noto-core
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Every process would compile all of it anew.
+# Else every process would compile the code.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -28,11 +28,11 @@ run: .venv/.run $(CATALOGUES)  ## Runs the demo newsroom and sends the week's le
 	@PORT=$(PORT) exec python manage.py run_demo
 
 test: .venv/.dev $(CATALOGUES)  ## Runs the tests, and where databases may differ both
-	@$(AT_ONCE) test-sqlite test-postgresql TIER="not long" PICKED="both_databases and not long" \
+	@$(PARALLEL_MAKE) test-sqlite test-postgresql TIER="not long" PICKED="both_databases and not long" \
 		SQLITE=$$(($(CORES) + 1)) POSTGRESQL=$$((($(CORES) + 1) / 2))
 
 test-all: .venv/.dev $(CATALOGUES)  ## Runs all there are, the long ones too, on both databases
-	@$(AT_ONCE) test-sqlite test-postgresql TIER= PICKED=django_db \
+	@$(PARALLEL_MAKE) test-sqlite test-postgresql TIER= PICKED=django_db \
 		SQLITE=$(CORES) POSTGRESQL=$(CORES)
 
 test-sqlite:
@@ -49,8 +49,8 @@ services:  ## Installs what some tests need on Debian: PostgreSQL, Redis, Chromi
 		apt-get install -y -qq --no-install-recommends $(SERVICES) >/dev/null
 
 audit: .venv/.dev $(CATALOGUES)  ## Grades the site with tools that npm fetches: Observatory, axe, W3C, Lighthouse
-	@python benchmarks/observatory.py
-	@python benchmarks/inspection.py
+	@python benchmarks/http_observatory.py
+	@python benchmarks/audit.py
 
 screenshots: .venv/.dev $(CATALOGUES)  ## Photographs the demo in Chromium, into var/screenshots/ and docs/pictures/
 	@python docs/screenshots.py $(ONLY)

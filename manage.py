@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. What an administrator can mend ends it with one line, not a traceback."""
+"""Django's command line. Configuration errors are one line, not a traceback."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from newsroom import startup_checks
 
 
 def main() -> None:
-    """The entry."""
+    """Runs a management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     try:
-        with startup_checks.or_say_why():
+        with startup_checks.exit_on_startup_error():
             execute_from_command_line(sys.argv)
     except OperationalError as error:
         if "--traceback" in sys.argv:
             raise
-        what = " ".join(str(error).split())
-        sys.exit(f"The database (DATABASE_URL) does not answer as it should: {what}")
+        message = " ".join(str(error).split())
+        sys.exit(f"The database (DATABASE_URL) does not answer as it should: {message}")
 
 
 if __name__ == "__main__":

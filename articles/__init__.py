@@ -1,1 +1,1 @@
-"""Topics, articles in their languages, digests: what the newsroom writes and readers read."""
+"""Topics, articles in several languages, digests: editing them and the public site."""

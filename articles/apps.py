@@ -1,4 +1,4 @@
-"""The app's registration."""
+"""App configuration."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from articles.site_version import make_triggers
+from articles.site_version import create_triggers
 
 
 class ArticlesConfig(AppConfig):
-    """What the newsroom writes."""
+    """Articles."""
 
     name = "articles"
     verbose_name = _("Articles")
@@ -19,9 +19,9 @@ class ArticlesConfig(AppConfig):
     def ready(self) -> None:
         from articles import dashboard  # noqa: F401
 
-        post_migrate.connect(grow_site_version, sender=self)
+        post_migrate.connect(create_site_version_triggers, sender=self)
 
 
-def grow_site_version(using: str, **_more: Any) -> None:
-    """After each `migrate`, whatever it did to the tables."""
-    make_triggers(connections[using])
+def create_site_version_triggers(using: str, **_more: Any) -> None:
+    """After each `migrate`: SQLite drops the triggers of a table that it rebuilds."""
+    create_triggers(connections[using])

@@ -1,4 +1,4 @@
-"""Kinds of column: a week, a lead, a body of sanitised HTML, and an old path."""
+"""Model and form fields: week, lead, sanitised HTML body, old path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from articles import old_paths
 from articles.text import sanitizer
 from core import weeks
-from core.weeks import NotAWeek, Week
+from core.weeks import InvalidWeek, Week
 
 if TYPE_CHECKING:
     DateColumn = models.DateField[Any, Any]
@@ -31,7 +31,7 @@ else:
 
 
 class WeekFormField(forms.DateField):
-    """Takes any day and means its week."""
+    """Accepts any day of the week."""
 
     default_error_messages = {
         "too_far": _("There is no such week here. Choose a day from %(first)s to %(last)s.")
@@ -46,8 +46,7 @@ class WeekFormField(forms.DateField):
         day = super().to_python(value)
         try:
             return None if day is None else Week.containing(day)
-        except NotAWeek as error:
-            # Any day has a Monday, so it is too far away.
+        except InvalidWeek as error:
             bounds = {
                 "first": date_format(weeks.FIRST_MONDAY, "SHORT_DATE_FORMAT"),
                 "last": date_format(weeks.LAST_MONDAY, "SHORT_DATE_FORMAT"),
@@ -59,18 +58,18 @@ class WeekFormField(forms.DateField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
-def week_is_near(name: str) -> models.CheckConstraint:
-    """What each model with weeks that people choose has, so that the database refuses others."""
+def week_in_range(name: str) -> models.CheckConstraint:
+    """A constraint for core.weeks' bounds."""
     return models.CheckConstraint(
         condition=models.Q(week__gte=weeks.FIRST_MONDAY, week__lte=weeks.LAST_MONDAY), name=name
     )
 
 
 class WeekField(DateColumn):
-    """A Week, stored as its Monday.
+    """A Week, stored as the date of its Monday.
 
-    Reading never fails: a date that got past the database's constraint reads as the nearest week,
-    so that one such row takes no list down.
+    A date that got past the constraint reads as the nearest week, so that one bad row breaks
+    no list.
     """
 
     _pyi_lookup_exact_type: Any
@@ -88,7 +87,7 @@ class WeekField(DateColumn):
         day = super().to_python(value)
         try:
             return None if day is None else Week(day)
-        except NotAWeek as error:
+        except InvalidWeek as error:
             raise ValidationError(str(error)) from error
 
     def get_prep_value(self, value: Any) -> Any:
@@ -104,30 +103,29 @@ class WeekField(DateColumn):
         return connection.ops.adapt_datefield_value(monday)
 
     def formfield(self, **kwargs: Any) -> Any:
-        # Past DateField's own formfield, which insists on its class.
+        # DateField.formfield would force its own form class.
         return Field.formfield(self, **{"form_class": WeekFormField, **kwargs})
 
 
 class LeadField(LeadColumn):
-    """A paragraph. It says itself what is too long: a browser that holds to a length cuts off
-    what is pasted and says nothing."""
+    """A paragraph. Its length is validated here: a `maxlength` truncates a paste silently."""
 
     default_validators = [
         MaxLengthValidator(
-            sanitizer.LONGEST_LEAD,
+            sanitizer.MAX_LEAD_LENGTH,
             _("The lead is too long: %(show_value)s characters of %(limit_value)s."),
         )
     ]
 
 
 def _sanitised(typed: Any) -> Any:
-    """Says what the sanitiser would else have to take away. Raises ValidationError."""
+    """Sanitised HTML. Raises ValidationError for markup that is too complex to sanitise."""
     if not typed:
         return typed
     try:
-        # A text that is too long is told that, and not how intricate it is.
-        return sanitizer.clean(typed, strict=len(typed) <= sanitizer.LONGEST)
-    except sanitizer.TooIntricate:
+        # For a text that is too long, the length is the error to report.
+        return sanitizer.clean(typed, strict=len(typed) <= sanitizer.MAX_BODY_LENGTH)
+    except sanitizer.TooComplex:
         raise ValidationError(
             _(
                 "The text has more than %(tags)s tags, or more than %(depth)s of them within one "
@@ -137,29 +135,30 @@ def _sanitised(typed: Any) -> Any:
         ) from None
 
 
-BODY_LENGTH = MaxLengthValidator(
-    sanitizer.LONGEST, _("The text is too long: %(show_value)s characters of %(limit_value)s.")
+BODY_LENGTH_VALIDATOR = MaxLengthValidator(
+    sanitizer.MAX_BODY_LENGTH,
+    _("The text is too long: %(show_value)s characters of %(limit_value)s."),
 )
 
 
 class BodyFormField(RichTextFormField):
-    """Gives what survives of the typed HTML, so that a person sees just that."""
+    """Cleans to sanitised HTML, which is what the form shows again."""
 
-    default_validators = [BODY_LENGTH]
+    default_validators = [BODY_LENGTH_VALIDATOR]
 
     def clean(self, value: Any) -> Any:
         typed = self.to_python(value)
         self.validate(typed)
         cleaned = _sanitised(typed)
-        # How long it is counts once it is sanitised: a paste brings much that goes.
+        # The length counts after sanitising: a paste has much markup that goes.
         self.run_validators(cleaned)
         return cleaned
 
 
 class BodyField(RichTextField):
-    """HTML from the editor. Whatever path a text takes, the column gets sanitised HTML alone."""
+    """HTML from the editor, sanitised on every way into the column."""
 
-    default_validators = [BODY_LENGTH]
+    default_validators = [BODY_LENGTH_VALIDATOR]
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": BodyFormField, **kwargs})
@@ -168,33 +167,33 @@ class BodyField(RichTextField):
         return super().clean(_sanitised(value), model_instance)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
-        # On the instance too: what is indexed and kept as a revision is what the column says.
+        # On the instance too: index and revision get the same text as the column.
         cleaned = sanitizer.clean(super().pre_save(model_instance, add) or "")
         setattr(model_instance, self.attname, cleaned)
         return cleaned
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        # The wall: update(), bulk_update() and fixtures come here without `pre_save`.
-        walled = sanitizer.clean(value) if isinstance(value, str) else value
-        return super().get_db_prep_save(walled, connection)
+        # update(), bulk_update() and fixtures come here without `pre_save`.
+        cleaned = sanitizer.clean(value) if isinstance(value, str) else value
+        return super().get_db_prep_save(cleaned, connection)
 
 
 class OldPathFormField(forms.CharField):
-    """Takes a path or a whole address, and means what old_paths.normal keeps of it."""
+    """Accepts a path or a URL; see old_paths.normalize."""
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value) or ""
         try:
-            return old_paths.normal(text) if text else ""
-        except old_paths.BadPath as error:
+            return old_paths.normalize(text) if text else ""
+        except old_paths.InvalidOldPath as error:
             raise ValidationError(str(error)) from error
 
 
 class OldPathField(PathColumn):
-    """The address that something had elsewhere, as old_paths.normal keeps it."""
+    """A path on the former site; see old_paths.normalize."""
 
     def formfield(self, **kwargs: Any) -> Any:
-        # A whole address is longer than what is kept of it.
+        # A URL may be longer than its normalised path.
         own = {"form_class": OldPathFormField, "max_length": None}
         return Field.formfield(self, **{**own, **kwargs})
 

@@ -1,4 +1,4 @@
-"""The address that an article had on another system, before it came here."""
+"""Paths that articles had on a former site; they redirect here."""
 
 from __future__ import annotations
 
@@ -8,59 +8,61 @@ from django.conf import settings
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
 
-from core.http import READERS_URLCONF, STAFF_PATH
+from core.http import ADMIN_PATH, PUBLIC_URLCONF
 
-LONGEST = 300
-PROBED = ("", "/")
-"""Our addresses end in a slash, and a browser is led to it."""
-
-
-class BadPath(ValueError):
-    """It cannot be an article's old address; says why."""
+MAX_OLD_PATH_CHARS = 300
+TRAILING_SLASHES = ("", "/")
+"""A path is checked without and with one: the site's own URLs end in a slash."""
 
 
-def normal(typed: str) -> str:
-    """As it is kept: decoded, without the host, the fragment and a slash at its end.
+class InvalidOldPath(ValueError):
+    """Not a valid old path, with the reason."""
 
-    A whole address may be typed, since that is what people copy. Raises BadPath.
+
+def normalize(typed: str) -> str:
+    """Decoded, without host, fragment and trailing slash. Accepts a URL.
+
+    Raises InvalidOldPath.
     """
-    path = _kept(typed.strip())
+    path = _path_and_query(typed.strip())
     if not path.startswith("/"):
-        raise BadPath(_("An old path begins with a slash: /2019/05/12/"))
+        raise InvalidOldPath(_("An old path begins with a slash: /2019/05/12/"))
     if not path.isprintable():
-        raise BadPath(_("The old path has a character that no address has."))
-    if len(path) > LONGEST:
-        raise BadPath(_("The old path is longer than %(most)s characters.") % {"most": LONGEST})
-    if _is_ours(path.partition("?")[0]):
-        raise BadPath(_("This site itself answers at %(path)s.") % {"path": path})
+        raise InvalidOldPath(_("The old path has a character that no address has."))
+    if len(path) > MAX_OLD_PATH_CHARS:
+        raise InvalidOldPath(
+            _("The old path is longer than %(most)s characters.") % {"most": MAX_OLD_PATH_CHARS}
+        )
+    if _is_own_path(path.partition("?")[0]):
+        raise InvalidOldPath(_("This site itself answers at %(path)s.") % {"path": path})
     return path
 
 
-def looked_up(path: str, query: str) -> list[str]:
-    """What may be kept of an address that somebody asks for: with its query, and without."""
+def lookup_candidates(path: str, query: str) -> list[str]:
+    """Normalised paths to look up for a request: with its query string, and without."""
     plain = path.rstrip("/")
     found = [f"{plain}?{query}", plain] if query else [plain]
-    return [one for one in found if one and one.isprintable() and len(one) <= LONGEST]
+    return [one for one in found if one and one.isprintable() and len(one) <= MAX_OLD_PATH_CHARS]
 
 
-def _kept(typed: str) -> str:
+def _path_and_query(typed: str) -> str:
     try:
         parts = urlsplit(typed)
     except ValueError:
-        raise BadPath(_("This is not an address.")) from None
+        raise InvalidOldPath(_("This is not an address.")) from None
     path = unquote(parts.path).rstrip("/")
     if parts.netloc or typed.startswith("/"):
         path = path or "/"
     return f"{path}?{parts.query}" if parts.query else path
 
 
-def _is_ours(path: str) -> bool:
-    """Whether an old path would stand in the way of a page, or never be reached."""
-    if f"{path}/".startswith((STAFF_PATH, settings.STATIC_URL)) or path == "/healthz":
+def _is_own_path(path: str) -> bool:
+    """Whether the site itself answers there."""
+    if f"{path}/".startswith((ADMIN_PATH, settings.STATIC_URL)) or path == "/healthz":
         return True
-    for ending in PROBED:
+    for ending in TRAILING_SLASHES:
         try:
-            resolve(path.rstrip("/") + ending or "/", urlconf=READERS_URLCONF)
+            resolve(path.rstrip("/") + ending or "/", urlconf=PUBLIC_URLCONF)
         except Resolver404:
             continue
         return True

@@ -1,10 +1,10 @@
-"""What others may hear of. Articles never know who listens."""
+"""Signals of this app. The newsletter receives them: articles import nothing of it."""
 
 from django.dispatch import Signal
 
-# Sent inside the transaction, with `article`, `languages` (the ones concerned) and `now`.
+# Sent inside the transaction with `article`, `languages` (those concerned) and `now`.
 article_withdrawn = Signal()
 article_corrected = Signal()
-# Asked before it is done, with `article` and `languages`: each receiver answers with a list of
-# sentences on what a withdrawal would do to what it keeps.
-withdrawal_asked = Signal()
+# Sent before a withdrawal is confirmed, with `article` and `languages`: each receiver returns a
+# list of sentences on what it would do.
+withdrawal_effects_requested = Signal()

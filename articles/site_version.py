@@ -1,16 +1,15 @@
-# ruff: noqa: S608 (a table's name cannot be a parameter, and all of them are ours)
-"""The site's version: one number that grows with every change that a public page can show.
+# ruff: noqa: S608 (a table's name cannot be a parameter, and all of them are constants)
+"""Invalidates the page cache: a number that grows with every change that a public page can show.
 
-It grows in the change's own transaction, by triggers of the database, so whatever path the change
-takes: save, bulk, `update()`, a cascade, SQL by hand. Which tables have them follows from the
-models that say `@shown_on_pages`; `migrate` makes what is missing (`make_triggers`).
+Database triggers increment it in the same transaction, whatever path the change takes: save, bulk,
+`update()`, cascade, raw SQL. The tables are those of models decorated with `@bumps_site_version`;
+`create_triggers` follows every `migrate`.
 
-On PostgreSQL the row is locked at the commit only (a deferred constraint trigger), so two editors
-do not wait for each other, and it is always the last lock, which cannot close a circle. SQLite has
-one writer anyway.
+On PostgreSQL a deferred constraint trigger locks the row at the commit only, so that two editors
+do not wait for each other; being the last lock, it cannot deadlock. SQLite has one writer anyway.
 
-The number is the clock's microseconds, or one more than it was: so it never comes to the same value
-again, not even in a restored backup.
+The number is the clock in microseconds, or the last number plus one: it never repeats, not even
+after a backup is restored.
 """
 
 from __future__ import annotations
@@ -29,38 +28,38 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=type[models.Model])
 
 TABLE = "articles_siteversion"
-PREFIX = "site_version_"
-_shown: list[type[models.Model]] = []
+TRIGGER_PREFIX = "site_version_"
+_models: list[type[models.Model]] = []
 
-# Once for each transaction, however many of its rows change.
-POSTGRESQL_GROWS = f"""
+# Once a transaction, however many rows change.
+POSTGRESQL_INCREMENT = f"""
   INSERT INTO {TABLE} AS known (id, number)
   VALUES (1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
   ON CONFLICT (id) DO UPDATE SET number = greatest(known.number + 1, excluded.number)
   WHERE known.xmin <> pg_current_xact_id()::xid
 """
 POSTGRESQL_FUNCTION = f"""
-CREATE OR REPLACE FUNCTION {PREFIX}grows() RETURNS trigger LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION {TRIGGER_PREFIX}grows() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
-BEGIN {POSTGRESQL_GROWS}; RETURN NULL; END $$
+BEGIN {POSTGRESQL_INCREMENT}; RETURN NULL; END $$
 """
-# No ON CONFLICT: that of the statement which fires a trigger would be obeyed instead.
-SQLITE_GROWS = (
+# No ON CONFLICT: the clause of the statement that fires the trigger would override it.
+SQLITE_INCREMENT = (
     f"INSERT INTO {TABLE} (id, number) SELECT 1, 0 WHERE NOT EXISTS (SELECT 1 FROM {TABLE})",
     f"UPDATE {TABLE} SET number = "
     "max(number + 1, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))",
 )
 
 
-def shown_on_pages(model: M) -> M:
-    """Decorates a model whose rows a public page can show, or is chosen by."""
-    _shown.append(model)
+def bumps_site_version(model: M) -> M:
+    """Decorates a model whose rows public pages show or depend on."""
+    _models.append(model)
     return model
 
 
-def tables() -> list[str]:
-    """Of the models that pages show, and of the links between them."""
-    of_models = (model._meta for model in _shown)
+def tracked_tables() -> list[str]:
+    """Tables of the decorated models and of their many-to-many relations."""
+    of_models = (model._meta for model in _models)
     found = set()
     for meta in of_models:
         found.add(meta.db_table)
@@ -69,9 +68,9 @@ def tables() -> list[str]:
 
 
 def current() -> int | None:
-    """The number as it is committed. None where the database does not say, or nothing has changed.
+    """The committed number. None on a database error, or before the first change.
 
-    For a thread with a connection of its own, which is opened anew after an error.
+    For a thread with its own connection, which is reopened after an error.
     """
     try:
         with connection.cursor() as cursor:
@@ -83,29 +82,29 @@ def current() -> int | None:
     return row[0] if row else None
 
 
-def make_triggers(database: BaseDatabaseWrapper) -> None:
-    """Makes those that are missing, drops those that no model wants any more, and grows.
+def create_triggers(database: BaseDatabaseWrapper) -> None:
+    """Creates missing triggers, drops obsolete ones and increments the number.
 
-    A table that a partial `migrate` has not made yet is left out. SQLite drops a table's triggers
-    whenever a migration makes the table anew, so this follows every `migrate`.
+    Skips tables that a partial `migrate` has not created. SQLite drops the triggers of a table
+    that a migration rebuilds, so this follows every `migrate`.
     """
-    there = set(database.introspection.table_names())
-    shown = [table for table in tables() if table in there] if TABLE in there else []
+    existing = set(database.introspection.table_names())
+    shown = [table for table in tracked_tables() if table in existing] if TABLE in existing else []
     _set_triggers(database, shown)
     with database.cursor() as cursor:
         if shown:
-            grows = [POSTGRESQL_GROWS] if database.vendor == "postgresql" else SQLITE_GROWS
+            grows = [POSTGRESQL_INCREMENT] if database.vendor == "postgresql" else SQLITE_INCREMENT
             for statement in grows:
                 cursor.execute(statement)
 
 
 def drop_triggers(database: BaseDatabaseWrapper) -> None:
-    """Before the number's table goes."""
+    """For the reverse migration, before the number's table is dropped."""
     _set_triggers(database, [])
 
 
 def _set_triggers(database: BaseDatabaseWrapper, shown: list[str]) -> None:
-    """Has exactly these tables' triggers in the database."""
+    """Makes the database have exactly these tables' triggers."""
     wanted = {name: sql for table in shown for name, sql in _triggers(database, table)}
     with database.cursor() as cursor:
         cursor.execute(_EXISTING[database.vendor])
@@ -122,26 +121,27 @@ def _set_triggers(database: BaseDatabaseWrapper, shown: list[str]) -> None:
 
 _EXISTING = {
     "sqlite": (
-        f"SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
+        "SELECT name, tbl_name FROM sqlite_master "
+        f"WHERE type = 'trigger' AND name LIKE '{TRIGGER_PREFIX}%'"
     ),
     "postgresql": (
         "SELECT tgname, tgrelid::regclass::text FROM pg_trigger "
-        f"WHERE NOT tgisinternal AND tgname LIKE '{PREFIX}%'"
+        f"WHERE NOT tgisinternal AND tgname LIKE '{TRIGGER_PREFIX}%'"
     ),
 }
 
 
 def _triggers(database: BaseDatabaseWrapper, table: str) -> Iterator[tuple[str, str]]:
-    """Names and statements. The name has a hash of the statement: another one is made anew."""
+    """Names and statements. The name contains the statement's hash, so a new one replaces it."""
     bodies = _of_postgresql(table) if database.vendor == "postgresql" else _of_sqlite(table)
     for verb, body in bodies.items():
         said = hashlib.sha256((verb + body + POSTGRESQL_FUNCTION).encode()).hexdigest()[:8]
-        name = f"{PREFIX}{said}"
+        name = f"{TRIGGER_PREFIX}{said}"
         yield name, body.format(name=name)
 
 
 def _of_postgresql(table: str) -> dict[str, str]:
-    grows = f"EXECUTE FUNCTION {PREFIX}grows()"
+    grows = f"EXECUTE FUNCTION {TRIGGER_PREFIX}grows()"
     return {
         "write": (
             f"CREATE CONSTRAINT TRIGGER {{name}} AFTER INSERT OR UPDATE OR DELETE ON {table} "
@@ -154,7 +154,7 @@ def _of_postgresql(table: str) -> dict[str, str]:
 
 
 def _of_sqlite(table: str) -> dict[str, str]:
-    body = "; ".join(SQLITE_GROWS)
+    body = "; ".join(SQLITE_INCREMENT)
     return {
         verb: f"CREATE TRIGGER {{name}} AFTER {verb} ON {table} BEGIN {body}; END"
         for verb in ("INSERT", "UPDATE", "DELETE")

@@ -1,4 +1,4 @@
-"""What workers do for the articles: a few lines around one verb."""
+"""Celery tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ TICK_SECONDS = 60
 
 
 @shared_task(name="articles.tick", expires=TICK_SECONDS)
-def tick() -> None:
-    """Each minute: what is scheduled and due?"""
+def publish_due_articles() -> None:
+    """Runs each minute."""
     publish_due(timezone.now())

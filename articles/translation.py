@@ -1,54 +1,54 @@
-"""Which texts exist in every language (django-modeltranslation's columns)."""
+"""Fields translated by django-modeltranslation: one column for each language."""
 
 from modeltranslation.translator import TranslationOptions, register
 
-from articles.models import Article, Author, Digest, Masthead, Page, Picture, Topic
+from articles.models import Article, Author, Digest, Page, Picture, SiteSettings, Topic
 
 
-@register(Masthead)
-class MastheadTranslation(TranslationOptions):
-    """The newsroom's name and tagline."""
+@register(SiteSettings)
+class SiteSettingsTranslation(TranslationOptions):
+    """Name, tagline, digest title."""
 
     fields = ("name", "tagline", "digest_title")
 
 
 @register(Topic)
 class TopicTranslation(TranslationOptions):
-    """A topic's name."""
+    """Name."""
 
     fields = ("name",)
 
 
 @register(Author)
 class AuthorTranslation(TranslationOptions):
-    """A byline, as each language writes it."""
+    """Byline."""
 
     fields = ("name",)
 
 
 @register(Article)
 class ArticleTranslation(TranslationOptions):
-    """No language is compulsory; the first one written may be any."""
+    """No language is required; the original may be any."""
 
     fields = ("title", "lead", "body")
 
 
 @register(Picture)
 class PictureTranslation(TranslationOptions):
-    """What it shows, and what is said below it."""
+    """Alternative text and caption."""
 
     fields = ("alt", "caption")
 
 
 @register(Digest)
 class DigestTranslation(TranslationOptions):
-    """The editor's introduction."""
+    """Introduction."""
 
     fields = ("introduction",)
 
 
 @register(Page)
 class PageTranslation(TranslationOptions):
-    """A page's text, and since when it says so."""
+    """Text, and when it last changed."""
 
     fields = ("title", "body", "changed_at")

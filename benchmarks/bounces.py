@@ -3,7 +3,7 @@
     python benchmarks/bounces.py FOLDER [--each]
 
 The folder holds one mail a file, such as a public collection of bounces; nothing of it is kept.
-Whether a verdict is right is for a person to see: `--each` names it for every file.
+`--each` prints the kind of every file, for a person to judge.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ django.setup()
 
 from flufl.bounce import all_failures  # noqa: E402
 
-from newsletter.bounces.classify import Unreadable, read  # noqa: E402
+from newsletter.bounces.classify import UnreadableMail, classify  # noqa: E402
 
 
 def by_flufl_alone(raw: bytes) -> bool:
-    """It stumbles over some."""
+    """flufl.bounce raises on some."""
     try:
         return any(all_failures(message_from_bytes(raw)))
     except Exception:
@@ -50,15 +50,15 @@ def main() -> None:
         raw = path.read_bytes()
         began = time.perf_counter()
         try:
-            verdict = str(read(raw).verdict)
-        except Unreadable:
-            verdict = "unreadable"
+            kind = str(classify(raw).kind)
+        except UnreadableMail:
+            kind = "unreadable"
         seconds += time.perf_counter() - began
-        counts[verdict] += 1
+        counts[kind] += 1
         found = by_flufl_alone(raw)
         alone += found
         if chosen.each:
-            print(f"{verdict:14}{'' if found else 'not by flufl.bounce':22}{path.name}")
+            print(f"{kind:14}{'' if found else 'not by flufl.bounce':22}{path.name}")
     known = len(paths) - counts["unrecognised"] - counts["unreadable"]
     print(f"{known} of {len(paths)} recognised; by flufl.bounce alone {alone}")
     print(", ".join(f"{kind} {count}" for kind, count in counts.most_common()))

@@ -1,4 +1,4 @@
-"""A line to a server that is far away: what it says arrives later, and nothing is lost.
+"""A TCP proxy that delays what the server sends.
 
 python benchmarks/delay.py PORT SERVER_PORT SECONDS
 """
@@ -9,39 +9,41 @@ import asyncio
 import sys
 from functools import partial
 
-AT_ONCE = 256 * 1024
+READ_BYTES = 256 * 1024
 
 
-async def there(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """To the server, at once."""
-    while data := await reader.read(AT_ONCE):
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """To the server, without a delay."""
+    while data := await reader.read(READ_BYTES):
         writer.write(data)
         await writer.drain()
     writer.close()
 
 
-async def back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """From the server, each piece so much later."""
+async def delay_back(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float
+) -> None:
+    """From the server, each piece delayed."""
     loop = asyncio.get_running_loop()
-    while data := await reader.read(AT_ONCE):
+    while data := await reader.read(READ_BYTES):
         loop.call_later(seconds, writer.write, data)
     loop.call_later(seconds, writer.close)
 
 
-async def carry(
+async def proxy(
     server_port: int, seconds: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """One connection, to its end."""
+    """Handles one connection."""
     from_server, to_server = await asyncio.open_connection("127.0.0.1", server_port)
     await asyncio.gather(
-        there(reader, to_server), back(from_server, writer, seconds), return_exceptions=True
+        forward(reader, to_server), delay_back(from_server, writer, seconds), return_exceptions=True
     )
 
 
 async def main(port: int, server_port: int, seconds: float) -> None:
-    """Until it is ended."""
+    """Serves until it is terminated."""
     server = await asyncio.start_server(
-        partial(carry, server_port, seconds), "127.0.0.1", port, limit=AT_ONCE
+        partial(proxy, server_port, seconds), "127.0.0.1", port, limit=READ_BYTES
     )
     async with server:
         await server.serve_forever()

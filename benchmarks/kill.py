@@ -1,20 +1,18 @@
-"""Kills whatever takes part in a sending, at random moments, and looks who got what.
+"""Kills processes at random moments of a mailing, and checks who received what.
 
     python benchmarks/kill.py [--seeds 20] [--first-seed 1] [--letters 2000] [--connections 4]
         [--workers 1] [--database postgres|sqlite] [--json]
 
-A real Celery worker, Redis, PostgreSQL, and an SMTP server that writes each letter down before it
-answers (`sink.py`). For each seed a mailing is sent; on its way a child of the worker, the whole
-worker, Redis, PostgreSQL or the SMTP server is killed (SIGKILL) and started again, or the worker is
-told to stop (SIGTERM), and the mailing is paused and resumed. With `--database sqlite` there is no
-server to kill: SQLite and the filesystem broker. Then whatever is left recovers as it would in
-production: by the tick, once the leases of dead lanes are over. Nothing may be lost or doubled, at
-most one reader for each connection that was open when something was killed may be uncertain, nobody
-for a worker that was told to stop, and the ledger balances whenever it is looked at. Ends with 1 if
-that is not so.
+With a real Celery worker, Redis, PostgreSQL, and an SMTP server that stores each letter before it
+replies (`sink.py`). For each seed a mailing is sent. Meanwhile a child of the worker, the worker,
+Redis, PostgreSQL or the SMTP server is killed (SIGKILL) and restarted, or the worker is shut down
+(SIGTERM), and the mailing is paused and resumed. `--database sqlite` uses SQLite and the filesystem
+broker. Then the mailing recovers as in production: by the tick, once leases have expired.
 
-A seed takes a minute or two, most of it waiting for leases, so several runs with other seeds may go
-at once.
+The exit code is 1 if a letter is lost or sent twice, the ledger does not balance, a shutdown leaves
+a subscriber uncertain, or a kill leaves more uncertain than connections were open.
+
+A seed takes a minute or two, most of it waiting for leases, so several runs may go in parallel.
 """
 
 # Django is set up once its database is there, and only then can the rest be imported.
@@ -52,44 +50,44 @@ from tests.services import (
 )
 
 KILLS_A_SEED = 5
-SECONDS_A_LETTER = 0.008
-"""The SMTP server's, so that a sending takes some seconds."""
-WITHIN = 600
-"""Seconds for one seed: leases and waits for another try take most of them."""
-STOP_WITHIN = 60
-"""Seconds that a worker has for ending what it has begun; it is killed after that."""
-EACH = 0.5
-"""Seconds between two ticks; in production it is a minute."""
+LETTER_SECONDS = 0.008
+"""The SMTP server's delay, so that a mailing takes some seconds."""
+SEED_TIMEOUT_SECONDS = 600
+"""Leases and retries take most of it."""
+SHUTDOWN_TIMEOUT_SECONDS = 60
+"""After that a worker that was told to stop is killed."""
+TICK_SECONDS = 0.5
+"""In production it is a minute."""
 
 
 @dataclass
 class Verdict:
-    """What one seed came to."""
+    """The result of one seed."""
 
     seed: int
     lost: int = 0
     doubled: int = 0
     unfounded: int = 0
-    """Letters that the ledger calls sent and nobody has."""
+    """Letters that are sent in the ledger and that nobody received."""
     unknown: int = 0
-    """Letters that somebody has and the ledger knows nothing of."""
+    """Letters that somebody received and that are not sent in the ledger."""
     sent: int = 0
     uncertain: int = 0
     connections: int = 0
-    """That were open when something was killed: so many may be uncertain."""
+    """Open when something was killed: at most so many may be uncertain."""
     balanced: bool = True
     seconds: int = 0
     kills: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
-        """Promises 6.1 and 6.2."""
+        """Guarantees 1 and 2."""
         wrong = self.lost + self.doubled + self.unfounded + self.unknown
         return not wrong and self.balanced and self.uncertain <= self.connections
 
 
 def judge(verdict: Verdict, rows: dict[str, str], letters: list[str]) -> Verdict:
-    """`rows`: each reader's status in the ledger. `letters`: who got one, as often as they did."""
+    """`rows`: each subscriber's status in the ledger. `letters`: each letter's recipient."""
     had = Counter(letters)
     # Nobody left, and the server refuses nobody: there is no other way not to have a letter.
     named = {"sent", "uncertain"}
@@ -105,7 +103,7 @@ def judge(verdict: Verdict, rows: dict[str, str], letters: list[str]) -> Verdict
 
 
 def connections(port: int, of: Collection[int] | None = None) -> int:
-    """Open just now to that port, by /proc/net/tcp: all, or those that these processes hold."""
+    """Established connections to the port, by /proc/net/tcp: all, or those of these processes."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     ours = (line.split() for line in lines)
     sockets = [one[9] for one in ours if one[2].endswith(f":{port:04X}") and one[3] == "01"]
@@ -116,91 +114,91 @@ def connections(port: int, of: Collection[int] | None = None) -> int:
 
 
 def files_of(pid: int) -> Iterator[str]:
-    """What it has open; of one that has ended, nothing."""
+    """Its open files; none of a process that has ended."""
     for number in Path(f"/proc/{pid}/fd").glob("*"):
         with contextlib.suppress(OSError):
             yield os.readlink(number)
 
 
 class Worker:
-    """As the Procfile starts it."""
+    """A Celery worker, started as in the Procfile."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder, self.generation = name, folder, 0
-        self.begun: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
     def log(self) -> Path:
         return self.folder / f"{self.name}-{self.generation}.log"
 
     def start(self) -> None:
-        """Does not wait: whatever else works goes on meanwhile."""
+        """Does not wait until it is ready."""
         lines = (ROOT / "Procfile").read_text().splitlines()
         command = shlex.split(dict(line.split(": ", 1) for line in lines)["worker"])
         self.generation += 1
         with self.log.open("wb") as out:
             named = [*command, "--hostname", f"{self.name}-{self.generation}@localhost"]
-            self.begun.append(subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out))
+            self.processes.append(subprocess.Popen(named, cwd=ROOT, stdout=out, stderr=out))
 
     def children(self) -> list[int]:
-        return children_of(self.begun[-1].pid)
+        return children_of(self.processes[-1].pid)
 
     def pids(self) -> list[int]:
-        """The parent's and its children's."""
-        return [self.begun[-1].pid, *self.children()]
+        """Of the parent and its children."""
+        return [self.processes[-1].pid, *self.children()]
 
     def stop(self) -> None:
-        """As an administrator does; it ends what it has begun."""
-        self.begun[-1].terminate()
+        """Warm shutdown (SIGTERM): it ends the tasks that it has begun."""
+        self.processes[-1].terminate()
 
     def has_stopped(self) -> bool:
-        """All but the one that was started last."""
-        return all(process.poll() is not None for process in self.begun[:-1])
+        """Whether all but the last one have ended."""
+        return all(process.poll() is not None for process in self.processes[:-1])
 
     def kill(self) -> None:
-        """All of them; a worker's children die with it."""
-        for process in self.begun:
+        """All processes; a worker's children die with it."""
+        for process in self.processes:
             process.kill()
-        for process in self.begun:
+        for process in self.processes:
             process.wait()
 
 
 @dataclass
-class House:
-    """All that can be killed."""
+class Stack:
+    """The running services that can be killed."""
 
     servers: dict[str, Server]
     sink: Sink
     workers: list[Worker]
 
     def kill_something(self, choose: random.Random, verdict: Verdict) -> None:
-        """And starts it again."""
-        way = choose.choice(["child", "worker", "stop", "sink", *self.servers])
-        verdict.kills.append(way)
-        # One that is starting just now has no children yet.
+        """Kills one of them and starts it again."""
+        target = choose.choice(["child", "worker", "stop", "sink", *self.servers])
+        verdict.kills.append(target)
+        # A worker that is still starting has no children.
         at_work = [worker for worker in self.workers if worker.children()]
         worker = choose.choice(at_work or self.workers)
-        if way == "child":
+        if target == "child":
             verdict.connections += self._kill_frozen(self._busiest(worker.children()))
-        elif way == "worker":
+        elif target == "worker":
             verdict.connections += self._kill_frozen(worker.pids())
             worker.start()
-        elif way == "stop":
+        elif target == "stop":
             worker.stop()
             worker.start()
         else:
-            if way != "redis":
+            if target != "redis":
                 verdict.connections += connections(self.sink.port)
-            server = self.sink if way == "sink" else self.servers[way]
+            server = self.sink if target == "sink" else self.servers[target]
             server.kill()
             server.start()
 
     def _busiest(self, pids: list[int]) -> list[int]:
-        """The one with most connections, if there is one at all."""
+        """The one with the most connections, if there is any."""
         return sorted(pids, key=lambda pid: connections(self.sink.port, [pid]))[-1:]
 
     def _kill_frozen(self, pids: list[int]) -> int:
-        """How many connections these processes had, counted while nothing moves."""
+        """Stops them, counts their connections, and kills them."""
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         held = connections(self.sink.port, pids)
@@ -210,7 +208,7 @@ class House:
 
 
 def tick() -> None:
-    """What beat asks for each minute. Something may be away: then the next one does it."""
+    """What beat does each minute. If the database is down, the next tick does it."""
     from django.db import DatabaseError, InterfaceError, connection
 
     from newsletter.tasks import tick as real_tick
@@ -221,83 +219,85 @@ def tick() -> None:
         connection.close()
 
 
-def look(mailing_id: int, readers: int, verdict: Verdict) -> str:
-    """The mailing's status; notes a ledger that does not balance."""
-    from newsletter.campaigns import lifecycle as mailings
+def check_ledger(mailing_id: int, readers: int, verdict: Verdict) -> str:
+    """The mailing's status; records if its ledger does not balance."""
+    from newsletter.campaigns import lifecycle
     from newsletter.models import Mailing
 
     mailing = Mailing.objects.get(pk=mailing_id)
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     verdict.balanced &= counts.balances and counts.audience == readers
     return str(mailing.status)
 
 
 def pause_and_resume(mailing_id: int, choose: random.Random, verdict: Verdict) -> None:
-    """If it is being sent just now."""
+    """If it is sending just now."""
     from django.utils import timezone
 
     from core.states import InvalidTransition
-    from newsletter.campaigns import lifecycle as mailings
+    from newsletter.campaigns import lifecycle
     from newsletter.models import Mailing
 
     mailing = Mailing.objects.get(pk=mailing_id)
     with contextlib.suppress(InvalidTransition):
-        mailings.pause(mailing, timezone.now())
+        lifecycle.pause(mailing, timezone.now())
         verdict.kills.append("pause")
         time.sleep(choose.random() / 2)
-        mailings.resume(mailing, timezone.now())
+        lifecycle.resume(mailing, timezone.now())
 
 
-def play(house: House, seed: int, readers: int) -> Verdict:
-    """One mailing, with everything that happens on its way."""
+def run_seed(stack: Stack, seed: int, readers: int) -> Verdict:
+    """Sends one mailing, with kills at random moments."""
     from django.db import DatabaseError, InterfaceError, connection
     from django.utils import timezone
 
-    from newsletter.campaigns import lifecycle as mailings
+    from newsletter.campaigns import lifecycle
     from newsletter.models import Mailing
     from newsletter.tasks import enqueue_lanes
 
     choose, verdict, began = random.Random(seed), Verdict(seed), time.monotonic()
-    house.sink.file.write_text("")
+    stack.sink.file.write_text("")
     mailing = Mailing.objects.not_begun().order_by("pk")[0]
-    mailings.launch(mailing, timezone.now())
+    lifecycle.launch(mailing, timezone.now())
     enqueue_lanes(mailing)
     moments = sorted(choose.sample(range(1, readers), KILLS_A_SEED))
     ticked_at, status = time.monotonic(), ""
     while status != "sent":
-        if time.monotonic() - began > WITHIN:
+        if time.monotonic() - began > SEED_TIMEOUT_SECONDS:
             verdict.balanced = False
-            verdict.kills.append(f"not over after {WITHIN} s")
+            verdict.kills.append(f"not sent after {SEED_TIMEOUT_SECONDS} s")
             break
-        if moments and len(house.sink.recipients()) >= moments[0]:
+        if moments and len(stack.sink.recipients()) >= moments[0]:
             moments.pop(0)
-            house.kill_something(choose, verdict)
+            stack.kill_something(choose, verdict)
             if choose.random() < 0.3:
                 with contextlib.suppress(DatabaseError, InterfaceError):
                     connection.close()
                     pause_and_resume(mailing.pk, choose, verdict)
-        if time.monotonic() - ticked_at > EACH:
+        if time.monotonic() - ticked_at > TICK_SECONDS:
             tick()
             ticked_at = time.monotonic()
         try:
-            status = look(mailing.pk, readers, verdict)
+            status = check_ledger(mailing.pk, readers, verdict)
         except (DatabaseError, InterfaceError):
             connection.close()
         time.sleep(0.01)
-    stopped = [worker.has_stopped for worker in house.workers]
+    stopped = [worker.has_stopped for worker in stack.workers]
     try:
         wait_for(
-            lambda: all(has() for has in stopped), "the end of the stopped workers", STOP_WITHIN
+            lambda: all(has() for has in stopped),
+            "the shutdown of the stopped workers",
+            SHUTDOWN_TIMEOUT_SECONDS,
         )
     except TimeoutError as late:
         verdict.balanced = False
         verdict.kills.append(str(late))
     verdict.seconds = round(time.monotonic() - began)
-    return judge(verdict, rows_of(mailing.pk), house.sink.recipients())
+    return judge(verdict, rows_of(mailing.pk), stack.sink.recipients())
 
 
 def rows_of(mailing_id: int) -> dict[str, str]:
-    """Each reader's address, which this process may open, and their row's status."""
+    """The delivery status by address."""
     from keys import sealing
     from newsletter.models import Delivery
 
@@ -308,7 +308,7 @@ def rows_of(mailing_id: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def servers(kind: str) -> Iterator[dict[str, Server]]:
-    """A database and a broker, where these are servers."""
+    """PostgreSQL and Redis, unless the kind is sqlite."""
     if kind == "sqlite":
         yield {}
         return
@@ -318,10 +318,10 @@ def servers(kind: str) -> Iterator[dict[str, Server]]:
 
 
 @contextlib.contextmanager
-def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
-    """Everything; ends it all, whatever happens."""
+def running(chosen: argparse.Namespace, folder: Path) -> Iterator[Stack]:
+    """The whole stack, ended on exit."""
     with servers(chosen.database) as started:
-        sink = Sink(folder, seconds=SECONDS_A_LETTER)
+        sink = Sink(folder, seconds=LETTER_SECONDS)
         os.environ |= {
             "VAR_DIR": str(folder),
             "RELAY_URL": f"smtp://127.0.0.1:{sink.port}",
@@ -339,7 +339,7 @@ def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
                 worker.start()
             for worker in workers:
                 wait_for(lambda log=worker.log: b"ready." in log.read_bytes(), "a worker", 60)
-            yield House(started, sink, workers)
+            yield Stack(started, sink, workers)
         finally:
             for worker in workers:
                 worker.kill()
@@ -347,7 +347,7 @@ def running(chosen: argparse.Namespace, folder: Path) -> Iterator[House]:
 
 
 def main() -> None:
-    """A line a seed; ends with 1 if one of them breaks a promise."""
+    """Prints a line per seed; exits with 1 if one of them breaks a guarantee."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--seeds", type=int, default=20)
     arguments.add_argument("--first-seed", type=int, default=1)
@@ -359,9 +359,9 @@ def main() -> None:
     chosen = arguments.parse_args()
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     verdicts = []
-    with tempfile.TemporaryDirectory(prefix="kill-") as name, running(chosen, Path(name)) as house:
+    with tempfile.TemporaryDirectory(prefix="kill-") as name, running(chosen, Path(name)) as stack:
         for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
-            verdict = play(house, seed, chosen.letters)
+            verdict = run_seed(stack, seed, chosen.letters)
             verdicts.append(verdict)
             if chosen.json:
                 print(json.dumps({**asdict(verdict), "holds": verdict.holds}), flush=True)

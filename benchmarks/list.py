@@ -1,14 +1,14 @@
-"""The list at 10,000, 100,000 and 1,000,000 readers, on a PostgreSQL of its own.
+"""The list at 10,000, 100,000 and 1,000,000 subscribers, on a PostgreSQL of its own.
 
     python benchmarks/list.py [--sizes 10000,100000,1000000]
 
-For each size an empty database gets a file of so many invented addresses: taken in (sealed piece by
-piece), checked (the dry run), applied; then a mailing is launched for all of them, one reader is
-looked up by the address, the list is hashed and sealed anew under another generation of the keys,
-and the import is undone. Each step is a process of its own, whose largest memory is the kernel's
-figure (ru_maxrss). Then sign-ups are taken in for ten seconds, as the form does. Beside the launch
-stands a raw limit of the same machine in the same run: INSERT … SELECT of as many rows of the same
-width into a table without indexes and constraints.
+For each size an empty database gets a file of so many invented addresses: uploaded (sealed in
+chunks), checked (the dry run), applied; then a mailing is launched for all of them, addresses are
+looked up, the list is rehashed and re-encrypted with a new key generation, and the import is
+undone. Each step is a process of its own; its peak memory is ru_maxrss. Then sign-ups are accepted
+for ten seconds, as by the form. The launch is compared with a raw limit of the same machine in the
+same run: INSERT … SELECT of as many rows of the same width into a table without indexes and
+constraints.
 """
 
 from __future__ import annotations
@@ -39,17 +39,16 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from keys import keyring
-from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
-from newsletter.imports import apply as applying
-from newsletter.imports import dry_run
-from newsletter.imports.upload import take_whole
-from newsletter.models import Answer, Delivery, Edition, Import, Inquiry, Subscriber
+from newsletter.campaigns import approval, lifecycle
+from newsletter.imports.apply import apply_import, request_apply, request_undo, undo_import
+from newsletter.imports.dry_run import check_import
+from newsletter.imports.upload import import_from_chunks
+from newsletter.models import Delivery, Edition, Import, LookupAnswer, Subscriber, SubscriberLookup
 from newsletter.privacy import reencryption
 from newsletter.subscribers import departures, lookup
-from newsletter.subscribers import sign_up as subscribing
+from newsletter.subscribers.sign_up import sign_up as submit_sign_up
 from tests.factories import WEEK, make_article, make_edition, make_user
 from tests.services import running_postgresql
 
@@ -58,19 +57,19 @@ LOOKUPS = 200
 SIGN_UP_SECONDS = 10
 STEPS = (
     "prepare",
-    "take_in",
+    "upload",
     "check",
     "apply",
     "launch",
     "raw_insert",
     "look_up",
     "rehash",
-    "reseal",
+    "reencrypt",
     "undo",
 )
 
 
-def pieces(size: int) -> Iterator[bytes]:
+def file_chunks(size: int) -> Iterator[bytes]:
     """The file, a thousand lines at a time."""
     yield b"email,edition,created_at\n"
     for start in range(0, size, 1000):
@@ -95,16 +94,16 @@ def prepare(_size: int) -> int:
     return 0
 
 
-def take_in(size: int) -> int:
-    """Sealed piece by piece, as an upload is."""
-    take_whole(pieces(size), None, timezone.now())
+def upload(size: int) -> int:
+    """Sealed in chunks, as an upload."""
+    import_from_chunks(file_chunks(size), None, timezone.now())
     return size
 
 
 def check(size: int) -> int:
     """The dry run."""
     row = Import.objects.get()
-    found = dry_run.check(row.pk, timezone.now, is_limited=False)
+    found = check_import(row.pk, timezone.now, is_limited=False)
     assert found == Counter(lines=size, new=size), found
     return size
 
@@ -112,18 +111,18 @@ def check(size: int) -> int:
 def apply(size: int) -> int:
     """Onto the list."""
     row = Import.objects.get()
-    applying.ask_to_apply(row, None, timezone.now())
-    applying.apply(row.pk, timezone.now)
+    request_apply(row, None, timezone.now())
+    apply_import(row.pk, timezone.now)
     assert Subscriber.objects.active().count() == size
     return size
 
 
 def launch(size: int) -> int:
     """One statement an edition."""
-    found = approval.approve(gather(WEEK), None, timezone.now())
+    found = approval.approve(build_digest(WEEK), None, timezone.now())
     clock = time.perf_counter()
     for mailing in found:
-        mailings.launch(mailing, timezone.now())
+        lifecycle.launch(mailing, timezone.now())
     _note_seconds(time.perf_counter() - clock)
     assert Delivery.objects.count() == size
     return size
@@ -141,57 +140,59 @@ def raw_insert(size: int) -> int:
 
 
 def look_up(size: int) -> int:
-    """By the address, as a question of a manager's is answered."""
-    settings_of_the_day(LOOKUPS)
+    """By address, as a worker answers a lookup."""
+    raise_lookup_limit(LOOKUPS)
     user = make_user()
     asked = [
-        lookup.ask(f"reader.{number:07}@example{number % 97}.org", user, timezone.now()).pk
+        lookup.request_lookup(
+            f"reader.{number:07}@example{number % 97}.org", user, timezone.now()
+        ).pk
         for number in range(0, size, max(size // LOOKUPS, 1))
     ][:LOOKUPS]
     clock = time.perf_counter()
     for pk in asked:
-        lookup.answer(pk, timezone.now())
+        lookup.answer_lookup(pk, timezone.now())
     _note_seconds(time.perf_counter() - clock)
-    assert Inquiry.objects.filter(answer=Answer.KNOWN).count() == len(asked)
+    assert SubscriberLookup.objects.filter(answer=LookupAnswer.KNOWN).count() == len(asked)
     return len(asked)
 
 
-def settings_of_the_day(questions: int) -> None:
-    """More of them than a manager has."""
-    settings.LIST_QUESTIONS_PER_DAY = settings.LIST_QUESTIONS_PER_DAY_TOTAL = questions + 1
+def raise_lookup_limit(questions: int) -> None:
+    """Above the daily limit of a manager."""
+    settings.SUBSCRIBER_LOOKUPS_PER_DAY = settings.SUBSCRIBER_LOOKUPS_PER_DAY_TOTAL = questions + 1
 
 
 def rehash(size: int) -> int:
-    """Under a new generation, in one transaction: so long whoever comes or leaves waits."""
+    """In one transaction, during which sign-ups and unsubscribes wait."""
     assert settings.WORKER_KEY_FILE is not None
     keyring.add_generation(settings.WORKER_KEY_FILE)
-    assert departures.carry_hashes_on() == size
+    assert departures.rotate_hashes() == size
     return size
 
 
-def reseal(size: int) -> int:
-    """Under the new generation."""
-    Inquiry.objects.all().delete()
-    assert reencryption.reseal(lambda _done: None) == size
+def reencrypt(size: int) -> int:
+    """With the new key generation."""
+    SubscriberLookup.objects.all().delete()
+    assert reencryption.reencrypt(lambda _done: None) == size
     return size
 
 
 def undo(size: int) -> int:
     """Off the list again."""
     row = Import.objects.get()
-    applying.ask_to_undo(row, None, timezone.now())
-    applying.undo(row.pk, timezone.now)
+    request_undo(row, None, timezone.now())
+    undo_import(row.pk, timezone.now)
     assert not Subscriber.objects.exists()
     return size
 
 
 def sign_up(_size: int) -> int:
-    """As the form takes them in, for ten seconds, one after another."""
+    """As by the form, sequentially, for ten seconds."""
     edition = Edition.objects.first()
     assert edition is not None
     count, until = 0, time.perf_counter() + SIGN_UP_SECONDS
     while time.perf_counter() < until:
-        subscribing.sign_up(f"reader{count}@example.org", edition, "en", timezone.now())
+        submit_sign_up(f"reader{count}@example.org", edition, "en", timezone.now())
         count += 1
     return count
 
@@ -200,12 +201,12 @@ _seconds: list[float] = []
 
 
 def _note_seconds(seconds: float) -> None:
-    """What the step itself took, where there is more around it."""
+    """The step's own time, without its preparation."""
     _seconds.append(seconds)
 
 
 def run_step(name: str, size: int) -> None:
-    """In the child: does it, and prints what it took."""
+    """In the child process: runs the step and prints its figures."""
     step: Callable[[int], int] = globals()[name]
     clock = time.perf_counter()
     count = step(size)
@@ -243,7 +244,7 @@ def main() -> None:
     if chosen.step:
         run_step(chosen.step, sizes[0])
         return
-    print(f"{'readers':>9}  {'step':<11}{'seconds':>9}{'µs a row':>10}{'rows/s':>10}{'MB':>7}")
+    print(f"{'size':>9}  {'step':<11}{'seconds':>9}{'µs a row':>10}{'rows/s':>10}{'MB':>7}")
     for size in sizes:
         for name, took in measure(size):
             if name == "prepare":

@@ -1,23 +1,22 @@
-"""How many public pages a second two web processes answer, and how soon, beside nginx.
+"""Requests per second and latency of public pages with two web processes, compared with nginx.
 
     python benchmarks/pages.py [--database sqlite|postgres] [--seconds 3] [--rounds 3] [--json]
 
 Serves the demo newsroom, and copies of its articles, as production does (newsroom.web, two workers)
 and asks with `wrk`, over 1 and over 32 connections:
 
-- stored: the article, or the first page, which was asked for before;
+- stored: the article or the home page, in the page cache;
 - nginx: the same bytes and headers as a file, by two workers, in the same run;
-- first visit: articles that nobody has asked for since the last change, each once; what all pages
-  share has been made;
-- after a change: the first page, while something on it changes all the time;
-- nothing stored: PAGE_CACHE_MB=0, so that everything is made for every visit.
+- first visit: articles that are not cached, each once; the shared fragments are;
+- after a change: the home page, while its content changes ten times a second;
+- nothing stored: PAGE_CACHE_MB=0, so that every page is rendered for every request.
 
 The rounds are interleaved; each figure is the median of the rounds. wrk runs on the same
 processors, so the ratio to nginx says more than the rate. Any answer but 200 ends the run. Then
-what a first visit to an article brings without pictures, in bytes. With `--json` the last line has
+the size of an article with its assets, without pictures. With `--json` the last line has
 `kept_per_second`, `kept_ratio_to_nginx` and `first_visit_per_second`, at 32 connections.
 
-With `postgres` the server is one of the benchmark's own. Needs wrk and nginx (Debian: apt install
+With `postgres` it starts a server. Needs wrk and nginx (Debian: apt install
 wrk nginx-light).
 """
 
@@ -43,7 +42,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.observatory import manage, prepare  # noqa: E402
+from benchmarks.http_observatory import manage, prepare  # noqa: E402
 from demo import process_manager  # noqa: E402
 from tests.services import free_port, program, running_postgresql  # noqa: E402
 
@@ -51,8 +50,8 @@ CONNECTIONS = (1, 32)
 WORKERS = 2
 HOME = "/be/"
 COPIES = 40
-"""Of each of the demo's articles, so that a run meets none twice."""
-AIMS = {
+"""Of each demo article, so that a run requests none twice."""
+TARGETS = {
     ("article", "stored", 32): 10_000,
     ("article", "first visit", 32): 250,
     ("home", "after a change", 32): 100,
@@ -60,7 +59,7 @@ AIMS = {
 """Requests a second."""
 RATIO_TO_NGINX = 0.4
 BEHIND_TLS = ("X-Forwarded-Proto", "https")
-"""What the proxy says that production stands behind."""
+"""As production's proxy sets it."""
 PATHS = Path(__file__).with_name("paths.lua")
 ASSET = re.compile(r'<link rel="(?:stylesheet|icon)" href="([^"]+)"')
 HEADERS_OF_NGINX = {"Content-Length", "Content-Type", "Server", "Date", "Connection"}
@@ -117,8 +116,8 @@ for language in ("en", "be", "ru"):
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Of one round or the medians of all."""
+class Measurement:
+    """Of one round, or the medians of all."""
 
     requests_per_second: float
     p50_ms: float
@@ -127,14 +126,14 @@ class Measured:
 
 @dataclass(frozen=True)
 class Site:
-    """What is served, where, and how it is changed."""
+    """The running servers and their URLs."""
 
     stored: str
     nothing_stored: str
     nginx: dict[str, str]
     environment: dict[str, str]
     paths: Path
-    """A file of the articles' addresses."""
+    """A file with the articles' paths."""
     article: str
     """The path of one."""
 
@@ -153,7 +152,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pages-")))
-        # nginx's workers are nobody's.
+        # nginx's workers run as nobody.
         folder.chmod(0o755)
         environment = stack.enter_context(newsroom(folder, arguments.database))
         site = stack.enter_context(serving(folder, environment))
@@ -164,14 +163,14 @@ def main() -> None:
     if arguments.json:
         stored = figures["article", "stored", 32].requests_per_second
         nginx = figures["article", "nginx", 32].requests_per_second
-        said = {
+        summary = {
             "kept_per_second": round(stored),
             "kept_ratio_to_nginx": round(stored / nginx, 2),
             "first_visit_per_second": round(
                 figures["article", "first visit", 32].requests_per_second
             ),
         }
-        print(json.dumps(said))
+        print(json.dumps(summary))
 
 
 # --- The sites ---------------------------------------------------------------------------
@@ -208,7 +207,7 @@ def newsroom(folder: Path, database: str) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def serving(folder: Path, environment: dict[str, str]) -> Iterator[Site]:
-    """Starts all of them; yields where they are."""
+    """Starts the servers."""
     paths = folder / "paths"
     paths.write_text(python(environment, COPY, str(COPIES)))
     article = paths.read_text().splitlines()[0]
@@ -225,10 +224,10 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[Site]:
         start("stored", [*web, f"127.0.0.1:{ports[0]}"])
         start("nothing-stored", [*web, f"127.0.0.1:{ports[1]}"], PAGE_CACHE_MB="0")
         for address in (stored, nothing_stored):
-            process_manager.wait_for_answer(address + "/healthz", [])
+            process_manager.wait_until_ready(address + "/healthz", [])
         for path, address, port in zip((article, HOME), of_nginx, ports[2:], strict=True):
             start(f"nginx-{port}", nginx(folder / str(port), port, stored + path))
-            process_manager.wait_for_answer(address + "/page", [])
+            process_manager.wait_until_ready(address + "/page", [])
         addresses = {
             page: address + "/page"
             for page, address in zip(("article", "home"), of_nginx, strict=True)
@@ -237,7 +236,7 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[Site]:
 
 
 def nginx(folder: Path, port: int, address: str) -> list[str]:
-    """The command that serves at /page what is answered there."""
+    """Saves a response; returns the command that serves it as /page."""
     (folder / "www").mkdir(parents=True)
     with ask(address) as answer:
         (folder / "www" / "page").write_bytes(answer.read())
@@ -252,7 +251,7 @@ def nginx(folder: Path, port: int, address: str) -> list[str]:
 
 
 def python(environment: dict[str, str], script: str, *arguments: str) -> str:
-    """What it prints."""
+    """Runs a script with Django set up; returns its output."""
     whole = "import django\ndjango.setup()\n" + script
     environment = {**environment, "DJANGO_SETTINGS_MODULE": "newsroom.settings"}
     command = [sys.executable, "-c", whole, *arguments]
@@ -268,26 +267,26 @@ def ask(
     return urllib.request.urlopen(request, timeout=60)
 
 
-# --- The measuring -----------------------------------------------------------------------
+# --- Measuring ---------------------------------------------------------------------------
 
 CHANGE = """
-from articles.models import Masthead
+from articles.models import SiteSettings
 from django.db.models import F
-Masthead.objects.update(tagline_be="{}")
+SiteSettings.objects.update(tagline_be="{}")
 """
 CHANGES = """
 import itertools, time
-from articles.models import Masthead
+from articles.models import SiteSettings
 print("begun", flush=True)
 for number in itertools.count():
-    Masthead.objects.update(tagline_be=f"Number {number}")
+    SiteSettings.objects.update(tagline_be=f"Number {number}")
     time.sleep(0.1)
 """
 
 
-def measure(site: Site, rounds: int, seconds: int) -> dict[Key, Measured]:
+def measure(site: Site, rounds: int, seconds: int) -> dict[Key, Measurement]:
     """Medians by page, kind and connections."""
-    found: dict[Key, list[Measured]] = defaultdict(list)
+    found: dict[Key, list[Measurement]] = defaultdict(list)
     article = site.article
     for _round in range(rounds):
         for connections in CONNECTIONS:
@@ -300,7 +299,7 @@ def measure(site: Site, rounds: int, seconds: int) -> dict[Key, Measured]:
                 note(page, "stored", site.stored + path)
                 note(page, "nginx", site.nginx[page])
             python(site.environment, CHANGE.format(secrets.token_hex(4)))
-            # What all pages share is made anew, by the first visits to other pages.
+            # Renders the shared fragments by requesting other pages.
             wrk(connections, 2, site.stored + "/be/weeks/")
             wrk(connections, 1, site.stored + article)
             note("article", "first visit", site.stored + article, str(site.paths))
@@ -315,7 +314,7 @@ def measure(site: Site, rounds: int, seconds: int) -> dict[Key, Measured]:
 
 @contextlib.contextmanager
 def changing(environment: dict[str, str]) -> Iterator[None]:
-    """Something that the first page shows, ten times a second."""
+    """Changes the tagline, which the home page shows, ten times a second."""
     whole = "import django\ndjango.setup()\n" + CHANGES
     environment = {**environment, "DJANGO_SETTINGS_MODULE": "newsroom.settings"}
     with subprocess.Popen(
@@ -328,46 +327,48 @@ def changing(environment: dict[str, str]) -> Iterator[None]:
 
 
 def drain(site: str) -> None:
-    """Until the requests are answered that wrk no longer waits for: they come first."""
+    """Waits until the server has answered the requests that wrk left behind."""
     for _worker in range(4 * WORKERS):
         with ask(site + "/healthz"):
             pass
 
 
-def wrk(connections: int, seconds: int, address: str, paths: str = "") -> Measured:
-    """One run; with a file of paths each of them is asked for in turn."""
+def wrk(connections: int, seconds: int, address: str, paths: str = "") -> Measurement:
+    """One run; with a file of paths, each is requested in turn."""
     command = [program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     command += ["--timeout", "60s", "-H", ": ".join(BEHIND_TLS)]
     if paths:
         command += ["-s", str(PATHS)]
     command += [address, "--", paths]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        sys.exit(f"{address} was not always answered:\n{said}")
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert rate is not None, said
-    return Measured(float(rate[1]), percentile(said, 50), percentile(said, 99))
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        sys.exit(f"{address} was not always answered:\n{output}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert rate is not None, output
+    return Measurement(float(rate[1]), percentile(output, 50), percentile(output, 99))
 
 
-def percentile(said: str, which: int) -> float:
-    """Milliseconds, of what wrk says in its own units."""
-    found = re.search(rf"\s{which}%\s+([\d.]+)(us|ms|s)\b", said)
-    assert found is not None, said
+def percentile(output: str, which: int) -> float:
+    """In milliseconds, from wrk's output."""
+    found = re.search(rf"\s{which}%\s+([\d.]+)(us|ms|s)\b", output)
+    assert found is not None, output
     return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
 
 
-def median(rows: list[Measured]) -> Measured:
+def median(rows: list[Measurement]) -> Measurement:
     """Of each figure by itself."""
-    return Measured(*(statistics.median(column) for column in zip(*map(values, rows), strict=True)))
+    return Measurement(
+        *(statistics.median(column) for column in zip(*map(values, rows), strict=True))
+    )
 
 
-def values(row: Measured) -> tuple[float, ...]:
+def values(row: Measurement) -> tuple[float, ...]:
     """In the order of the fields."""
     return tuple(asdict(row).values())
 
 
 def first_visit(site: str, path: str) -> dict[str, int]:
-    """Bytes of the page and of what it loads, all of it compressed."""
+    """Compressed size of the page and its assets, in bytes."""
     found = {"page": size_of(site + path)}
     with ask(site + path) as answer:
         assets = ASSET.findall(answer.read().decode())
@@ -375,20 +376,20 @@ def first_visit(site: str, path: str) -> dict[str, int]:
 
 
 def size_of(address: str) -> int:
-    """As it is sent to a browser."""
+    """Compressed, in bytes."""
     with ask(address, **{"Accept-Encoding": "gzip"}) as answer:
         body = answer.read()
         assert answer.headers["Content-Encoding"] != "gzip" or gzip.decompress(body)
         return len(body)
 
 
-def print_figures(database: str, figures: dict[Key, Measured]) -> None:
-    """A table, with what misses its aim."""
+def print_figures(database: str, figures: dict[Key, Measurement]) -> None:
+    """A table that marks missed targets."""
     print(f"{WORKERS} workers, {database}")
     print(f"{'':26}{'connections':>12}{'of nginx':>10}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
     for (page, what, connections), found in figures.items():
         share = found.requests_per_second / figures[page, "nginx", connections].requests_per_second
-        missed = found.requests_per_second < AIMS.get((page, what, connections), 0)
+        missed = found.requests_per_second < TARGETS.get((page, what, connections), 0)
         if (page, what, connections) == ("article", "stored", 32):
             missed |= share < RATIO_TO_NGINX
         print(

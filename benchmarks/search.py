@@ -1,14 +1,14 @@
-"""How long readers' search takes among thousands of articles, and which forms of a word it finds.
+"""How long the site's search takes among thousands of articles, and its recall and precision.
 
     python benchmarks/search.py ../shared/corpus/news.jsonl [--articles 5000]
         [--database sqlite|postgres] [--rounds 21] [--json]
 
-Makes the articles out of the corpus as benchmarks/desk.py does, on both databases unless one is
-named, and searches for: a word that one article has, one that stands in few of the corpus's texts,
-the one that stands in most of them, and that one with another common one. Prints medians in
-milliseconds: of the search (the count, the first page and its excerpts), and of the whole page
-through Django, from the form that is sent to the results that it leads to; and how long making the
-index took. PostgreSQL is one of the benchmark's own.
+Makes the articles as benchmarks/admin_pages.py does, on both databases unless one is named, and
+searches for: a word that one article has, one that stands in few of the corpus's texts, the one
+that stands in most of them, and that one with another common one. Prints medians in milliseconds:
+of the search (the count, the first page and its excerpts), and of the whole page through Django,
+from the form that is sent to the results that it leads to; and how long making the index took.
+PostgreSQL is one of the benchmark's own.
 
 Then the recall of the stems: of all pairs of words in the corpus that a dictionary knows as forms
 of one word, how many have one stem; and their precision: of all pairs with one stem, how many are
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -31,13 +32,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import desk  # noqa: E402
+import admin_pages  # noqa: E402
 import paradigms  # noqa: E402
 
 from articles.search import stemming  # noqa: E402
 
-AIM_MS = 20
+TARGET_MS = 20
 DATABASES = ("sqlite", "postgres")
+MARK = re.compile(rb"<mark\s*>")
+"""A found word; the template breaks the line within its tag."""
 
 
 def main() -> None:
@@ -51,10 +54,12 @@ def main() -> None:
     arguments = parser.parse_args()
     news = [json.loads(line) for line in arguments.corpus.read_text("utf-8-sig").splitlines()]
     if arguments.database and arguments.json:
-        # One database in this process; the text of a whole run is put together by another.
-        print(json.dumps(on_one_database(arguments, news)))
+        # The subprocess of one database.
+        print(json.dumps(measure_database(arguments, news)))
         return
-    figures = {name: in_a_process(name) for name in DATABASES if arguments.database in (None, name)}
+    figures = {
+        name: run_in_subprocess(name) for name in DATABASES if arguments.database in (None, name)
+    }
     words = recall(news)
     if arguments.json:
         print(json.dumps({"articles": arguments.articles, "search": figures, "recall": words}))
@@ -64,8 +69,8 @@ def main() -> None:
     print_recall(words)
 
 
-def in_a_process(database: str) -> dict:
-    """Django knows one database in a process."""
+def run_in_subprocess(database: str) -> dict:
+    """Django has one default database per process."""
     command = [sys.executable, __file__, *sys.argv[1:], "--json", "--database", database]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
@@ -73,38 +78,38 @@ def in_a_process(database: str) -> dict:
 # --- How long it takes ---------------------------------------------------------------
 
 
-def on_one_database(arguments: argparse.Namespace, news: list[dict]) -> dict:
-    """Seconds for the index, and the figures of each query of each language."""
-    with desk.database(arguments.database):
-        desk.set_up(arguments.corpus, arguments.articles)
+def measure_database(arguments: argparse.Namespace, news: list[dict]) -> dict:
+    """Seconds of indexing, and the figures of each query in each language."""
+    with admin_pages.database(arguments.database):
+        admin_pages.set_up(arguments.corpus, arguments.articles)
         # After django.setup(), which the database's kind has to come before.
         from django.db import connection  # noqa: PLC0415
 
-        from articles.search.indexing import rebuild  # noqa: PLC0415
+        from articles.search.indexing import rebuild_index  # noqa: PLC0415
 
         begun = time.perf_counter()
-        _articles, texts = rebuild()
+        _articles, texts = rebuild_index()
         seconds = time.perf_counter() - begun
         with connection.cursor() as cursor:
-            # What PostgreSQL does by itself within minutes.
+            # As autovacuum does within minutes.
             cursor.execute("ANALYZE")
         queries = {
             f"{code}, {kind}": measure(code, words, arguments.rounds)
-            for code in desk.CODES
-            for kind, words in queries_of(news, code, arguments.articles).items()
+            for code in admin_pages.CODES
+            for kind, words in sample_queries(news, code, arguments.articles).items()
         }
     return {"texts": texts, "seconds": round(seconds, 1), "queries": queries}
 
 
-def queries_of(news: list[dict], code: str, articles: int) -> dict[str, str]:
-    """What to search for, by how often it is found."""
+def sample_queries(news: list[dict], code: str, articles: int) -> dict[str, str]:
+    """Words by frequency."""
     counts: Counter[str] = Counter()
     for data in news:
         counts.update({word.lower() for word in stemming.WORD.findall(" ".join(data[code]))})
     long = [(word, number) for word, number in counts.most_common() if len(word) > 5]
     common, second = long[0][0], long[1][0]
     rare = sorted(word for word, number in long if number == 1 and word.isalpha())
-    # Each title of desk.py ends with the article's number.
+    # Each title of admin_pages.py ends with the article's number.
     return {
         "one": str(articles - 1),
         "rare": rare[len(rare) // 2],
@@ -117,13 +122,13 @@ def measure(code: str, words: str, rounds: int) -> dict:
     """Medians of a search and of its page."""
     from django.test import Client  # noqa: PLC0415
 
-    from articles.search.query import Query, search  # noqa: PLC0415
+    from articles.search.query import SearchQuery, search  # noqa: PLC0415
 
-    client, query = Client(), Query(words, code)
+    client, query = Client(), SearchQuery(words, code)
     found = search(query, 1)
     assert found.hits, words
     page = client.post(f"/{code}/search/", {"q": words}, follow=True)
-    assert page.content.count(b"<mark>") >= len(found.hits), words
+    assert len(MARK.findall(page.content)) >= len(found.hits), words
     return {
         "words": words,
         "found": found.page.paginator.count,
@@ -145,22 +150,22 @@ def median_ms(action: Callable[[], object], rounds: int) -> float:
 
 
 def print_times(name: str, articles: int, measured: dict) -> None:
-    """One database's table."""
+    """A table of one database."""
     made = f"index of {measured['texts']} texts in {measured['seconds']} s"
     print(f"{articles} articles on {name}, {made}")
     print(f"{'':14}{'words':34}{'found':>7}{'search ms':>11}{'page ms':>9}")
     for query, figures in measured["queries"].items():
         row = f"{query:14}{figures['words']:34}{figures['found']:7}{figures['search_ms']:11}"
-        missed = "  MISSED" if figures["search_ms"] > AIM_MS else ""
+        missed = "  MISSED" if figures["search_ms"] > TARGET_MS else ""
         print(f"{row}{figures['page_ms']:9}{missed}")
     print()
 
 
-# --- What it finds -------------------------------------------------------------------
+# --- Recall and precision ----------------------------------------------------------------
 
 
 def recall(news: list[dict]) -> dict:
-    """The figures of each language whose dictionary is there."""
+    """The figures of each language whose dictionary is installed."""
     return {
         code: {
             half: figures_of(
@@ -168,7 +173,7 @@ def recall(news: list[dict]) -> dict:
             )
             for half, number in (("tried", 0), ("held out", 1))
         }
-        for code in desk.CODES
+        for code in admin_pages.CODES
         if (words := words_of(news, code)) and (paradigms.FOLDER / "be_BY.dic").exists()
     }
 

@@ -1,16 +1,16 @@
-"""How fast a mailing leaves: the real path, beside Postfix's own load generator in the same run.
+"""Throughput of a mailing, compared with Postfix's load generator in the same run.
 
     python benchmarks/send.py [--subscribers 20000] [--letter-kb 30] [--rounds 5]
         [--database postgres|sqlite] [--workers 1] [--lanes 2] [--connections 64] [--json]
     python benchmarks/send.py --delay-ms 20 [--subscribers 2000]
 
-A real Celery worker opens sealed addresses, claims, marks, sends and records, into Postfix's
-`smtp-sink` on loopback. Rounds of it and of `smtp-source` with 16 sessions and letters of the same
-size take turns; the medians are printed. Each round's sink and ledger have to count the same. A
-round's time is the ledger's own: from the first letter handed over to the last one settled.
+A real Celery worker claims, decrypts, sends and records, to Postfix's `smtp-sink` on loopback. Its
+rounds alternate with rounds of `smtp-source`, with 16 sessions and letters of the same size; the
+medians are printed. In each round sink and ledger have to count the same. A round lasts from
+the first letter handed over to the last result, by the ledger.
 
-With `--delay-ms` each answer of the sink is so much later, as over a long line, and one lane sends
-with 1, 2, 4, 8 and 16 connections: what each is worth beside the first.
+With `--delay-ms` each reply of the sink is delayed, as over a slow network, and one lane sends with
+1, 2, 4, 8 and 16 connections.
 
 `smtp-sink` and `smtp-source` are in Debian's package postfix (in /usr/sbin).
 """
@@ -42,24 +42,23 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 from tests.services import free_port, listens, running_postgresql, running_redis, wait_for
 
 SESSIONS = 16
-STEPS = (1, 2, 4, 8, 16)
-"""Connections, over a long line."""
-WITHIN = 1800
-"""Seconds for one round."""
-COUNTED = re.compile(rb"mesg=\s*(\d+)")
+CONNECTION_STEPS = (1, 2, 4, 8, 16)
+"""With `--delay-ms`."""
+ROUND_TIMEOUT_SECONDS = 1800
+MESSAGE_COUNT = re.compile(rb"mesg=\s*(\d+)")
 
 
 @dataclass(frozen=True)
 class Round:
-    """One mailing, whole."""
+    """The result of one mailing."""
 
     seconds: float
-    sunk: int
+    received: int
     balanced: bool
 
 
 class Sink:
-    """Postfix's, which takes everything and counts."""
+    """Postfix's smtp-sink, which accepts and counts everything."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -71,7 +70,7 @@ class Sink:
 
     def count(self) -> int:
         """Messages so far."""
-        found = COUNTED.findall(self._counts.read_bytes()[-400:])
+        found = MESSAGE_COUNT.findall(self._counts.read_bytes()[-400:])
         return int(found[-1]) if found else 0
 
     def stop(self) -> None:
@@ -80,14 +79,14 @@ class Sink:
 
 
 def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
-    """A list, and a digest with one long article for each round."""
+    """Subscribers, and a digest with one long article for each round."""
     from django.core.management import call_command
     from django.utils import timezone
 
-    from articles.editorial.digest_builder import gather
+    from articles.editorial.digest_builder import build_digest
     from newsletter.campaigns import approval
     from newsletter.imports import apply, dry_run
-    from newsletter.imports.upload import take_whole
+    from newsletter.imports.upload import import_from_chunks
     from newsletter.models import Import
     from tests.factories import WEEK, make_article, make_edition
 
@@ -95,10 +94,10 @@ def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
     call_command("make_keys", verbosity=0)
     edition = make_edition()
     pieces = (f"reader{n}@example.org\n".encode() for n in range(subscribers))
-    row = take_whole([b"email\n", *pieces], edition, timezone.now())
-    dry_run.check(row.pk, timezone.now)
-    apply.ask_to_apply(Import.objects.get(), None, timezone.now())
-    apply.apply(row.pk, timezone.now)
+    row = import_from_chunks([b"email\n", *pieces], edition, timezone.now())
+    dry_run.check_import(row.pk, timezone.now)
+    apply.request_apply(Import.objects.get(), None, timezone.now())
+    apply.apply_import(row.pk, timezone.now)
     # Twice in a letter: as text and as HTML.
     sentence = "The budget grows, says the ministry, and nobody knows by how much. "
     paragraph = f"<p>{sentence * 5}</p>"
@@ -108,38 +107,38 @@ def set_up(subscribers: int, letter_kb: int, rounds: int) -> None:
         article = make_article(week=week, written_in=("en",))
         article.body_en = body
         article.save()
-        approval.approve(gather(week), None, timezone.now())
+        approval.approve(build_digest(week), None, timezone.now())
 
 
 def send_round(sink: Sink, subscribers: int) -> Round:
-    """Launches the next mailing and waits until it is sent."""
+    """Sends the next mailing."""
     from django.db.models import Max, Min
     from django.utils import timezone
 
-    from newsletter.campaigns import lifecycle as mailings
+    from newsletter.campaigns import lifecycle
     from newsletter.models import Delivery, Mailing, MailingStatus
     from newsletter.tasks import enqueue_lanes
 
     before = sink.count()
     mailing = Mailing.objects.not_begun().order_by("pk")[0]
-    mailings.launch(mailing, timezone.now())
+    lifecycle.launch(mailing, timezone.now())
     enqueue_lanes(mailing)
 
     def is_sent() -> bool:
         return Mailing.objects.filter(pk=mailing.pk, status=MailingStatus.SENT).exists()
 
-    wait_for(is_sent, "the mailing", WITHIN)
+    wait_for(is_sent, "the mailing", ROUND_TIMEOUT_SECONDS)
     wait_for(lambda: sink.count() - before >= subscribers, "the sink's count")
     took = Delivery.objects.of_mailing(mailing).aggregate(
         first=Min("handed_over_at"), last=Max("settled_at")
     )
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     balanced = counts.balances and counts.sent == subscribers
     return Round((took["last"] - took["first"]).total_seconds(), sink.count() - before, balanced)
 
 
 def source_round(sink: Sink, letters: int, size: int) -> float:
-    """Postfix's own generator: seconds for as many letters of the same size."""
+    """Seconds that smtp-source takes for as many letters of the same size."""
     began = time.perf_counter()
     subprocess.run(
         [
@@ -153,13 +152,13 @@ def source_round(sink: Sink, letters: int, size: int) -> float:
 
 
 @contextlib.contextmanager
-def far_away(sink: Sink, milliseconds: float) -> Iterator[int]:
-    """The port of a line to the sink whose answers take their time."""
+def delayed(sink: Sink, milliseconds: float) -> Iterator[int]:
+    """The port of a proxy to the sink that delays its replies."""
     port = free_port()
-    line = [str(ROOT / "benchmarks" / "delay.py"), str(port), str(sink.port)]
-    process = subprocess.Popen([sys.executable, *line, str(milliseconds / 1000)])
+    proxy = [str(ROOT / "benchmarks" / "delay.py"), str(port), str(sink.port)]
+    process = subprocess.Popen([sys.executable, *proxy, str(milliseconds / 1000)])
     try:
-        wait_for(lambda: listens(port), "the line")
+        wait_for(lambda: listens(port), "the proxy")
         yield port
     finally:
         process.terminate()
@@ -167,21 +166,21 @@ def far_away(sink: Sink, milliseconds: float) -> Iterator[int]:
 
 
 def letter_size() -> int:
-    """Bytes of one letter as it leaves."""
+    """Bytes of one letter on the wire."""
     from django.utils import timezone
 
     from keys.tokens import TOKEN_LENGTH
-    from newsletter.mime import Personal, WireLetter
+    from newsletter.mime import EncodedLetter, Personalisation
     from newsletter.models import Variant
 
     token = "a" * TOKEN_LENGTH
-    reader = Personal("reader1000@example.org", token, token, timezone.now())
-    return len(WireLetter(Variant.objects.all()[0].letter, eight_bit=True).to(reader))
+    subscriber = Personalisation("reader1000@example.org", token, token, timezone.now())
+    return len(EncodedLetter(Variant.objects.all()[0].letter, eight_bit=True).to(subscriber))
 
 
 @contextlib.contextmanager
 def stores(kind: str, folder: Path) -> Iterator[dict[str, str]]:
-    """Database and broker, as environment variables."""
+    """The database and the broker, as environment variables."""
     if kind == "sqlite":
         yield {"DATABASE_URL": f"sqlite:///{folder}/db.sqlite3"}
         return
@@ -191,7 +190,7 @@ def stores(kind: str, folder: Path) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def workers(count: int, folder: Path) -> Iterator[list[int]]:
-    """As the Procfile starts them; their process ids, children included."""
+    """Workers, started as in the Procfile; yields the ids of their parent processes."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     command = shlex.split(dict(line.split(": ", 1) for line in lines)["worker"])
     begun = []
@@ -210,53 +209,53 @@ def workers(count: int, folder: Path) -> Iterator[list[int]]:
             process.wait()
 
 
-def family(pids: list[int]) -> list[int]:
-    """They and their children."""
+def with_children(pids: list[int]) -> list[int]:
+    """The processes and their children."""
     from tests.services import children_of
 
     return [*pids, *(child for pid in pids for child in children_of(pid))]
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """User and system time of them all, by /proc."""
+    """User and system time of all of them, by /proc."""
     tick = os.sysconf("SC_CLK_TCK")
     total = 0
-    for pid in family(pids):
+    for pid in with_children(pids):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / tick
 
 
 def peak_mb(pids: list[int]) -> float:
-    """The largest memory that any of them has had."""
+    """The largest peak memory of any of them."""
     peaks = []
-    for pid in family(pids):
+    for pid in with_children(pids):
         status = Path(f"/proc/{pid}/status").read_text()
         peaks.append(int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024)
     return max(peaks)
 
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """All rounds."""
+    """Runs all rounds."""
     set_up(chosen.subscribers, chosen.letter_kb, chosen.rounds)
     size = letter_size()
     sink = Sink(folder)
     os.environ["RELAY_URL"] = f"smtp://127.0.0.1:{sink.port}"
-    ours: list[Round] = []
-    theirs: list[float] = []
+    mailings: list[Round] = []
+    source_seconds: list[float] = []
     try:
         with workers(chosen.workers, folder) as pids:
             spent = 0.0
             for _number in range(chosen.rounds):
-                theirs.append(source_round(sink, chosen.subscribers, size))
+                source_seconds.append(source_round(sink, chosen.subscribers, size))
                 before = cpu_seconds(pids)
-                ours.append(send_round(sink, chosen.subscribers))
+                mailings.append(send_round(sink, chosen.subscribers))
                 spent += cpu_seconds(pids) - before
             memory = peak_mb(pids)
     finally:
         sink.stop()
-    rates = [chosen.subscribers / one.seconds for one in ours]
-    raw = [chosen.subscribers / seconds for seconds in theirs]
+    rates = [chosen.subscribers / one.seconds for one in mailings]
+    raw = [chosen.subscribers / seconds for seconds in source_seconds]
     return {
         "letters_per_second": round(statistics.median(rates)),
         "smtp_source_per_second": round(statistics.median(raw)),
@@ -264,20 +263,22 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
         "cpu_us_per_letter": round(spent / chosen.subscribers / chosen.rounds * 1e6),
         "peak_memory_mb": round(memory),
         "letter_bytes": size,
-        "ledger_balanced": all(one.balanced and one.sunk == chosen.subscribers for one in ours),
+        "ledger_balanced": all(
+            one.balanced and one.received == chosen.subscribers for one in mailings
+        ),
     }
 
 
-def measure_far_away(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
+def measure_delayed(chosen: argparse.Namespace, folder: Path) -> dict[str, object]:
     """One mailing for each number of connections."""
-    set_up(chosen.subscribers, chosen.letter_kb, len(STEPS))
+    set_up(chosen.subscribers, chosen.letter_kb, len(CONNECTION_STEPS))
     sink = Sink(folder)
     figures: dict[str, object] = {}
     balanced, first = True, 0.0
     try:
-        with far_away(sink, chosen.delay_ms) as port:
+        with delayed(sink, chosen.delay_ms) as port:
             os.environ["RELAY_URL"] = f"smtp://127.0.0.1:{port}"
-            for connections in STEPS:
+            for connections in CONNECTION_STEPS:
                 os.environ["CONNECTIONS"] = str(connections)
                 with workers(chosen.workers, folder):
                     one = send_round(sink, chosen.subscribers)
@@ -285,14 +286,14 @@ def measure_far_away(chosen: argparse.Namespace, folder: Path) -> dict[str, obje
                 first = first or rate
                 figures[f"letters_per_second_{connections}"] = round(rate, 1)
                 figures[f"of_linear_{connections}"] = round(rate / first / connections, 3)
-                balanced &= one.balanced and one.sunk == chosen.subscribers
+                balanced &= one.balanced and one.received == chosen.subscribers
     finally:
         sink.stop()
     return {**figures, "ledger_balanced": balanced}
 
 
 def main() -> None:
-    """Prints the figures; ends with 1 if a ledger and a sink do not agree."""
+    """Prints the figures; exits with 1 if ledger and sink disagree."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--subscribers", type=int, default=20_000)
     arguments.add_argument("--letter-kb", type=int, default=30)
@@ -320,7 +321,7 @@ def main() -> None:
             import django
 
             django.setup()
-            figures = (measure_far_away if chosen.delay_ms else measure)(chosen, folder)
+            figures = (measure_delayed if chosen.delay_ms else measure)(chosen, folder)
     if chosen.json:
         print(json.dumps(figures))
     else:

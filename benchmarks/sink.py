@@ -1,10 +1,10 @@
-"""An SMTP server that writes each letter down, durably, before it answers: what it has is true.
+"""An SMTP server that stores each letter durably before it replies.
 
     python benchmarks/sink.py PORT FILE [SECONDS [LETTERS]]
 
-A line of FILE is one letter: its recipient and its Message-ID. SECONDS is how long it takes over
-each, so that there is time to kill something. Once FILE has so many LETTERS it kills itself, before
-it answers the last.
+Each line of FILE is a letter's recipient and Message-ID. SECONDS is the time per letter, so that
+there is time to kill something. Once FILE has LETTERS lines, the server kills itself before it
+replies to the last one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def serve(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    """One connection, to its end."""
+    """Handles one connection."""
     recipient = b""
     writer.write(b"220 sink ESMTP\r\n")
     try:
@@ -56,13 +56,13 @@ async def serve(
             else:
                 writer.write(b"250 2.0.0 ok\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
-        pass  # Whoever spoke was killed: what had not come wholly is no letter.
+        pass  # The client was killed: an incomplete letter does not count.
     finally:
         writer.close()
 
 
 async def main(port: int, path: Path, seconds: float, letters: int) -> None:
-    """Until it is killed."""
+    """Serves until it is killed."""
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     server = await asyncio.start_server(
         partial(serve, file, seconds, letters),

@@ -37,7 +37,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.observatory import free_ports, manage  # noqa: E402
+from benchmarks.http_observatory import free_ports, manage  # noqa: E402
 from demo import process_manager  # noqa: E402
 
 WIDTH, HEIGHT = 8_660, 5_773
@@ -159,7 +159,7 @@ def site(folder: Path, workers: int) -> Iterator[tuple[str, dict[str, str], list
     web += ["--bind", f"127.0.0.1:{port}", "--workers", str(workers)]
     with process_manager.running({"web": web}, environment, folder / "log") as processes:
         address = f"http://127.0.0.1:{port}"
-        process_manager.wait_for_answer(f"{address}/healthz", processes)
+        process_manager.wait_until_ready(f"{address}/healthz", processes)
         yield (
             address,
             account,

@@ -1,11 +1,10 @@
-"""The weekly job at a small newsroom's size: a thousand readers, one digest, real processes.
+"""A weekly digest to a thousand subscribers, with real processes.
 
     python benchmarks/weekly.py ../shared/corpus/news.jsonl [--subscribers 1000]
 
-Imports the corpus over twelve weeks and the readers in both editions, approves the last full
-week's digest and sends it through a real Celery worker to a real SMTP server. Then it counts
-what arrived: each reader one letter, in the edition they chose, with a token of their own.
-Exits with 1 if anything is amiss.
+Imports the corpus over twelve weeks and subscribers of two editions, approves the last full week's
+digest, and sends it through a Celery worker to an SMTP server. Checks that each subscriber received
+one letter, of their edition, with their own token; else exits with 1.
 """
 
 from __future__ import annotations
@@ -33,45 +32,43 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from articles.editorial.digest_builder import gather  # noqa: E402
+from articles.editorial.digest_builder import build_digest  # noqa: E402
 from articles.models import Topic  # noqa: E402
 from core.weeks import Week  # noqa: E402
 from demo import process_manager  # noqa: E402
 from demo.mail_catcher.catcher import Catcher  # noqa: E402
 from keys import sealing, tokens  # noqa: E402
-from keys.tokens import Kind  # noqa: E402
-from newsletter.campaigns import approval  # noqa: E402
-from newsletter.campaigns import lifecycle as mailings  # noqa: E402
+from keys.tokens import TokenKind  # noqa: E402
+from newsletter.campaigns import approval, lifecycle  # noqa: E402
 from newsletter.imports import apply, dry_run  # noqa: E402
-from newsletter.imports.upload import take_whole  # noqa: E402
+from newsletter.imports.upload import import_from_chunks  # noqa: E402
 from newsletter.models import Edition, Subscriber  # noqa: E402
 from newsletter.tasks import enqueue_lanes  # noqa: E402
 
-WITHIN = 300
-"""Seconds for all letters to arrive."""
+SEND_TIMEOUT_SECONDS = 300
 TOPICS = ("elite", "society", "security", "west", "russia")
 EDITIONS = {"en": ["en"], "be-ru": ["be", "ru"]}
 
 
 def main() -> None:
-    """The entry."""
+    """Prints the figures and what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--subscribers", type=int, default=1000)
     arguments = parser.parse_args()
-    wanted = set_up(arguments.corpus, arguments.subscribers)
+    editions = set_up(arguments.corpus, arguments.subscribers)
     with Catcher(VAR_DIR / "mail") as catcher:
         seconds = send(catcher)
-        problems = check(catcher, wanted)
+        problems = check(catcher, editions)
     print(f"seconds               {seconds:.1f}")
-    print(f"letters per second    {len(wanted) / seconds:.0f}")
+    print(f"letters per second    {len(editions) / seconds:.0f}")
     for problem in problems:
-        print(f"AMISS: {problem}")
+        print(f"WRONG: {problem}")
     sys.exit(1 if problems else 0)
 
 
 def set_up(corpus: Path, subscribers: int) -> dict[str, str]:
-    """The newsroom and its list; returns each reader's edition."""
+    """Creates articles and subscribers; returns each address's edition."""
     call_command("make_keys", verbosity=0)
     call_command("migrate", verbosity=0)
     call_command("createsuperuser", interactive=False, username="editor", email="e@example.org")
@@ -87,25 +84,25 @@ def set_up(corpus: Path, subscribers: int) -> dict[str, str]:
             list_id=f"{code}.newsroom.example",
         )
     call_command("import_articles", str(corpus), spread_weeks=12, publish=True)
-    wanted = {
+    editions = {
         f"reader{number}@example.org": "be-ru" if number % 5 < 2 else "en"
         for number in range(subscribers)
     }
-    lines = ["email,edition", *(f"{address},{code}" for address, code in wanted.items())]
-    row = take_whole(["\n".join(lines).encode()], None, timezone.now())
-    dry_run.check(row.pk, timezone.now)
+    lines = ["email,edition", *(f"{address},{code}" for address, code in editions.items())]
+    row = import_from_chunks(["\n".join(lines).encode()], None, timezone.now())
+    dry_run.check_import(row.pk, timezone.now)
     row.refresh_from_db()
-    apply.ask_to_apply(row, None, timezone.now())
-    apply.apply(row.pk, timezone.now)
+    apply.request_apply(row, None, timezone.now())
+    apply.apply_import(row.pk, timezone.now)
     row.refresh_from_db()
-    print(f"subscribers           {row.added} {dict(Counter(wanted.values()))}")
-    return wanted
+    print(f"subscribers           {row.added} {dict(Counter(editions.values()))}")
+    return editions
 
 
 def send(catcher: Catcher) -> float:
     """Approves and launches; returns the seconds from launch to the last letter."""
     now = timezone.now()
-    digest = gather(Week.last_full(now.date()))
+    digest = build_digest(Week.last_full(now.date()))
     waiting = approval.approve(digest, None, now)
     print(f"digest                {digest}, {digest.entries.count()} articles")
     for mailing in waiting:
@@ -122,22 +119,22 @@ def send(catcher: Catcher) -> float:
     with process_manager.running(commands, environment, VAR_DIR / "log") as processes:
         started = time.monotonic()
         for mailing in waiting:
-            mailings.launch(mailing, timezone.now())
+            lifecycle.launch(mailing, timezone.now())
             enqueue_lanes(mailing)
         while digest.mailings.exclude(status="sent").exists():
             process_manager.check_all(processes)
-            if time.monotonic() - started > WITHIN:
+            if time.monotonic() - started > SEND_TIMEOUT_SECONDS:
                 break
             time.sleep(0.05)
         seconds = time.monotonic() - started
     for mailing in waiting:
-        counts = mailings.ledger(mailing)
+        counts = lifecycle.ledger(mailing)
         print(f"ledger {mailing.edition!s:<15}{counts} balances: {counts.balances}")
     return seconds
 
 
-def check(catcher: Catcher, wanted: dict[str, str]) -> list[str]:
-    """Everything that is not as it should be."""
+def check(catcher: Catcher, editions: dict[str, str]) -> list[str]:
+    """Every deviation from what was to be sent."""
     keys = sealing.worker_keys()
     owners = {row.pk: row.address(keys) for row in Subscriber.objects.all()}
     problems = []
@@ -148,19 +145,21 @@ def check(catcher: Catcher, wanted: dict[str, str]) -> list[str]:
         arrived[recipient] += 1
         [token] = set(re.findall(rb"/letter/([a-z2-7]{%d})/" % tokens.TOKEN_LENGTH, letter.raw))
         found.add(token)
-        if owners[tokens.read_token(Kind.LETTER, token.decode()).row] != recipient:
+        if owners[tokens.read_token(TokenKind.LETTER, token.decode()).row] != recipient:
             problems.append(f"{recipient} got somebody else's token")
         if letter.message["To"] != recipient:
             problems.append(f"{recipient} got a letter to {letter.message['To']}")
-        if f"<{wanted[recipient]}.newsroom.example>" not in letter.message["List-Id"]:
+        if f"<{editions[recipient]}.newsroom.example>" not in letter.message["List-Id"]:
             problems.append(f"{recipient} got the wrong edition")
-    if arrived != Counter(dict.fromkeys(wanted, 1)):
-        problems.append(f"{arrived.total()} letters to {len(arrived)} of {len(wanted)} readers")
-    if len(found) != len(wanted):
+    if arrived != Counter(dict.fromkeys(editions, 1)):
+        problems.append(
+            f"{arrived.total()} letters to {len(arrived)} of {len(editions)} subscribers"
+        )
+    if len(found) != len(editions):
         problems.append(f"{len(found)} different tokens")
     print(f"arrived               {arrived.total()} letters, {len(found)} different tokens")
     if settings.RELAYS[0].host != "127.0.0.1":
-        problems.append("this benchmark mails the world")
+        problems.append("RELAY_URL is not on this machine")
     return problems
 
 

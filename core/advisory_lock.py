@@ -1,4 +1,4 @@
-"""One process at a time, whichever database we are on."""
+"""A named lock in the database, so that one process works at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from core import files
 
 
 @contextlib.contextmanager
-def only_one(connection: BaseDatabaseWrapper, name: str) -> Iterator[None]:
-    """Waits for whoever holds the name at this database, and holds it meanwhile.
-
-    A process that is killed lets go, since it holds its lock by a connection or an open file.
-    """
+def advisory_lock(connection: BaseDatabaseWrapper, name: str) -> Iterator[None]:
+    """Blocks until no other process holds the name. A killed process releases it."""
     lock = {"postgresql": _on_postgresql, "sqlite": _on_sqlite}[connection.vendor]
     with lock(connection, name):
         yield
@@ -25,18 +22,18 @@ def only_one(connection: BaseDatabaseWrapper, name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _on_postgresql(connection: BaseDatabaseWrapper, name: str) -> Iterator[None]:
-    # A connection of its own: the lock ends with it, whatever becomes of the other.
-    holder = connection.copy()
+    # A separate connection, so that closing it releases the lock.
+    lock_connection = connection.copy()
     try:
-        with holder.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [_number(name)])
+        with lock_connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_lock_id(name)])
         yield
     finally:
-        holder.close()
+        lock_connection.close()
 
 
-def _number(name: str) -> int:
-    """PostgreSQL names its advisory locks with signed numbers of 64 bits."""
+def _lock_id(name: str) -> int:
+    """PostgreSQL takes a signed integer of 64 bits."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
@@ -47,6 +44,6 @@ def _on_sqlite(connection: BaseDatabaseWrapper, _name: str) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The folder itself is locked, so that no lock file stays behind.
-    with files.locked(path.parent):
+    # The directory itself, so that no lock file is left behind.
+    with files.file_lock(path.parent):
         yield

@@ -1,6 +1,6 @@
-"""Files that are whole or not there, readable by their owner alone; and locks on one host.
+"""Atomic, durable writes of files that only their owner can read, and file locks.
 
-With nothing but the standard library, so that `keys.destruction` may use it.
+Standard library only, so that `keys.destruction` works when all else is broken.
 """
 
 from __future__ import annotations
@@ -14,59 +14,55 @@ from typing import TextIO
 
 
 @contextlib.contextmanager
-def new_file(path: Path, encoding: str = "ascii") -> Iterator[TextIO]:
-    """On the disk once the block ends, and gone if it fails. Raises FileExistsError, OSError."""
+def atomic_create(path: Path, encoding: str = "ascii") -> Iterator[TextIO]:
+    """Creates a file; it is removed if the block fails. Raises FileExistsError, OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
             yield file
-            sync(file)
+            fsync(file)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    fsync_directory(path.parent)
 
 
 @contextlib.contextmanager
-def replaced_file(path: Path) -> Iterator[TextIO]:
-    """As `new_file`, in the place of the one before and with its mode and owner. Raises OSError.
-
-    A crash or a full disk leaves the one before.
-    """
-    # A link may lead to an encrypted disk: what is new belongs there too.
+def atomic_replace(path: Path) -> Iterator[TextIO]:
+    """Replaces a file, keeping mode and owner; a crash leaves the old one. Raises OSError."""
+    # The target of a symbolic link, which may be on an encrypted disk.
     path = path.resolve()
-    before = path.stat() if path.exists() else None
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
+    old = path.stat() if path.exists() else None
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
     try:
-        with new_file(beside) as file:
-            if before is not None:
-                os.fchmod(file.fileno(), before.st_mode & 0o777)
-                _give(file.fileno(), before)
+        with atomic_create(temporary) as file:
+            if old is not None:
+                os.fchmod(file.fileno(), old.st_mode & 0o777)
+                _chown(file.fileno(), old)
             yield file
-        beside.replace(path)
+        temporary.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    fsync_directory(path.parent)
 
 
-def _give(descriptor: int, before: os.stat_result) -> None:
-    """To the owner of the one before, who could not read it otherwise."""
-    now = os.fstat(descriptor)
-    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
+def _chown(descriptor: int, old: os.stat_result) -> None:
+    new = os.fstat(descriptor)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
-def sync(file: TextIO) -> None:
-    """What was written is on the disk."""
+def fsync(file: TextIO) -> None:
+    """Flushes Python's buffer and the kernel's."""
     file.flush()
     os.fsync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes the names in it durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def fsync_directory(directory: Path) -> None:
+    """Makes created and removed names durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -74,9 +70,9 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: str | Path) -> Iterator[None]:
-    """Waits for whoever else on this host holds this file or folder. A killed process lets go."""
-    # Opened anew each time: what was opened before a fork is locked by both.
+def file_lock(path: str | Path) -> Iterator[None]:
+    """An exclusive flock(2) on a file or directory. A killed process releases it."""
+    # A new descriptor each time: one that was opened before a fork shares its lock.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Fragments that many pages share, made once for each version of the site."""
+"""Fragments that many pages share, rendered once per version of the site."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from cachetools import LRUCache
 T = TypeVar("T")
 MAX_FRAGMENTS = 1000
 
-_version: ContextVar[int | None] = ContextVar("the site's version a page is made at", default=None)
+_version: ContextVar[int | None] = ContextVar("site_version", default=None)
 
 
-class VersionedStore(Generic[T]):
-    """Things made at one version. What was asked for least lately leaves first."""
+class VersionedCache(Generic[T]):
+    """An LRU cache whose entries belong to one version."""
 
-    def __init__(self, size: int, size_of: Callable[[T], int] = lambda _thing: 1) -> None:
-        self._things: LRUCache[Hashable, T] = LRUCache(size, size_of)
+    def __init__(self, size: int, size_of: Callable[[T], int] = lambda _value: 1) -> None:
+        self._entries: LRUCache[Hashable, T] = LRUCache(size, size_of)
         self._number = 0
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, number: int) -> T | None:
-        """What was stored at that version. A newer one empties the store."""
+        """The entry of that version. A newer version empties the cache."""
         with self._lock:
             if number > self._number:
-                self._things.clear()
+                self._entries.clear()
                 self._number = number
-            return self._things.get(key) if number == self._number else None
+            return self._entries.get(key) if number == self._number else None
 
-    def put(self, key: Hashable, thing: T, number: int) -> None:
-        """Nothing of another version than the store's, and nothing that would be most of it."""
+    def put(self, key: Hashable, value: T, number: int) -> None:
+        """Ignores another version, and values of more than a quarter of the cache."""
         with self._lock:
-            fits = self._things.getsizeof(thing) <= max(self._things.maxsize // 4, 1)
+            fits = self._entries.getsizeof(value) <= max(self._entries.maxsize // 4, 1)
             if number == self._number and fits:
-                self._things[key] = thing
+                self._entries[key] = value
 
     def clear(self) -> None:
         with self._lock:
-            self._things.clear()
+            self._entries.clear()
             self._number = 0
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._things)
+            return len(self._entries)
 
 
-_fragments: VersionedStore[Any] = VersionedStore(MAX_FRAGMENTS)
+_fragments: VersionedCache[Any] = VersionedCache(MAX_FRAGMENTS)
 
 
 @contextmanager
 def at_version(number: int) -> Iterator[None]:
-    """While a page is made that shows the site at this version."""
+    """Sets the version that `cached_fragment` uses within the block."""
     token = _version.set(number)
     try:
         yield
@@ -63,9 +63,9 @@ def at_version(number: int) -> Iterator[None]:
 
 
 def cached_fragment(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
-    """As `make` gave it first at this version. Whoever gets it must not change it.
+    """The value that `make` returned first at this version; not to be mutated.
 
-    Outside `at_version` it is made each time.
+    Outside `at_version` nothing is cached.
     """
     number = _version.get()
     if number is None:
@@ -78,5 +78,5 @@ def cached_fragment(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
 
 
 def clear() -> None:
-    """For tests, whose version begins anew."""
+    """For tests, whose version starts over."""
     _fragments.clear()

@@ -1,6 +1,6 @@
-"""Whether what the newsroom runs on answers: database, broker, workers, beat, and what apps add.
+"""Health checks of database, broker, workers and beat, and those that apps register.
 
-What hangs holds nobody up: each check has a thread of its own and a time to answer in.
+Each group of checks runs in a thread with a timeout, so that one that hangs delays nobody.
 """
 
 from __future__ import annotations
@@ -21,71 +21,67 @@ from redis.retry import Retry
 from core import heartbeats
 
 OK, NO_ANSWER, SILENT, UNKNOWN = "ok", "no answer", "silent", "unknown"
-"""All that a stranger may learn: no number, no name, no version."""
-ANSWERS_WITHIN = 3.0
-"""Seconds that a check has until whoever asks is told that it hangs."""
-GOOD_FOR = 2.0
-"""Seconds that an answer is good for, so that asking often costs nothing."""
-GIVEN_UP_AFTER = 60.0
-"""Seconds after which a check that hangs is begun anew beside it."""
-PATIENCE = 2.0
-"""Seconds for the broker to connect, and to answer."""
+"""The only words that are published: /healthz needs no log-in."""
+CHECK_TIMEOUT_SECONDS = 3.0
+RESULT_TTL_SECONDS = 2.0
+HUNG_CHECK_TIMEOUT_SECONDS = 60.0
+"""Until a new run starts beside one that hangs."""
+BROKER_TIMEOUT_SECONDS = 2.0
+"""To connect, and for a reply."""
 
 Check = Callable[[dt.datetime], str]
-"""Says OK, or in one word what is wrong. May hang."""
+"""Returns OK, or in one word what is wrong. May hang."""
 
 
-class _Round:
-    """The checks done once, in order, in a thread of their own; where the first finds something
-    wrong, nobody can know of the others."""
+class _CheckRun:
+    """Runs the checks once, in a thread. If the first fails, the others are UNKNOWN."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
-        self.began = time.monotonic()
-        self.is_over = threading.Event()
-        self._found: dict[str, str] = {}
+        self.started_at = time.monotonic()
+        self.finished = threading.Event()
+        self._results: dict[str, str] = {}
         self._checks = dict(checks)
-        threading.Thread(target=self._do, daemon=True).start()
+        threading.Thread(target=self._run, daemon=True).start()
 
-    def _do(self) -> None:
+    def _run(self) -> None:
         try:
-            for place, (name, check) in enumerate(self._checks.items()):
-                # Until it has answered.
-                self._found[name] = NO_ANSWER
-                self._found[name] = check(dt.datetime.now(dt.UTC))
-                if place == 0 and self._found[name] != OK:
+            for position, (name, check) in enumerate(self._checks.items()):
+                self._results[name] = NO_ANSWER
+                self._results[name] = check(dt.datetime.now(dt.UTC))
+                if position == 0 and self._results[name] != OK:
                     return
         finally:
             connections.close_all()
-            self.is_over.set()
+            self.finished.set()
 
-    def found(self) -> dict[str, str]:
-        """What is known once it is over, or has had its time; nobody waits for it a second time."""
-        self.is_over.wait(max(self.began + ANSWERS_WITHIN - time.monotonic(), 0))
-        return {name: self._found.get(name, UNKNOWN) for name in self._checks}
+    def results(self) -> dict[str, str]:
+        """Waits until all have finished, or until the timeout since the start."""
+        self.finished.wait(max(self.started_at + CHECK_TIMEOUT_SECONDS - time.monotonic(), 0))
+        return {name: self._results.get(name, UNKNOWN) for name in self._checks}
 
 
 class Probe:
-    """Checks that hang together. What hangs holds nobody up, and is not asked again meanwhile."""
+    """A group of checks. A run that hangs is not started again meanwhile."""
 
     def __init__(self, **checks: Check) -> None:
         self.checks = checks
-        self._round: _Round | None = None
+        self._last_run: _CheckRun | None = None
         self._lock = threading.Lock()
 
-    def ask(self) -> _Round:
-        """The round that is under way or was just now, or a new one."""
+    def run(self) -> _CheckRun:
+        """The run in progress or a recent one, else a new one."""
         now = time.monotonic()
         with self._lock:
-            known = self._round
-            if known is None or now > known.began + (
-                GOOD_FOR if known.is_over.is_set() else GIVEN_UP_AFTER
+            run = self._last_run
+            if run is None or now > run.started_at + (
+                RESULT_TTL_SECONDS if run.finished.is_set() else HUNG_CHECK_TIMEOUT_SECONDS
             ):
-                known = self._round = _Round(self.checks)
-        return known
+                run = self._last_run = _CheckRun(self.checks)
+        return run
 
 
-def database_answers(_now: dt.datetime) -> str:
-    """Over a connection of its own: an old one to a server that hangs would not notice."""
+def check_database(_now: dt.datetime) -> str:
+    """Runs in a new thread and so over a new connection."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -94,14 +90,14 @@ def database_answers(_now: dt.datetime) -> str:
     return OK
 
 
-def broker_answers(_now: dt.datetime) -> str:
-    """Whether Redis answers; the filesystem's broker is a folder to write into."""
+def check_broker(_now: dt.datetime) -> str:
+    """Redis answers a PING, or the filesystem broker's directory is writable."""
     if settings.CELERY_BROKER_URL.startswith("filesystem:"):
         return OK if os.access(settings.BROKER_DIR, os.W_OK | os.X_OK) else NO_ANSWER
     client = Redis.from_url(
         settings.CELERY_BROKER_URL,
-        socket_connect_timeout=PATIENCE,
-        socket_timeout=PATIENCE,
+        socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
+        socket_timeout=BROKER_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
     try:
@@ -112,31 +108,33 @@ def broker_answers(_now: dt.datetime) -> str:
     return OK
 
 
-def _sign_of(process: str) -> Check:
+def _heartbeat_check(process: str) -> Check:
     def check(_now: dt.datetime) -> str:
         try:
-            return OK if heartbeats.lives(process) else SILENT
+            return OK if heartbeats.is_alive(process) else SILENT
         except (RedisError, DatabaseError, InterfaceError):
             return UNKNOWN
 
     return check
 
 
-_store = Probe(database=database_answers)
-_engine = Probe(broker=broker_answers, **{name: _sign_of(name) for name in heartbeats.LATEST})
+_database_probe = Probe(database=check_database)
+_broker_probe = Probe(
+    broker=check_broker, **{name: _heartbeat_check(name) for name in heartbeats.MAX_AGE_SECONDS}
+)
 
 
-def add_check(name: str, check: Check) -> None:
-    """An app's own, which asks the database; for whoever asks for everything."""
-    _store.checks[name] = check
+def register_check(name: str, check: Check) -> None:
+    """Adds an app's check, which may query the database."""
+    _database_probe.checks[name] = check
 
 
-def look() -> dict[str, str]:
-    """Everything, within ANSWERS_WITHIN seconds; what hangs is NO_ANSWER."""
-    store, engine = _store.ask(), _engine.ask()
-    return store.found() | engine.found()
+def check_all() -> dict[str, str]:
+    """All checks, within CHECK_TIMEOUT_SECONDS; one that hangs is NO_ANSWER."""
+    runs = _database_probe.run(), _broker_probe.run()
+    return runs[0].results() | runs[1].results()
 
 
-def engine() -> dict[str, str]:
-    """As `look`, of broker, workers and beat alone: for pages that have the database's word."""
-    return _engine.ask().found()
+def check_broker_and_processes() -> dict[str, str]:
+    """Broker, workers and beat only, for pages that have queried the database themselves."""
+    return _broker_probe.run().results()

@@ -1,8 +1,7 @@
-"""Signs of life of the processes that nobody can ask over HTTP.
+"""Heartbeats of workers and beat, which have no HTTP endpoint.
 
-Each touches a file, which says of this machine's own process whether it is well, and leaves a
-sign in the cache that all processes share, which says of the newsroom whether one lives anywhere.
-The sign goes by itself: no two machines' clocks are compared.
+Each process touches a file, for the health check on its own host, and sets a key in the shared
+cache, for /healthz. The key expires, so that no two hosts' clocks are compared.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-LATEST = {"worker": 60, "intake": 60, "beat": 180}
-"""Seconds after which a silent process is not well. Workers beat every two, beat each minute."""
-SHOWN_EVERY = 20
-"""Seconds between two signs in the shared place: on SQLite each is a commit."""
-_shown: dict[str, float] = {}
+MAX_AGE_SECONDS = {"worker": 60, "intake": 60, "beat": 180}
+"""Workers send a heartbeat every two seconds, beat once a minute."""
+CACHE_INTERVAL_SECONDS = 20
+"""Between two writes to the cache: on SQLite each is a commit."""
+_last_cached: dict[str, float] = {}
 
 
-def path_of(process: str) -> Path:
+def heartbeat_path(process: str) -> Path:
     """The file that the process touches."""
     return Path(settings.VAR_DIR) / f"{process}.alive"
 
 
-def begin(process: str) -> None:
-    """The first sign, which shows whether there can be any. Raises ImproperlyConfigured."""
+def start(process: str) -> None:
+    """The first heartbeat. Raises ImproperlyConfigured if VAR_DIR is not writable."""
     try:
         settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path_of(process).touch()
+        heartbeat_path(process).touch()
     except OSError as error:
         raise ImproperlyConfigured(
             f"VAR_DIR is {str(settings.VAR_DIR)!r}, where this user cannot write: "
@@ -43,32 +42,33 @@ def begin(process: str) -> None:
 
 
 def beat(process: str) -> None:
-    """One sign: here each time, to the others now and then."""
-    path_of(process).touch()
+    """One heartbeat: to the file each time, to the cache now and then."""
+    heartbeat_path(process).touch()
     now = time.monotonic()
-    if now < _shown.get(process, 0) + SHOWN_EVERY:
+    if now < _last_cached.get(process, 0) + CACHE_INTERVAL_SECONDS:
         return
     try:
-        cache.set(_sign_of(process), 1, LATEST[process])
+        cache.set(_cache_key(process), 1, MAX_AGE_SECONDS[process])
     except RedisError as error:
-        # Whoever asks is told that it is silent; the next sign comes in two seconds.
-        logger.warning("No sign of life of %s for the others (%s).", process, type(error).__name__)
+        logger.warning(
+            "The heartbeat of %s is not in the cache (%s).", process, type(error).__name__
+        )
     else:
-        _shown[process] = now
+        _last_cached[process] = now
 
 
-def lives(process: str) -> bool:
-    """Whether one of its kind has given a sign lately, on whichever machine. Raises RedisError."""
-    return cache.get(_sign_of(process)) is not None
+def is_alive(process: str) -> bool:
+    """Whether a process of this kind runs on any host. Raises RedisError."""
+    return cache.get(_cache_key(process)) is not None
 
 
-def seconds_since(process: str, now: float) -> float | None:
-    """How long ago this machine's last sign was, by the file system's clock; None without one."""
+def age_seconds(process: str, now: float) -> float | None:
+    """Since the last heartbeat on this host, by the file's mtime; None without one."""
     try:
-        return now - path_of(process).stat().st_mtime
+        return now - heartbeat_path(process).stat().st_mtime
     except OSError:
         return None
 
 
-def _sign_of(process: str) -> str:
+def _cache_key(process: str) -> str:
     return f"alive:{process}"

@@ -1,4 +1,4 @@
-"""What a request is, by its path and host, and how large its body may be."""
+"""Which pages are the admin's, by path and host, and how large a request's body may be."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from django.http.request import split_domain_port, validate_host
 
 from core import languages
 
-STAFF_PATH = "/admin/"
-READERS_URLCONF = "newsroom.public_urls"
-LARGEST_FORM = 64 * 1024
-"""Bytes that a form may have, unless its view is made for more."""
-LARGEST_TEXTS = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-"""Bytes of a form with texts or a picture: a paste that is far too long has to reach the form,
-which says so at the field."""
+ADMIN_PATH = "/admin/"
+PUBLIC_URLCONF = "newsroom.public_urls"
+MAX_FORM_BYTES = 64 * 1024
+"""Of any request, unless its view allows more."""
+MAX_TEXT_FORM_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+"""Of a form with texts or a picture: what is too long must reach the form, for a field error."""
 MAX_UPLOAD_BYTES = 20 * 1024 * 1024
-"""Of all files of one form together. The largest that any form takes is a picture; a list that is
-brought in has a handler of its own."""
-BOUNDS_ITSELF = None
-"""Of a view that looks at the length before it reads, and says by itself what is too long."""
+"""Of all files of one form together. The import of a list has an upload handler of its own."""
+CHECKED_BY_VIEW = None
+"""Of a view that checks Content-Length itself."""
 
-NOWHERE = frozenset({"localhost", "local", "internal", "lan", "test", "invalid", "example"})
-"""Last labels of names that mean something on one machine or in one network only, or nothing."""
+RESERVED_TOP_LEVEL_NAMES = frozenset(
+    {"localhost", "local", "internal", "lan", "test", "invalid", "example"}
+)
+"""Special-use (RFC 6761) and private names, which do not resolve on the internet."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-def is_staff_page(request: HttpRequest) -> bool:
-    """Whether it is below the admin's path and asked for under one of ADMIN_HOSTS."""
-    return is_staff_path(request) and is_admin_host(request)
+def is_admin_request(request: HttpRequest) -> bool:
+    """Whether the path is below /admin/ and the host is one of ADMIN_HOSTS."""
+    return is_admin_path(request) and is_admin_host(request)
 
 
-def is_staff_path(request: HttpRequest) -> bool:
-    """Whatever the host."""
-    # What the addresses are matched by. `path` has SCRIPT_NAME before it, which may be a header.
-    return f"{request.path_info}/".startswith(STAFF_PATH)
+def is_admin_path(request: HttpRequest) -> bool:
+    """Whether the path is below /admin/, whatever the host."""
+    # Not `path`, which begins with SCRIPT_NAME: a header may set that.
+    return f"{request.path_info}/".startswith(ADMIN_PATH)
 
 
 def is_admin_host(request: HttpRequest) -> bool:
@@ -52,32 +52,35 @@ def is_admin_host(request: HttpRequest) -> bool:
     return validate_host(host, settings.ADMIN_HOSTS)
 
 
-def of_path(request: HttpRequest) -> str:
-    """The language that a public page's path names, else the default."""
+def language_from_path(request: HttpRequest) -> str:
+    """The language of the path's first segment, else the default."""
     first = request.path_info.lstrip("/").partition("/")[0]
     return first if languages.is_language(first) else languages.default()
 
 
-def takes_up_to(limit: int | None) -> Callable[[View], View]:
-    """Decorates a view of the admin: so many bytes from whoever is logged in.
+def max_body_bytes(limit: int | None) -> Callable[[View], View]:
+    """Decorates a view of the admin that allows so much to whoever is logged in.
 
-    A ModelAdmin's own pages have `largest_form` on the ModelAdmin.
+    The views of a ModelAdmin use its attribute `max_body_bytes`. RequestSizeLimitMiddleware reads
+    both.
     """
 
-    def mark(view: View) -> View:
-        view.largest_form = limit  # type: ignore[attr-defined]
+    def decorate(view: View) -> View:
+        view.max_body_bytes = limit  # type: ignore[attr-defined]
         return view
 
-    return mark
+    return decorate
 
 
-def is_public_name(host: str) -> bool:
-    """Whether the whole world could find it: a name with a dot, no IP address, no reserved name."""
+def is_public_hostname(host: str) -> bool:
+    """A name with a dot that is no IP address and not reserved."""
     labels = host.rstrip(".").lower().split(".")
-    return len(labels) > 1 and labels[-1] not in NOWHERE and not is_ip(host)
+    return (
+        len(labels) > 1 and labels[-1] not in RESERVED_TOP_LEVEL_NAMES and not is_ip_address(host)
+    )
 
 
-def is_ip(host: str) -> bool:
+def is_ip_address(host: str) -> bool:
     """IPv4 or IPv6."""
     try:
         ip_address(host)
@@ -86,8 +89,8 @@ def is_ip(host: str) -> bool:
     return True
 
 
-def is_near(host: str) -> bool:
-    """Whether the way there stays on this machine or in our own network."""
-    if is_ip(host):
+def is_local_network(host: str) -> bool:
+    """Whether a connection stays on this host or in a private network."""
+    if is_ip_address(host):
         return ip_address(host).is_private
-    return "." not in host or host.rpartition(".")[2] in NOWHERE
+    return "." not in host or host.rpartition(".")[2] in RESERVED_TOP_LEVEL_NAMES

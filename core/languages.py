@@ -1,4 +1,4 @@
-"""The languages that the newsroom writes in, in their order; the first is the default."""
+"""The languages of LANGUAGES, in their order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 
 
 def codes() -> list[str]:
-    """The codes, as they stand first in a reader's path."""
+    """The codes, which are the first segment of a public page's path."""
     return [code for code, _ in settings.LANGUAGES]
 
 
@@ -21,7 +21,7 @@ def default() -> str:
 
 
 def current() -> str:
-    """The language of the moment: the page's, the staff member's, the letter's."""
+    """The active language."""
     return get_language() or default()
 
 
@@ -30,46 +30,46 @@ def is_language(code: str) -> bool:
     return code in codes()
 
 
-def nearest_first(code: str) -> list[str]:
-    """All languages, beginning with this one and then with what its readers read best."""
+def preference_order(code: str) -> list[str]:
+    """All languages: this one first, then those that its speakers prefer."""
     order = [code, *settings.NEAREST_LANGUAGES.get(code, []), *codes()]
     return list(dict.fromkeys(order))
 
 
-def own_name(code: str) -> str:
+def native_name(code: str) -> str:
     """A language's name in itself: "Беларуская"."""
     return str(dict(settings.LANGUAGES)[code])
 
 
 @cache
 def locale(code: str) -> Locale:
-    """The CLDR locale whose formats the language follows."""
+    """The CLDR locale of the language's formats."""
     return Locale.parse(settings.FORMAT_LOCALES.get(code, code), sep="-")
 
 
 @cache
 def name(code: str, in_language: str) -> str:
     """A language's name in another: name("ru", "be") is "руская"."""
-    return str(locale(in_language).languages.get(code, own_name(code)))
+    return str(locale(in_language).languages.get(code, native_name(code)))
 
 
 def choices() -> list[tuple[str, str]]:
     """For a model's field; a callable, so that a new language is no migration."""
-    return [(code, own_name(code)) for code in codes()]
+    return [(code, native_name(code)) for code in codes()]
 
 
-def said_in(field: str) -> Callable[[Any, str], str]:
-    """A model's method: what a translated field says in that language, and in no other."""
+def translated_field_getter(field: str) -> Callable[[Any, str], str]:
+    """A model's method: the field's text in one language, without fallback."""
 
-    def said(row: Any, language: str) -> str:
+    def get_translated(row: Any, language: str) -> str:
         return str(getattr(row, f"{field}_{language}") or "")
 
-    return said
+    return get_translated
 
 
 @dataclass(frozen=True)
-class InLanguage:
-    """What a page or a letter shows in its own language or, saying so, in another."""
+class LocalizedContent:
+    """Content of a page or letter, in the page's language or, labelled, in another."""
 
     language: str
     page_language: str

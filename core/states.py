@@ -1,4 +1,4 @@
-"""Rows with a status that several processes may change at once."""
+"""Models whose status several processes may change at once."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from django.db import models
 
 
 class InvalidTransition(Exception):
-    """What was asked does not fit the state; says what does."""
+    """The status does not allow it; the message says why."""
 
 
-class Stateful(models.Model):
-    """Moves from state to state by conditional UPDATEs."""
+class StatusModel(models.Model):
+    """Each transition is one conditional UPDATE."""
 
     if TYPE_CHECKING:
         status: Any
 
         def get_status_display(self) -> str: ...
 
-    cannot_move: ClassVar[Any] = ""
-    """A sentence with %(status)s and %(wanted)s, for whoever asked."""
+    transition_error: ClassVar[Any] = ""
+    """A message with %(status)s and %(wanted)s."""
 
     class Meta:
         abstract = True
 
-    def move(self, into: str, out_of: Collection[str], **fields: object) -> bool:
-        """Of two who ask at once only one is answered yes. False in any other state, or once gone.
+    def transition(self, into: str, from_statuses: Collection[str], **fields: object) -> bool:
+        """True for one of several concurrent callers; False in any other status or once deleted.
 
-        Then, too, the row here is as the database has it.
+        The instance is refreshed either way.
         """
         rows: Any = type(self)._default_manager
-        moved = rows.filter(pk=self.pk, status__in=out_of).update(status=into, **fields)
-        # After the UPDATE, which holds the row: more of it may have changed meanwhile.
+        moved = rows.filter(pk=self.pk, status__in=from_statuses).update(status=into, **fields)
+        # After the UPDATE, which locks the row.
         with contextlib.suppress(type(self).DoesNotExist):
             self.refresh_from_db()
         return bool(moved)
 
-    def must_move(
-        self, into: models.TextChoices, out_of: Collection[str], **fields: object
+    def transition_or_raise(
+        self, into: models.TextChoices, from_statuses: Collection[str], **fields: object
     ) -> bool:
-        """As `move`; False where it is there already. Elsewhere raises InvalidTransition."""
-        if self.move(into, out_of, **fields):
+        """As `transition`; False if it has the status already. Raises InvalidTransition."""
+        if self.transition(into, from_statuses, **fields):
             return True
         if self.status == into:
             return False
-        raise self.cannot_become(into)
+        raise self.invalid_transition(into)
 
-    def cannot_become(self, wanted: models.TextChoices) -> InvalidTransition:
-        """Says why not, to be raised."""
-        said = {"status": self.get_status_display(), "wanted": wanted.label}
-        return InvalidTransition(str(self.cannot_move) % said)
+    def invalid_transition(self, wanted: models.TextChoices) -> InvalidTransition:
+        """The exception to raise."""
+        labels = {"status": self.get_status_display(), "wanted": wanted.label}
+        return InvalidTransition(str(self.transition_error) % labels)

@@ -11,11 +11,10 @@ from core import languages
 
 EN_DASH = "\N{EN DASH}"
 FIRST_MONDAY, LAST_MONDAY = dt.date(1990, 1, 1), dt.date(2099, 12, 28)
-"""The weeks of the ISO years 1990 to 2099: every archive that is brought in, and no slip of the
-keyboard. Far from the ends of the calendar no date that is reckoned from a week is out of it."""
+"""The weeks of the ISO years 1990 to 2099: room for archives, none for typing errors."""
 
 
-class NotAWeek(ValueError):
+class InvalidWeek(ValueError):
     """The text or date does not name a week."""
 
 
@@ -23,22 +22,22 @@ class NotAWeek(ValueError):
 class Week:
     """A value object; `str()` gives the Monday's ISO date, which is also its path.
 
-    Raises NotAWeek for any other day, and outside FIRST_MONDAY to LAST_MONDAY.
+    Raises InvalidWeek for any other day, and outside FIRST_MONDAY to LAST_MONDAY.
     """
 
     monday: dt.date
 
     def __post_init__(self) -> None:
         if self.monday.isoweekday() != 1:
-            raise NotAWeek(f"{self.monday} is not a Monday. A week is named by its Monday.")
+            raise InvalidWeek(f"{self.monday} is not a Monday. A week is named by its Monday.")
         if not FIRST_MONDAY <= self.monday <= LAST_MONDAY:
-            raise NotAWeek(
+            raise InvalidWeek(
                 f"{self.monday} is too far away. Weeks are {FIRST_MONDAY} to {LAST_MONDAY}."
             )
 
     @classmethod
     def containing(cls, day: dt.date) -> Week:
-        """The week that a day lies in. Raises NotAWeek."""
+        """The week that a day lies in. Raises InvalidWeek."""
         return cls(_monday_of(day))
 
     @classmethod
@@ -53,11 +52,11 @@ class Week:
 
     @classmethod
     def parse(cls, text: str) -> Week:
-        """Reads a Monday's ISO date. Raises NotAWeek."""
+        """Reads a Monday's ISO date. Raises InvalidWeek."""
         try:
             monday = dt.date.fromisoformat(text)
         except ValueError:
-            raise NotAWeek(
+            raise InvalidWeek(
                 f"{text!r} is not a date. Write a week as its Monday: 2026-11-16."
             ) from None
         return cls(monday)
@@ -71,7 +70,7 @@ class Week:
 
     @property
     def thursday(self) -> dt.date:
-        """Its middle, which decides to which year and month it belongs."""
+        """Decides to which year and month the week belongs (ISO 8601)."""
         return self.monday + dt.timedelta(days=3)
 
     @property
@@ -90,11 +89,11 @@ class Week:
         return self.monday + dt.timedelta(days=6)
 
     def previous(self, weeks: int = 1) -> Week:
-        """The week before, or as many weeks before. Raises NotAWeek before the first one."""
+        """The week before, or as many weeks before. Raises InvalidWeek before the first one."""
         return Week(self.monday - dt.timedelta(weeks=weeks))
 
     def next(self) -> Week:
-        """Raises NotAWeek after the last one."""
+        """Raises InvalidWeek after the last one."""
         return self.previous(-1)
 
     def __str__(self) -> str:
@@ -105,7 +104,7 @@ class Week:
         return self._range(language, "long")
 
     def short_label(self, language: str) -> str:
-        """ "16–22 November": the label without a year, for where the year goes without saying."""
+        """ "16–22 November": the label without a year, where the year is clear from the context."""
         return self._range(language, "d MMMM")
 
     def _range(self, language: str, pattern: str) -> str:

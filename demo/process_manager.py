@@ -1,4 +1,4 @@
-"""Starts processes together, says why one ended, and ends them all, whatever happens."""
+"""Starts processes, reports one that exits, and stops them all in any case."""
 
 from __future__ import annotations
 
@@ -15,56 +15,55 @@ from typing import NoReturn
 from urllib.error import URLError
 from urllib.request import urlopen
 
-READY_WITHIN = 60
-"""Seconds until a process has to answer."""
-STOPPED_WITHIN = 15
-"""Seconds for a process to end by itself before it is killed."""
+STARTUP_TIMEOUT_SECONDS = 60
+SHUTDOWN_TIMEOUT_SECONDS = 15
+"""From SIGTERM to SIGKILL."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class CannotRun(Exception):
-    """Something that whoever started us can mend; says what."""
+class ProcessError(Exception):
+    """A process or port is unusable; says what to do."""
 
 
-class Stopped(Exception):
-    """Ctrl-C, or a polite request to end."""
+class StopRequested(Exception):
+    """One of STOP_SIGNALS."""
 
 
-def stop_politely() -> None:
-    """From now on a request to end raises Stopped."""
+def install_stop_handlers() -> None:
+    """Raises StopRequested for STOP_SIGNALS."""
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    # A second Ctrl-C must not cut short the ending of the others.
+    # A second Ctrl-C must not interrupt the shutdown.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    raise Stopped
+    raise StopRequested
 
 
-def check_free(ports: Mapping[str, int]) -> None:
-    """Raises CannotRun for a port that somebody listens on."""
+def check_ports_free(ports: Mapping[str, int]) -> None:
+    """Raises ProcessError for a port in use."""
     for purpose, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
-                raise CannotRun(
+                raise ProcessError(
                     f"Port {port} ({purpose}) is taken. Is this running already? If not, choose "
                     "another with PORT=, such as PORT=8100; the two ports after it are used too."
                 ) from None
 
 
 class Process:
-    """One process of ours, in a group of its own, its output in a file."""
+    """A process in its own group, with its output in a file."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str], log_dir: Path) -> None:
         self.name = name
         self.log = log_dir / f"{name}.log"
         with self.log.open("wb") as log:
-            # A group of its own, so that Ctrl-C reaches us alone and we stop it in order.
+            # A session of its own, so that Ctrl-C does not reach it.
             self._popen = subprocess.Popen(  # noqa: S603
                 command,
                 env=env,
@@ -79,20 +78,20 @@ class Process:
         return self._popen.pid
 
     def check_alive(self) -> None:
-        """Raises CannotRun with the end of its log."""
+        """Raises ProcessError, with the end of its log, if it has exited."""
         code = self._popen.poll()
         if code is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
-            raise CannotRun(f"{self.name} ended with {code}. The end of {self.log}:\n{tail}")
+            raise ProcessError(f"{self.name} ended with {code}. The end of {self.log}:\n{tail}")
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         if self._popen.poll() is None:
             self._popen.terminate()
 
     def wait_or_kill(self) -> None:
-        """Gives it its time, then ends whatever is left of its group."""
+        """Waits, then kills its process group."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(STOPPED_WITHIN)
+            self._popen.wait(SHUTDOWN_TIMEOUT_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
@@ -102,7 +101,7 @@ class Process:
 def running(
     commands: Mapping[str, list[str]], env: dict[str, str], log_dir: Path
 ) -> Iterator[list[Process]]:
-    """Starts the processes and ends them all, whatever happens in between."""
+    """Starts the processes and stops them at the end of the block."""
     log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     processes: list[Process] = []
     try:
@@ -111,14 +110,14 @@ def running(
         yield processes
     finally:
         for process in reversed(processes):
-            process.ask_to_stop()
+            process.terminate()
         for process in processes:
             process.wait_or_kill()
 
 
-def wait_for_answer(url: str, processes: list[Process]) -> None:
-    """Until the page answers at all; a process that ends meanwhile says why."""
-    deadline = time.monotonic() + READY_WITHIN
+def wait_until_ready(url: str, processes: list[Process]) -> None:
+    """Polls the URL. Raises ProcessError on timeout or if a process exits."""
+    deadline = time.monotonic() + STARTUP_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         check_all(processes)
         try:
@@ -126,17 +125,19 @@ def wait_for_answer(url: str, processes: list[Process]) -> None:
                 return
         except (URLError, OSError):
             time.sleep(0.05)
-    raise CannotRun(f"{url} does not answer after {READY_WITHIN} seconds. See the logs.")
+    raise ProcessError(
+        f"{url} does not answer after {STARTUP_TIMEOUT_SECONDS} seconds. See the logs."
+    )
 
 
 def check_all(processes: list[Process]) -> None:
-    """Raises CannotRun if one has ended."""
+    """Raises ProcessError if one has exited."""
     for process in processes:
         process.check_alive()
 
 
-def watch(processes: list[Process]) -> NoReturn:
-    """Until we are stopped, or one of them ends by itself."""
+def wait_until_stopped(processes: list[Process]) -> NoReturn:
+    """Returns never; raises StopRequested, or ProcessError if a process exits."""
     while True:
         check_all(processes)
         time.sleep(0.5)

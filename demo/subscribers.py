@@ -1,4 +1,4 @@
-"""The demo's editions and readers: invented, at domains that lead nowhere."""
+"""The demo's editions and invented subscribers, at domains that receive no mail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from django.conf import settings
 from django.db import transaction
 
-from articles.models import Masthead
+from articles.models import SiteSettings
 from keys.sealing import WorkerKeys, worker_keys
 from newsletter.models import Edition, MailboxWarning, Subscriber
 from newsletter.models.editions import Weekday
@@ -20,14 +20,14 @@ from newsletter.models.variants import VariantKind
 from newsletter.subscribers.sign_up import add_confirmed
 
 LIST = Path(__file__).with_name("subscribers.yaml")
-JOINED_BEFORE = dt.timedelta(days=70)
-"""So that every demo reader was there before the demo's first digest."""
-UNNAMED = "Newsroom"
+JOINED_AGO = dt.timedelta(days=70)
+"""Before the demo's first digest."""
+DEFAULT_SENDER_NAME = "Newsroom"
 
 
 @dataclass(frozen=True)
-class DemoListReport:
-    """What came of it."""
+class DemoSubscribersReport:
+    """What was loaded."""
 
     editions: int
     subscribers: int
@@ -38,22 +38,19 @@ class DemoListReport:
         return f"Loaded {self.editions} editions and {self.subscribers} subscribers."
 
 
-def load_demo_subscribers(now: dt.datetime) -> DemoListReport:
-    """Makes the editions if there are none, and the readers if there are none.
-
-    Raises KeyMissing in a process that may not read the list, before anything is stored.
-    """
+def load_demo_subscribers(now: dt.datetime) -> DemoSubscribersReport:
+    """Creates editions if there are none, and subscribers if there are none. Raises KeyNotFound."""
     keys, plan = worker_keys(), yaml.safe_load(LIST.read_text(encoding="utf-8"))
     with transaction.atomic():
         editions = [] if Edition.objects.exists() else _make_editions(plan)
         if not MailboxWarning.objects.exists():
             _make_warning(plan["mailbox_warning"])
         subscribers = [] if Subscriber.objects.exists() else _make_subscribers(plan, keys, now)
-    return DemoListReport(len(editions), len(subscribers))
+    return DemoSubscribersReport(len(editions), len(subscribers))
 
 
 def _make_editions(plan: dict[str, Any]) -> list[Edition]:
-    masthead = Masthead.current()
+    masthead = SiteSettings.current()
     editions = []
     for position, planned in enumerate(plan["editions"], start=1):
         sender = getattr(masthead, f"name_{planned['languages'][0]}", "")
@@ -65,14 +62,14 @@ def _make_editions(plan: dict[str, Any]) -> list[Edition]:
             weekday=Weekday.MONDAY,
             hour=plan["hour"],
             time_zone=plan["time_zone"],
-            sender_name=sender or UNNAMED,
+            sender_name=sender or DEFAULT_SENDER_NAME,
             sender_address=plan["sender_address"],
             position=position,
             discreet_subject=planned["discreet_subject"],
             discreet_sender_name=plan["discreet"]["sender_name"],
             discreet_sender_address=plan["discreet"]["sender_address"],
             discreet_list_id=plan["discreet"]["list_id"],
-            # This machine under its other name, so that the demo's links lead somewhere.
+            # The same site under another host name.
             discreet_site_url=f"http://localhost:{settings.PORT}",
         )
         edition.full_clean()
@@ -90,20 +87,20 @@ def _make_warning(planned: dict[str, Any]) -> None:
 
 def _make_subscribers(plan: dict[str, Any], keys: WorkerKeys, now: dt.datetime) -> list[Subscriber]:
     editions = {edition.code: edition for edition in Edition.objects.all()}
-    domains, numbers = plan["reader_domains"], count(1)
+    domains, numbers = plan["subscriber_domains"], count(1)
     subscribers = []
     for planned in plan["editions"]:
         edition = editions.get(planned["code"])
         if edition is None:
-            # The newsroom made editions of its own; the demo's readers want one of ours.
+            # The newsroom has editions of its own.
             continue
-        for place in range(planned["readers"]):
+        for position in range(planned["subscribers"]):
             number = next(numbers)
-            address = f"reader{number}@{domains[number % len(domains)]}"
-            subscriber = add_confirmed(address, edition, now - JOINED_BEFORE, keys)
+            address = f"subscriber{number}@{domains[number % len(domains)]}"
+            subscriber = add_confirmed(address, edition, now - JOINED_AGO, keys)
             if subscriber is None:
                 continue
-            if place < planned["discreet_readers"] and edition.offers_discreet:
+            if position < planned["discreet_subscribers"] and edition.offers_discreet:
                 subscriber.variant = VariantKind.DISCREET
                 subscriber.save(update_fields=["variant"])
             subscribers.append(subscriber)

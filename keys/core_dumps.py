@@ -1,4 +1,4 @@
-"""No process of ours leaves its memory on a disk when it breaks: an address may be in it."""
+"""Core dumps are off: a process's memory may hold subscribers' addresses."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import sys
 PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
 
 
-def forbid() -> None:
-    """For this process and all that it forks, for good.
+def disable() -> None:
+    """For this process and its children.
 
-    The limit alone does not hold where the kernel hands a dump to a program (core(5)); Linux gives
-    it nothing of a process that is not dumpable (prctl(2)).
+    RLIMIT_CORE does not apply where the kernel pipes dumps to a program (core(5)), so on Linux the
+    process is made undumpable too (prctl(2)).
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         _prctl(PR_SET_DUMPABLE, 0)
 
 
-def are_forbidden() -> bool:
-    """Whether it is so: a sandbox may refuse the call."""
+def are_disabled() -> bool:
+    """False where a sandbox refused the call."""
     if resource.getrlimit(resource.RLIMIT_CORE) != (0, 0):
         return False
     return sys.platform != "linux" or _prctl(PR_GET_DUMPABLE, 0) == 0

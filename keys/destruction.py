@@ -1,9 +1,9 @@
-"""Destroying the keys, with nothing but the standard library: it works when all else is broken.
+"""Destruction of the keys. Standard library only, so that it works when all else is broken.
 
     python -m keys.destruction /path/to/keys [...]
 
-On an SSD, on a disk that journals or copies, and in backups, older bytes of a file may live on.
-Nobody can promise more from within: encrypt the disk, and keep the printed page elsewhere.
+SSDs, journaling file systems and backups may keep overwritten bytes: encrypt the
+disk, and keep the paper backup elsewhere.
 """
 
 from __future__ import annotations
@@ -14,50 +14,49 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.files import sync_folder
+from core.files import fsync_directory
 
 KEY_FILES = ("worker.key", "links.key", "intake.pub")
-"""The one that opens the list first: there may be no time for the others."""
+"""In order: there may be no time for more than the one that decrypts the list."""
 
 
-def key_files(places: Iterable[Path]) -> list[Path]:
-    """Key files in these folders or at these paths, with what a rotation or a person left beside.
+def find_key_files(paths: Iterable[Path]) -> list[Path]:
+    """Key files at these paths or in these directories, and copies beside them, in order.
 
-    In the order in which to destroy them. A place that cannot be looked at keeps no other alive.
+    A directory that cannot be read does not protect the others.
     """
     wanted: list[tuple[Path, str]] = []
-    for place in places:
-        for one in dict.fromkeys((place, Path(os.path.realpath(place)))):
-            if os.path.isdir(one):
-                wanted += [(one, name) for name in KEY_FILES]
+    for given in paths:
+        for path in dict.fromkeys((given, Path(os.path.realpath(given)))):
+            if os.path.isdir(path):
+                wanted += [(path, name) for name in KEY_FILES]
             else:
-                wanted.append((one.parent, one.name))
-    # By kind and not by folder: a path that the settings name comes under its own name.
+                wanted.append((path.parent, path.name))
+    # By kind, not by directory; a path under another name comes first.
     order = {name: number for number, name in enumerate(KEY_FILES)}
-    wanted.sort(key=lambda one: order.get(one[1], -1))
-    found = (path for folder, name in wanted for path in _with_copies(folder, name))
+    wanted.sort(key=lambda pair: order.get(pair[1], -1))
+    found = (path for directory, name in wanted for path in _with_copies(directory, name))
     return list(dict.fromkeys(found))
 
 
-def _with_copies(folder: Path, name: str) -> list[Path]:
-    """The file itself first, then whatever has its name in its own."""
+def _with_copies(directory: Path, name: str) -> list[Path]:
+    """The file itself first, then those whose names contain its name."""
     try:
-        names = sorted(one for one in os.listdir(folder) if name in one)
+        names = sorted(entry for entry in os.listdir(directory) if name in entry)
     except OSError:
-        # Not ours to list; the file itself may be within reach all the same.
+        # The file may be accessible although its directory cannot be listed.
         names = [name]
-    names.sort(key=lambda one: one != name)
-    return [folder / one for one in names if os.path.isfile(folder / one)]
+    names.sort(key=lambda entry: entry != name)
+    return [directory / entry for entry in names if os.path.isfile(directory / entry)]
 
 
-def shred(paths: Iterable[Path]) -> list[Path]:
-    """Overwrites each and removes it; goes on with the next whatever happens. Those that stay."""
-    return [path for path in paths if not _shred(path)]
+def destroy_files(paths: Iterable[Path]) -> list[Path]:
+    """Overwrites and removes each file. Returns those that could not be removed."""
+    return [path for path in paths if not _destroy(path)]
 
 
-def _shred(path: Path) -> bool:
+def _destroy(path: Path) -> bool:
     with contextlib.suppress(OSError):
-        # Whoever protected it from a slip of the hand did not mean this.
         path.chmod(0o600)
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY)
@@ -73,20 +72,20 @@ def _shred(path: Path) -> bool:
     except OSError:
         return False
     with contextlib.suppress(OSError):
-        sync_folder(path.parent)
+        fsync_directory(path.parent)
     return True
 
 
 def main(arguments: list[str]) -> int:
-    """0 once nothing is left of the keys at these places."""
-    paths = key_files(map(Path, arguments))
+    """The exit status: 0 if every key file was destroyed."""
+    paths = find_key_files(map(Path, arguments))
     if not paths:
-        print("There is no key at these places.", file=sys.stderr)
+        print("There is no key file at these paths.", file=sys.stderr)
         return 1
-    left = shred(paths)
+    remaining = destroy_files(paths)
     for path in paths:
-        print(f"{'Could not destroy' if path in left else 'Destroyed'} {path}")
-    return 1 if left else 0
+        print(f"{'Could not destroy' if path in remaining else 'Destroyed'} {path}")
+    return 1 if remaining else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Changing the worker's keys: a new generation, and dropping the old ones once nothing needs them.
+"""Rotation of the worker's keys: adding generations and dropping old ones.
 
-Each change replaces the whole file at once, and one who changes them waits for another: of two at
-once one's generation would be lost.
+Each change replaces the file atomically and under a lock, or one of two concurrent rotations would
+be lost.
 """
 
 from __future__ import annotations
@@ -12,68 +12,68 @@ from pathlib import Path
 
 from core import files
 from keys import sealing
-from keys.sealing import SECRET_BYTES, KeyMissing, WorkerKeys
+from keys.sealing import SECRET_BYTES, KeyNotFound, WorkerKeys
 
 
 def add_generation(worker: Path) -> int:
-    """Adds a generation, which workers seal the list with from now on; returns its number.
+    """Adds the generation that seals from now on; returns its number.
 
-    What older ones sealed can still be opened. Raises KeyMissing, OSError; then the worker's
-    file is as it was.
+    Older ones still decrypt. Raises KeyNotFound, OSError and then leaves the file unchanged.
     """
-    with files.locked(worker.parent):
+    with files.file_lock(worker.parent):
         keys = sealing.load_worker_keys(worker)
         number, secret = keys.generation + 1, os.urandom(SECRET_BYTES)
         changed = WorkerKeys(
             {**keys.secrets, number: secret},
-            {**keys.hash_keys, number: sealing.hash_key_of(secret)},
+            {**keys.hash_keys, number: sealing.derive_hash_key(secret)},
         )
-        replace(worker, sealing.worker_lines(changed))
+        replace_key_file(worker, sealing.serialize_worker_keys(changed))
         return changed.generation
 
 
-def renew_intake(worker: Path, intake: Path) -> bool:
-    """Has the web process seal for the newest generation; False if it does already.
+def renew_intake_key(worker: Path, intake: Path) -> bool:
+    """Makes the web process seal for the newest generation; False if it does already.
 
-    Only once every worker has that generation: one that has not would drop the sign-up as foreign.
-    Raises KeyMissing, OSError.
+    Every worker must have that generation: one that has not would drop the sign-up.
+    Raises KeyNotFound, OSError.
     """
-    with files.locked(worker.parent):
+    with files.file_lock(worker.parent):
         keys = sealing.load_worker_keys(worker)
-        if intake.exists() and sealing.intake_key_is_newest(keys, intake):
+        if intake.exists() and sealing.is_newest_intake_key(keys, intake):
             return False
-        replace(intake, sealing.encode(keys.intake_public_key()))
+        replace_key_file(intake, sealing.encode_key(keys.intake_public_key()))
         return True
 
 
-def drop_older(worker: Path, than: int) -> list[int]:
-    """Drops the generations before `than`; returns those dropped. Raises KeyMissing, OSError.
+def drop_generations_before(worker: Path, generation: int) -> list[int]:
+    """Drops older generations and returns them. Raises KeyNotFound, OSError.
 
-    Whoever calls it has made sure that nothing is sealed with them any more. One that was added
-    since then is no reason to drop more. Their hash keys stay: they open nothing.
+    The caller has made sure that nothing is sealed with them. Their hash keys stay.
     """
-    with files.locked(worker.parent):
+    with files.file_lock(worker.parent):
         keys = sealing.load_worker_keys(worker)
-        kept = {number: secret for number, secret in keys.secrets.items() if number >= than}
+        kept = {number: secret for number, secret in keys.secrets.items() if number >= generation}
         if not kept:
-            raise KeyMissing(f"The key at {worker} has no generation {than}.")
+            raise KeyNotFound(f"The key at {worker} has no generation {generation}.")
         older = sorted(set(keys.secrets) - set(kept))
         if older:
-            replace(worker, sealing.worker_lines(WorkerKeys(kept, keys.hash_keys)))
+            replace_key_file(
+                worker, sealing.serialize_worker_keys(WorkerKeys(kept, keys.hash_keys))
+            )
         return older
 
 
-def put_aside(path: Path) -> Path:
-    """Keeps a file that is in the way, under a name that `destroy_keys` finds. Raises OSError."""
-    number = next(n for n in itertools.count(1) if not _aside(path, n).exists())
-    return path.rename(_aside(path, number))
+def set_aside_damaged(path: Path) -> Path:
+    """Renames a damaged key file; `destroy_keys` finds the new name. Raises OSError."""
+    number = next(n for n in itertools.count(1) if not _damaged_path(path, n).exists())
+    return path.rename(_damaged_path(path, number))
 
 
-def _aside(path: Path, number: int) -> Path:
+def _damaged_path(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.damaged-{number}")
 
 
-def replace(path: Path, text: str) -> None:
-    """The whole file or nothing; with the mode and the owner of the one before. Raises OSError."""
-    with files.replaced_file(path) as file:
+def replace_key_file(path: Path, text: str) -> None:
+    """Replaces the file atomically, keeping mode and owner. Raises OSError."""
+    with files.atomic_replace(path) as file:
         file.write(text + "\n")

@@ -1,10 +1,9 @@
-"""Keys and seals: who can read an address, and who cannot.
+"""The two encryptions of an address, and its keyed hash.
 
-Two seals. The *intake seal* is a public key's (HPKE, RFC 9180): the web process seals with
-it what arrives and cannot open it again. The *list seal* (AES-GCM, NIST SP 800-38D) covers
-the list at rest, is bound to its row and is known to workers only. Both, and the keys of the
-address's hash, come from the worker secrets by HKDF (RFC 5869). What is sealed of an address is
-always of one length, so that no seal tells how long the address is.
+The *intake seal* is asymmetric (HPKE, RFC 9180): the web process encrypts and cannot decrypt. The
+*list seal* (AES-GCM, NIST SP 800-38D) encrypts the list at rest, bound to its row, and is known to
+workers only. Both, and the hash keys, are derived from the worker secrets (HKDF, RFC 5869).
+Addresses are padded, so that no ciphertext tells their length.
 """
 
 from __future__ import annotations
@@ -31,26 +30,24 @@ from core import files
 
 SECRET_BYTES = 32
 NONCE_BYTES = 12
-WORKER_KEY = "worker.key"
-HASH_LINE = "hash"
-"""Under which name the worker's file keeps the hash key of the first generation; those of later
-ones have their number behind it: `hash-2`."""
-KEY_NAME = re.compile(rf"(?P<hash>{HASH_LINE}-)?(?P<generation>[0-9]+)")
+WORKER_KEY_FILENAME = "worker.key"
+HASH_KEY_PREFIX = "hash"
+"""The label of the first generation's hash key in the worker's file; the second's is `hash-2`."""
+KEY_LINE_NAME = re.compile(rf"(?P<hash>{HASH_KEY_PREFIX}-)?(?P<generation>[0-9]+)")
 FIRST_GENERATION = 1
-PADDED_BYTES = 256
-"""An address has 254 at most (RFC 5321, 4.5.3.1.3)."""
-SEALED_ADDRESS_BYTES = NONCE_BYTES + PADDED_BYTES + 16
-"""Of every list seal, with its nonce and AES-GCM's tag. A shorter one is from before addresses were
-padded; none of those could be as long."""
+PADDED_ADDRESS_BYTES = 256
+"""An address has at most 254 (RFC 5321, 4.5.3.1.3)."""
+SEALED_ADDRESS_BYTES = NONCE_BYTES + PADDED_ADDRESS_BYTES + 16
+"""With nonce and tag. A shorter ciphertext is from before addresses were padded."""
 HPKE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
-class KeyMissing(Exception):
-    """A key is not given to this process, not there or not readable; says what to do."""
+class KeyNotFound(Exception):
+    """A key is missing, unreadable or not given to this process; says what to do."""
 
 
-class GenerationMissing(KeyMissing):
-    """The worker's file lacks one: it was rotated elsewhere, or the generation was dropped."""
+class KeyGenerationNotFound(KeyNotFound):
+    """The worker's file lacks a generation: rotated on another host, or dropped."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -60,22 +57,22 @@ class GenerationMissing(KeyMissing):
         )
 
 
-class SealBroken(Exception):
-    """What was to be opened was not sealed with our keys, or not for this row."""
+class DecryptionError(Exception):
+    """Encrypted with another key, for another purpose or row, or changed since."""
 
 
 class WorkerKeys:
-    """All that a worker derives from its secrets, one secret a generation."""
+    """The worker's secrets, one per generation, and what is derived from them."""
 
     def __init__(
         self, secrets: dict[int, bytes], hash_keys: dict[int, bytes] | None = None
     ) -> None:
-        """`hash_keys` are in the file since its first rotation; before, there is the first's."""
+        """Before the first rotation the file has no hash keys: the first is derived."""
         self.secrets = secrets
         self.generation = max(secrets)
-        # A suppression has no address that could be hashed anew, so each generation hashes the
-        # hash of the one before, and the keys of all of them stay.
-        self.hash_keys = hash_keys or {FIRST_GENERATION: hash_key_of(secrets[min(secrets)])}
+        # A suppression has no address to hash again, so each generation hashes the hash of the one
+        # before, and all hash keys stay.
+        self.hash_keys = hash_keys or {FIRST_GENERATION: derive_hash_key(secrets[min(secrets)])}
         self.hash_generation = max(self.hash_keys)
         self._list_seals = {
             generation: AESGCM(_derive(secret, "list seal"))
@@ -83,23 +80,23 @@ class WorkerKeys:
         }
 
     def intake_public_key(self) -> bytes:
-        """What the web process may know."""
+        """The newest generation's, for the web process."""
         return self._intake_public_key(self.generation)
 
     def intake_public_keys(self) -> set[bytes]:
-        """Of every generation: what was sealed for an older one can still be opened."""
+        """Of every generation that still decrypts."""
         return {self._intake_public_key(generation) for generation in self.secrets}
 
-    def newest_alone(self) -> WorkerKeys:
-        """As it will be once the older generations are dropped."""
+    def newest_only(self) -> WorkerKeys:
+        """Without the older generations."""
         return WorkerKeys({self.generation: self.secrets[self.generation]}, self.hash_keys)
 
-    def with_those_of(self, other: WorkerKeys) -> WorkerKeys | None:
-        """Both together; None where they are not of one list, or rotated apart."""
-        for ours, theirs in ((self.secrets, other.secrets), (self.hash_keys, other.hash_keys)):
-            if any(ours[number] != theirs[number] for number in ours.keys() & theirs.keys()):
+    def merged_with(self, other: WorkerKeys) -> WorkerKeys | None:
+        """Both together; None if they conflict or were rotated independently."""
+        for mine, theirs in ((self.secrets, other.secrets), (self.hash_keys, other.hash_keys)):
+            if any(mine[number] != theirs[number] for number in mine.keys() & theirs.keys()):
                 return None
-        # One of them is an earlier state of the other: what it lacks came after all it has.
+        # The shorter must be an earlier state of the longer.
         shorter, longer = sorted((self.hash_keys, other.hash_keys), key=len)
         if sorted(longer)[: len(shorter)] != sorted(shorter):
             return None
@@ -114,37 +111,37 @@ class WorkerKeys:
         return X25519PrivateKey.from_private_bytes(secret)
 
     def open_intake(self, sealed: bytes, purpose: str) -> bytes:
-        """Opens what `seal_intake` sealed for the same purpose. Raises SealBroken."""
+        """Decrypts the result of `seal_intake`. Raises DecryptionError."""
         for generation in sorted(self.secrets, reverse=True):
             try:
                 return HPKE.decrypt(sealed, self._intake_key(generation), info=purpose.encode())
             except (InvalidTag, ValueError):
                 continue
-        raise SealBroken("This was not sealed with our intake key.")
+        raise DecryptionError("This was not sealed with our intake key.")
 
     def seal_address(self, address: str, row: int) -> bytes:
-        """Seals an address for one row of the list, under the newest generation."""
+        """Encrypts an address for one row, under the newest generation."""
         nonce = os.urandom(NONCE_BYTES)
         seal = self._list_seals[self.generation]
-        return nonce + seal.encrypt(nonce, padded(address), _row_context(row))
+        return nonce + seal.encrypt(nonce, pad_address(address), _row_context(row))
 
     def open_address(self, sealed: bytes, row: int, generation: int) -> str:
-        """Opens a row's address. Raises SealBroken, or KeyMissing for a forgotten generation."""
+        """Decrypts a row's address. Raises DecryptionError, KeyGenerationNotFound."""
         if generation not in self._list_seals:
-            raise GenerationMissing(generation)
+            raise KeyGenerationNotFound(generation)
         nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         try:
-            opened = self._list_seals[generation].decrypt(nonce, body, _row_context(row))
+            decrypted = self._list_seals[generation].decrypt(nonce, body, _row_context(row))
         except (InvalidTag, ValueError):
-            raise SealBroken(f"Row {row} of the list was not sealed with our key.") from None
-        return unpadded(opened)
+            raise DecryptionError(f"Row {row} of the list was not sealed with our key.") from None
+        return unpad_address(decrypted)
 
     def sign(self, message: bytes) -> bytes:
-        """A code (HMAC-SHA256) that only a worker can make."""
+        """HMAC-SHA256 with a key that only workers have."""
         return self._signature(message, self.generation)
 
-    def has_signed(self, message: bytes, signature: bytes) -> bool:
-        """Whether `sign` made it, under a generation that is still known."""
+    def is_valid_signature(self, message: bytes, signature: bytes) -> bool:
+        """Whether `sign` made it, under any generation in the file."""
         return any(
             hmac.compare_digest(self._signature(message, generation), signature)
             for generation in self.secrets
@@ -155,63 +152,62 @@ class WorkerKeys:
         return hmac.digest(key, message, hashlib.sha256)
 
     def hash_address(self, address: str, generation: int) -> bytes:
-        """The keyed hash (HMAC-SHA256) by which a worker knows an address again.
+        """HMAC-SHA256; each generation hashes the hash of the one before.
 
-        That of a generation is the hash of the one before, hashed with its own key. Raises
-        KeyMissing for a generation that is not in the file.
+        Raises KeyGenerationNotFound.
         """
-        return self._hash_on(address.encode(), 0, generation)
+        return self._advance(address.encode(), 0, generation)
 
-    def carry_hash_on(self, address_hash: bytes, since: int, until: int) -> bytes:
-        """A hash of the generation `since` as that of `until`. Raises KeyMissing."""
-        self.need_hash_generation(since)
-        return self._hash_on(address_hash, since, until)
+    def advance_hash(self, address_hash: bytes, since: int, until: int) -> bytes:
+        """A hash of the generation `since` as that of `until`. Raises KeyGenerationNotFound."""
+        self.require_hash_generation(since)
+        return self._advance(address_hash, since, until)
 
-    def need_hash_generation(self, number: int) -> None:
-        """Raises KeyMissing where it is not in the file."""
+    def require_hash_generation(self, number: int) -> None:
+        """Raises KeyGenerationNotFound."""
         if number not in self.hash_keys:
-            raise GenerationMissing(number)
+            raise KeyGenerationNotFound(number)
 
-    def _hash_on(self, said: bytes, since: int, until: int) -> bytes:
-        self.need_hash_generation(until)
+    def _advance(self, digest: bytes, since: int, until: int) -> bytes:
+        self.require_hash_generation(until)
         for number in sorted(self.hash_keys):
             if since < number <= until:
-                said = hmac.digest(self.hash_keys[number], said, hashlib.sha256)
-        return said
+                digest = hmac.digest(self.hash_keys[number], digest, hashlib.sha256)
+        return digest
 
-    def counting_mark(self, window: str, text: str) -> bytes:
-        """A keyed hash to count by within one window, and unlike any of another's."""
+    def rate_limit_hash(self, window: str, text: str) -> bytes:
+        """HMAC-SHA256 of a counted text; hashes of different windows cannot be linked."""
         key = _derive(self.secrets[self.generation], f"count {window}")
         return hmac.digest(key, text.encode(), hashlib.sha256)
 
 
-def hash_key_of(secret: bytes) -> bytes:
-    """The key that a generation hashes with; it does not lead back to the secret."""
+def derive_hash_key(secret: bytes) -> bytes:
+    """The hash key of a generation; the secret cannot be derived from it."""
     return _derive(secret, "address hash")
 
 
-def padded(address: str) -> bytes:
-    """An address as it is sealed: as long as every other. Raises ValueError for one too long."""
-    filled = address.encode().ljust(PADDED_BYTES)
-    if len(filled) > PADDED_BYTES:
+def pad_address(address: str) -> bytes:
+    """UTF-8, padded with spaces. Raises ValueError if too long."""
+    padded = address.encode().ljust(PADDED_ADDRESS_BYTES)
+    if len(padded) > PADDED_ADDRESS_BYTES:
         raise ValueError("This is too long for an address.")
-    return filled
+    return padded
 
 
-def unpadded(opened: bytes) -> str:
-    """What `padded` padded, or an address from before; none ends in a space."""
-    return opened.decode().rstrip(" ")
+def unpad_address(decrypted: bytes) -> str:
+    """Reverts `pad_address`; accepts an unpadded address too."""
+    return decrypted.decode().rstrip(" ")
 
 
 def seal_intake(plaintext: bytes, purpose: str) -> bytes:
-    """Seals what arrived, so that only a worker can open it. Raises KeyMissing."""
+    """Encrypts what only a worker may decrypt. Raises KeyNotFound."""
     return HPKE.encrypt(plaintext, intake_key(), info=purpose.encode())
 
 
 def worker_keys() -> WorkerKeys:
-    """This process's worker keys. Raises KeyMissing where it was given none."""
+    """Raises KeyNotFound, always in the web process and beat."""
     if settings.WORKER_KEY_FILE is None:
-        raise KeyMissing(
+        raise KeyNotFound(
             "This process was not given the worker's key, so it cannot read the list. "
             "Run it where WORKER_KEY_FILE is set."
         )
@@ -219,44 +215,44 @@ def worker_keys() -> WorkerKeys:
 
 
 def intake_key() -> X25519PublicKey:
-    """The public key of the intake seal. Raises KeyMissing."""
+    """The public key of the intake seal. Raises KeyNotFound."""
     return _cached(settings.INTAKE_KEY_FILE, _load_intake_key)
 
 
 def links_key() -> bytes:
-    """The key of the tokens in letters, which web and worker share. Raises KeyMissing."""
+    """The key of tokens, which web and worker share. Raises KeyNotFound."""
     return _cached(settings.LINKS_KEY_FILE, _load_links_key)
 
 
-def links_cipher() -> AESSIV:
-    """What the links key opens and seals tokens with. Raises KeyMissing."""
+def token_cipher() -> AESSIV:
+    """AES-SIV (RFC 5297) with the links key. Raises KeyNotFound."""
     return _cached(settings.LINKS_KEY_FILE, _load_links_cipher)
 
 
-def exposed_worker_keys() -> list[Path]:
-    """Where this process could read a worker's key although nobody gave it one."""
+def readable_worker_keys() -> list[Path]:
+    """Worker keys that this process can read, although WORKER_KEY_FILE is not set."""
     folders = {settings.KEYS_DIR, settings.INTAKE_KEY_FILE.parent, settings.LINKS_KEY_FILE.parent}
-    places = [folder / WORKER_KEY for folder in sorted(folders)]
-    return [path for path in places if os.access(path, os.R_OK)]
+    paths = [folder / WORKER_KEY_FILENAME for folder in sorted(folders)]
+    return [path for path in paths if os.access(path, os.R_OK)]
 
 
-def intake_key_is_ours(keys: WorkerKeys) -> bool:
-    """Whether what is sealed with the intake key can be opened with these. Raises KeyMissing."""
+def intake_key_matches(keys: WorkerKeys) -> bool:
+    """Whether the worker keys decrypt what the intake key encrypts. Raises KeyNotFound."""
     given = intake_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return given in keys.intake_public_keys()
 
 
-def intake_key_is_newest(keys: WorkerKeys, path: Path) -> bool:
-    """Whether the intake key there is the newest generation's; a damaged one is not."""
+def is_newest_intake_key(keys: WorkerKeys, path: Path) -> bool:
+    """Whether the file holds the newest generation's intake key; False if it is damaged."""
     try:
         given = _load_intake_key(path)
-    except KeyMissing:
+    except KeyNotFound:
         return False
     return given.public_bytes(Encoding.Raw, PublicFormat.Raw) == keys.intake_public_key()
 
 
 def site_key(purpose: str) -> bytes:
-    """A key of 32 bytes out of SECRET_KEY, for what this site alone may know again."""
+    """32 bytes derived from SECRET_KEY."""
     return _derive(settings.SECRET_KEY.encode(), purpose)
 
 
@@ -265,43 +261,45 @@ _loaded: dict[tuple[Path, str], tuple[tuple[int, int, int], object]] = {}
 
 
 def _cached(path: Path, load: Callable[[Path], Key]) -> Key:
-    """As the file is now: a rotation reaches running processes, and a destroyed key is dropped."""
-    place = (path, load.__name__)
+    """Reloads a changed file, so that rotation and destruction reach running processes."""
+    cache_key = (path, load.__name__)
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
-        _loaded.pop(place, None)
+        _loaded.pop(cache_key, None)
         return load(path)
-    stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-    known = _loaded.get(place)
-    if known is None or known[0] != stamp:
-        _loaded.pop(place, None)
-        _loaded[place] = known = (stamp, load(path))
-    return cast(Key, known[1])
+    version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    cached = _loaded.get(cache_key)
+    if cached is None or cached[0] != version:
+        _loaded.pop(cache_key, None)
+        _loaded[cache_key] = cached = (version, load(path))
+    return cast(Key, cached[1])
 
 
 def load_worker_keys(path: Path) -> WorkerKeys:
-    """What the worker's file holds. Raises KeyMissing."""
+    """Parses the worker's file. Raises KeyNotFound."""
     secrets: dict[int, bytes] = {}
     hash_keys: dict[int, bytes] = {}
     for line in _read(path, "WORKER_KEY_FILE").split():
         name, _, encoded = line.partition(":")
         secret = _decode(encoded, path, "WORKER_KEY_FILE", SECRET_BYTES)
-        found = KEY_NAME.fullmatch(f"{name}-{FIRST_GENERATION}" if name == HASH_LINE else name)
+        found = KEY_LINE_NAME.fullmatch(
+            f"{name}-{FIRST_GENERATION}" if name == HASH_KEY_PREFIX else name
+        )
         if found is None:
-            raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
+            raise KeyNotFound(_damaged(path, "WORKER_KEY_FILE"))
         (hash_keys if found["hash"] else secrets)[int(found["generation"])] = secret
     if not secrets or (hash_keys and FIRST_GENERATION not in hash_keys):
-        raise KeyMissing(_broken(path, "WORKER_KEY_FILE"))
+        raise KeyNotFound(_damaged(path, "WORKER_KEY_FILE"))
     return WorkerKeys(secrets, hash_keys)
 
 
-def worker_lines(keys: WorkerKeys) -> str:
-    """The worker's file; the keys of the hash outlive the secrets that they came from."""
-    lines = [f"{number}:{encode(secret)}" for number, secret in sorted(keys.secrets.items())]
+def serialize_worker_keys(keys: WorkerKeys) -> str:
+    """The content of the worker's file."""
+    lines = [f"{number}:{encode_key(secret)}" for number, secret in sorted(keys.secrets.items())]
     for number, key in sorted(keys.hash_keys.items()):
-        name = HASH_LINE if number == FIRST_GENERATION else f"{HASH_LINE}-{number}"
-        lines.append(f"{name}:{encode(key)}")
+        name = HASH_KEY_PREFIX if number == FIRST_GENERATION else f"{HASH_KEY_PREFIX}-{number}"
+        lines.append(f"{name}:{encode_key(key)}")
     return "\n".join(lines)
 
 
@@ -321,22 +319,19 @@ def _load_links_cipher(path: Path) -> AESSIV:
 
 
 def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:
-    """Makes the keys that are not there yet and returns the paths of the new ones.
-
-    Never overwrites: a lost worker secret is a lost list.
-    """
+    """Creates missing keys and returns their paths. Never overwrites one. Raises KeyNotFound."""
     made = []
     if not worker.exists() and intake.exists():
-        raise KeyMissing(
+        raise KeyNotFound(
             f"{intake} is there but {worker} is not. Put the worker's key back from its backup, "
             f"or remove {intake} to start with an empty list."
         )
-    if _write_new(worker, f"1:{encode(os.urandom(SECRET_BYTES))}"):
+    if _write_new(worker, f"1:{encode_key(os.urandom(SECRET_BYTES))}"):
         made.append(worker)
-    public = encode(load_worker_keys(worker).intake_public_key())
+    public = encode_key(load_worker_keys(worker).intake_public_key())
     if _write_new(intake, public):
         made.append(intake)
-    if _write_new(links, encode(os.urandom(2 * SECRET_BYTES))):
+    if _write_new(links, encode_key(os.urandom(2 * SECRET_BYTES))):
         made.append(links)
     return made
 
@@ -344,7 +339,7 @@ def make_keys(worker: Path, intake: Path, links: Path) -> list[Path]:
 def _write_new(path: Path, text: str) -> bool:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with files.new_file(path) as file:
+        with files.atomic_create(path) as file:
             file.write(text + "\n")
     except FileExistsError:
         return False
@@ -355,12 +350,12 @@ def _read(path: Path, setting: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except FileNotFoundError:
-        raise KeyMissing(
+        raise KeyNotFound(
             f"There is no key at {path} ({setting}). Make the keys with "
             "`manage.py make_keys`, or put them back from their backup."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyMissing(f"The key at {path} ({setting}) cannot be read: {error}.") from None
+        raise KeyNotFound(f"The key at {path} ({setting}) cannot be read: {error}.") from None
 
 
 def _decode(encoded: str, path: Path, setting: str, length: int) -> bytes:
@@ -369,16 +364,16 @@ def _decode(encoded: str, path: Path, setting: str, length: int) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != length:
-        raise KeyMissing(_broken(path, setting))
+        raise KeyNotFound(_damaged(path, setting))
     return key
 
 
-def _broken(path: Path, setting: str) -> str:
+def _damaged(path: Path, setting: str) -> str:
     return f"The key at {path} ({setting}) is damaged. Put it back from its backup."
 
 
-def encode(key: bytes) -> str:
-    """As it stands in a key file."""
+def encode_key(key: bytes) -> str:
+    """Base64, as in the key files."""
     return base64.b64encode(key).decode()
 
 

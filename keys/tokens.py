@@ -1,8 +1,8 @@
-"""Tokens in letters, and the addresses that a letter leads to.
+"""Tokens in letters, and absolute URLs for letters.
 
-A token is deterministic authenticated encryption (AES-SIV, RFC 5297) of two numbers under
-the links key, in base32 because relays fold case. Nothing is stored. Each kind has its own
-associated data, so a token of one kind is rubbish to every other.
+A token is deterministic authenticated encryption (AES-SIV, RFC 5297) of two numbers under the links
+key. Base32, since relays may fold the case of a return path. Nothing is stored. The kind is
+associated data, so that a token is valid for its kind only.
 """
 
 from __future__ import annotations
@@ -23,65 +23,62 @@ from keys import sealing
 
 PLAINTEXT = struct.Struct(">QI")
 TOKEN_LENGTH = 45
-"""Characters of every token: 12 bytes and a tag of 16, in base32 without padding."""
+"""Characters: 12 bytes and a tag of 16, in base32 without padding."""
 PADDING = "=" * (-TOKEN_LENGTH % 8)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-THREE_LETTERS = ["".join(three) for three in itertools.product(ALPHABET, repeat=3)]
-PLACES = range(TOKEN_LENGTH * 5 - 15, -1, -15)
-"""Of the 15 bits that three letters stand for."""
+BASE32_TRIPLETS = ["".join(three) for three in itertools.product(ALPHABET, repeat=3)]
+TRIPLET_SHIFTS = range(TOKEN_LENGTH * 5 - 15, -1, -15)
+"""Right shifts, each to the next 15 bits."""
 
 
-class Kind(StrEnum):
-    """What a token is good for."""
+class TokenKind(StrEnum):
+    """What a token authorises."""
 
-    LETTER = "letter"  # subscriber and mailing: leave, or ask for a link to preferences
-    MESSAGE = "message"  # subscriber and mailing: the Message-ID, which opens nothing
-    RETURN_PATH = "return path"  # delivery: which letter a bounce is about
-    SINGLE_MAIL = "single mail"  # subscriber and its second: which single mail a bounce is about
-    CONFIRM = "confirm"  # subscriber and the second of the sign-up
-    PREFERENCES = "preferences"  # subscriber and the second until which it opens them
-    PREVIEW = "preview"  # a preview's row and its article: read it before it is public
-
-
-class BadToken(Exception):
-    """Not a token of ours and of this kind: cut, doubled, changed or foreign."""
+    LETTER = "letter"  # subscriber and mailing: unsubscribe, or request a preferences link
+    MESSAGE = "message"  # subscriber and mailing: the Message-ID, which authorises nothing
+    RETURN_PATH = "return path"  # delivery: identifies the letter that bounced
+    SINGLE_MAIL = "single mail"  # subscriber and timestamp: identifies the mail that bounced
+    CONFIRM = "confirm"  # subscriber and timestamp of the sign-up
+    PREFERENCES = "preferences"  # subscriber and expiry timestamp
+    PREVIEW = "preview"  # preview link and article: read it unpublished
 
 
-class Subject(NamedTuple):
-    """What a token speaks of: a row's id, and a second number whose meaning its kind gives."""
+class InvalidToken(Exception):
+    """Truncated, changed, forged or of another kind."""
+
+
+class TokenPayload(NamedTuple):
+    """A row's id, and a second number whose meaning depends on the kind."""
 
     row: int
     detail: int
 
 
-def make_token(kind: Kind, row: int, detail: int, cipher: AESSIV | None = None) -> str:
-    """The token, lower case. The same input gives the same token.
-
-    Who makes many at once asks sealing for the cipher once.
-    """
+def make_token(kind: TokenKind, row: int, detail: int, cipher: AESSIV | None = None) -> str:
+    """Deterministic and lower case. Pass the cipher to make many."""
     plaintext = PLAINTEXT.pack(row, detail)
-    sealed = (cipher or sealing.links_cipher()).encrypt(plaintext, [kind.encode()])
+    sealed = (cipher or sealing.token_cipher()).encrypt(plaintext, [kind.encode()])
     return _base32(sealed)
 
 
-def read_token(kind: Kind, token: str) -> Subject:
-    """Raises BadToken for whatever `make_token` did not make for this kind."""
+def read_token(kind: TokenKind, token: str) -> TokenPayload:
+    """Decrypts and authenticates a token. Raises InvalidToken."""
     if len(token) != TOKEN_LENGTH or not token.isascii():
-        raise BadToken
+        raise InvalidToken
     try:
         sealed = base64.b32decode(token.upper() + PADDING)
-        plaintext = sealing.links_cipher().decrypt(sealed, [kind.encode()])
+        plaintext = sealing.token_cipher().decrypt(sealed, [kind.encode()])
     except (InvalidTag, binascii.Error, ValueError):
-        raise BadToken from None
-    return Subject(*PLAINTEXT.unpack(plaintext))
+        raise InvalidToken from None
+    return TokenPayload(*PLAINTEXT.unpack(plaintext))
 
 
 def _base32(sealed: bytes) -> str:
-    """RFC 4648's, lower case, without padding. A letter has three tokens, so this is in a hurry."""
-    whole = int.from_bytes(sealed) << TOKEN_LENGTH * 5 - len(sealed) * 8
-    return "".join([THREE_LETTERS[whole >> at & 0x7FFF] for at in PLACES])
+    """RFC 4648, lower case, without padding; faster than base64.b32encode."""
+    bits = int.from_bytes(sealed) << TOKEN_LENGTH * 5 - len(sealed) * 8
+    return "".join([BASE32_TRIPLETS[bits >> shift & 0x7FFF] for shift in TRIPLET_SHIFTS])
 
 
-def absolute(view: str, *args: object) -> str:
-    """A view's full address on our own site, for a letter. Never taken from a Host header."""
+def absolute_url(view: str, *args: object) -> str:
+    """A view's URL below SITE_URL; never from the Host header."""
     return settings.SITE_URL + reverse(view, args=[str(arg) for arg in args])

@@ -1,4 +1,4 @@
-"""The app's registration."""
+"""The app's configuration."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from core import health
 
 
 class NewsletterConfig(AppConfig):
-    """The list, the letter and its sending."""
+    """The list, mailings and their delivery."""
 
     name = "newsletter"
     verbose_name = _("Newsletter")
@@ -16,5 +16,5 @@ class NewsletterConfig(AppConfig):
         from newsletter import checks, dashboard, receivers  # noqa: F401
         from newsletter.stats import alerts
 
-        health.add_check("letters", alerts.word)
-        health.add_check("relays", alerts.relays_word)
+        health.register_check("letters", alerts.letters_health)
+        health.register_check("relays", alerts.relays_health)

@@ -1,6 +1,6 @@
-"""System checks that look at rows: what an editor can get wrong in the admin.
+"""System checks of the editions' senders and of the retention policy.
 
-Warnings, since an error would keep `migrate` from running.
+Checks of rows only warn: an error would keep `migrate` from running.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, ProgrammingError
 
-from core.http import is_public_name
+from core.http import is_public_hostname
 from newsletter.models import Edition
 from newsletter.privacy import retention
-from newsletter.privacy.retention import PolicyBroken
+from newsletter.privacy.retention import InvalidRetentionPolicy
 
 
 @register(Tags.database)
-def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
-    """Whether an answer finds its way, and whether other servers believe the sender."""
+def check_senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
+    """Whether replies reach the sender, and whether it passes DMARC."""
     if not settings.PRODUCTION or not databases:
         return
     for edition in _editions():
         addresses = [edition.sender_address, edition.discreet_sender_address]
         for address in filter(None, addresses):
             domain = address.rpartition("@")[2].lower()
-            if not is_public_name(domain):
+            if not is_public_hostname(domain):
                 yield Warning(
                     f"The edition {edition} is sent by {address}, which no answer reaches.",
                     hint="Give the edition a sender at a domain of yours, in the admin.",
@@ -45,21 +45,21 @@ def senders(databases: Any = None, **_kwargs: Any) -> Iterator[CheckMessage]:
 
 
 @register
-def kept_fields(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """Whether retention.yaml says of each field about a person why it is kept and how long."""
+def check_retention_policy(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """Whether retention.yaml names every field about a person."""
     try:
-        for name in retention.missing():
+        for name in retention.fields_without_policy():
             yield Error(
                 f"{name} says something about a person, and nothing says how long it is kept.",
                 hint="Give it a line in newsletter/privacy/retention.yaml.",
                 id="newsletter.E001",
             )
-    except PolicyBroken as error:
+    except InvalidRetentionPolicy as error:
         yield Error(str(error), id="newsletter.E002")
 
 
 def _editions() -> list[Edition]:
-    """None before the first migration."""
+    """Empty before the first migration."""
     try:
         return list(Edition.objects.all())
     except (OperationalError, ProgrammingError):
@@ -67,6 +67,6 @@ def _editions() -> list[Edition]:
 
 
 def _aligned(domain: str) -> bool:
-    """RFC 7489's relaxed alignment, as near as one gets without the list of public suffixes."""
-    bounces = settings.BOUNCE_DOMAIN
-    return bounces == domain or bounces.endswith(f".{domain}") or domain.endswith(f".{bounces}")
+    """Relaxed alignment (RFC 7489, section 3.1.2), without the public suffix list."""
+    bounce = settings.BOUNCE_DOMAIN
+    return bounce == domain or bounce.endswith(f".{domain}") or domain.endswith(f".{bounce}")

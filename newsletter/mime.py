@@ -1,13 +1,12 @@
-"""From a rendered mail to bytes: the frozen letter, and what differs per subscriber.
+"""Serialises mail: a frozen letter per variant, and each subscriber's values inserted into it.
 
-A letter is serialised once for each variant. While its templates are rendered, *marks* stand for
-what differs per subscriber; they are drawn at random for each freezing, so that no text can
-contain one. Then they are cut out: a frozen letter is its bytes without them, and *slots*, the
-places where each subscriber's own bytes are put in. What is replaced is known by its place, and
-text that looks like a mark or like a part of MIME stays text.
+Templates are rendered with *placeholders* for what differs per subscriber, drawn at random for each
+freezing, so that no text can contain one. Then they are cut out: a frozen letter is its bytes
+without them and *slots*, the offsets at which a subscriber's values are inserted. So text that
+looks like a placeholder or a MIME boundary stays text.
 
-The frozen form is 8bit (RFC 6152). For a relay without 8BITMIME it is turned into
-quoted-printable as a whole; base64, which Python picks for Cyrillic, would hide the marks.
+The frozen form is 8bit (RFC 6152). For a relay without 8BITMIME it is encoded as quoted-printable;
+base64, which Python uses for Cyrillic, would break up the placeholders.
 """
 
 from __future__ import annotations
@@ -37,19 +36,19 @@ CRLF = b"\r\n"
 TRANSFER_ENCODING = b"Content-Transfer-Encoding: "
 EIGHT_BIT, QUOTED_PRINTABLE = b"8bit", b"quoted-printable"
 BOUNDARY = re.compile(rb'; boundary="([^"]+)"$')
-FORMER_MARKS = re.compile(r"01(?:token|message|recipient|date)0{8}")
-"""What once stood in every frozen letter. Who writes it today is after the addresses."""
+LEGACY_PLACEHOLDERS = re.compile(r"01(?:token|message|recipient|date)0{8}")
+"""Of an earlier version. Whoever writes one into a text today is after addresses."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 NOT_IN_ADDRESS = re.compile(r"[\s<>]")
 
 
-class LetterBroken(Exception):
-    """The letter cannot be frozen; says why."""
+class InvalidLetter(Exception):
+    """The letter cannot be serialised; says why."""
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A mail as its templates say it. `html` is empty for a mail of text alone."""
+class RenderedMail:
+    """A rendered mail. `html` is empty for a mail with plain text only."""
 
     subject: str
     text: str
@@ -58,7 +57,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Sender:
-    """Who a mail is from."""
+    """The sender of a mail (From)."""
 
     name: str
     address: str
@@ -73,17 +72,17 @@ class Sender:
 
 
 class Slot(StrEnum):
-    """What is put in for each subscriber."""
+    """What is inserted for each subscriber."""
 
-    LINK = "link"  # of the link to leave by
+    LINK = "link"  # the token of the unsubscribe link
     MESSAGE_ID = "message id"
     RECIPIENT = "recipient"
     DATE = "date"
 
 
 @dataclass(frozen=True)
-class Marks:
-    """What stands in a letter for each slot until it is frozen."""
+class Placeholders:
+    """What stands for each slot until the letter is frozen."""
 
     token: str
     message_token: str
@@ -91,8 +90,8 @@ class Marks:
     date: str
 
     @classmethod
-    def draw(cls) -> Marks:
-        """New ones of 225 bits, as long as a token, so that lines break where they will."""
+    def draw(cls) -> Placeholders:
+        """Random ones of 225 bits, as long as a token, so that lines break in the same places."""
         return cls(
             *(
                 "".join(secrets.choice(ALPHABET) for _letter in range(TOKEN_LENGTH))
@@ -101,7 +100,7 @@ class Marks:
         )
 
     def cut_out(self, marked: bytes) -> tuple[bytes, tuple[tuple[int, str], ...]]:
-        """The bytes without marks, and at which of them each slot is."""
+        """The bytes without placeholders, and the offset of each slot."""
         slots: list[tuple[int, str]] = []
         texts, at = [], 0
         for text, slot in self.split(marked):
@@ -113,31 +112,31 @@ class Marks:
 
     def put_in(self, content: bytes, slots: tuple[tuple[int, str], ...]) -> bytes:
         """The reverse of `cut_out`."""
-        mark_of = dict(zip(Slot, astuple(self), strict=True))
+        placeholder_of = dict(zip(Slot, astuple(self), strict=True))
         pieces, done = [], 0
         for at, slot in slots:
-            pieces += [content[done:at], mark_of[Slot(slot)].encode()]
+            pieces += [content[done:at], placeholder_of[Slot(slot)].encode()]
             done = at
         return b"".join([*pieces, content[done:]])
 
     def split(self, marked: bytes) -> Iterator[tuple[bytes, Slot | None]]:
-        """Pieces of text, each with the slot behind it; the last has none."""
-        slot_of = {mark.encode(): slot for mark, slot in zip(astuple(self), Slot, strict=True)}
+        """Pieces of text, each with the slot behind it; None behind the last."""
+        slot_of = {one.encode(): slot for one, slot in zip(astuple(self), Slot, strict=True)}
         found = re.split(b"(" + b"|".join(slot_of) + b")", marked)
-        for text, mark in zip_longest(found[::2], found[1::2]):
-            yield text, slot_of[mark] if mark else None
+        for text, placeholder in zip_longest(found[::2], found[1::2]):
+            yield text, slot_of[placeholder] if placeholder else None
 
 
 @dataclass(frozen=True)
 class FrozenLetter:
-    """What a Variant keeps: the letter's bytes, and where each subscriber's own go."""
+    """What a Variant stores: the letter's bytes, and the offset of each slot."""
 
     subject: str
     content: bytes
     slots: tuple[tuple[int, str], ...]
 
     def signed_bytes(self) -> bytes:
-        """All that a subscriber's letter is made of, in one way only."""
+        """A canonical form of all of it, to be signed."""
         return json.dumps(self.slots).encode() + b"\n" + self.content
 
 
@@ -145,9 +144,9 @@ class FrozenLetter:
 
 
 def freeze(
-    rendered: Rendered,
+    rendered: RenderedMail,
     sender: Sender,
-    marks: Marks,
+    placeholders: Placeholders,
     *,
     list_id: str,
     list_name: str,
@@ -155,12 +154,11 @@ def freeze(
 ) -> FrozenLetter:
     """The letter with its slots: RFC 5322 lines, CRLF, 8bit.
 
-    `unsubscribe_url` contains the token's mark. Raises LetterBroken where a part has not just the
-    one link to leave by, where a field would break out of its header, or where a word is longer
-    than any line.
+    `unsubscribe_url` contains the token's placeholder. Raises InvalidLetter if a part does not have
+    exactly one unsubscribe link, a field could inject a header, or a word is longer than a line.
     """
-    _refuse_former_marks(rendered)
-    _refuse_broken_fields(
+    _check_legacy_placeholders(rendered)
+    _check_header_fields(
         [rendered.subject, sender.name, list_name], [sender.address, list_id, unsubscribe_url]
     )
     list_headers = {
@@ -168,26 +166,33 @@ def freeze(
         "List-Unsubscribe": f"<{unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
-    head = _head(rendered, sender, marks.recipient, marks.message_token, marks.date, list_headers)
+    head = _head(
+        rendered,
+        sender,
+        placeholders.recipient,
+        placeholders.message_token,
+        placeholders.date,
+        list_headers,
+    )
     parts = _parts(rendered)
-    unmarked = [marks.cut_out(text.encode())[0] for _kind, text in parts]
-    marked = CRLF.join([*head, *_body(parts, _boundary(unmarked)), b""])
-    content, slots = marks.cut_out(marked)
-    _refuse_misplaced(content, slots, unsubscribe_url.partition(marks.token)[0], len(parts))
+    texts = [placeholders.cut_out(text.encode())[0] for _kind, text in parts]
+    marked = CRLF.join([*head, *_body(parts, _boundary(texts)), b""])
+    content, slots = placeholders.cut_out(marked)
+    _check_slots(content, slots, unsubscribe_url.partition(placeholders.token)[0], len(parts))
     return FrozenLetter(rendered.subject, content, slots)
 
 
-def single_mail(
-    rendered: Rendered, sender: Sender, recipient: str, token: str, sent_at: dt.datetime
+def transactional_mail(
+    rendered: RenderedMail, sender: Sender, recipient: str, token: str, sent_at: dt.datetime
 ) -> bytes:
-    """A mail to one subscriber, with the rules of a letter: RFC 5322 lines, CRLF, 8bit.
+    """A mail to one subscriber, serialised as a letter is: RFC 5322 lines, CRLF, 8bit.
 
-    `token` is the left half of its Message-ID. Raises LetterBroken.
+    `token` is the left part of its Message-ID. Raises InvalidLetter.
     """
-    _refuse_broken_fields([rendered.subject, sender.name], [sender.address])
+    _check_header_fields([rendered.subject, sender.name], [sender.address])
     if not _is_plain(recipient):
-        # Quoted by no message: messages are logged.
-        raise LetterBroken("The recipient’s address cannot stand in a header.")
+        # Without the address: messages are logged.
+        raise InvalidLetter("The recipient’s address cannot stand in a header.")
     head = _head(rendered, sender, recipient, token, _date_header(sent_at.replace(microsecond=0)))
     parts = _parts(rendered)
     boundary = _boundary([text.encode() for _kind, text in parts])
@@ -195,7 +200,7 @@ def single_mail(
 
 
 def _head(
-    rendered: Rendered,
+    rendered: RenderedMail,
     sender: Sender,
     recipient: str,
     message_token: str,
@@ -215,15 +220,15 @@ def _head(
     return [f"{name}: {value}".encode("ascii") for name, value in headers.items()]
 
 
-def _parts(rendered: Rendered) -> list[tuple[bytes, str]]:
+def _parts(rendered: RenderedMail) -> list[tuple[bytes, str]]:
     rich = [(b"html", rendered.html)] if rendered.html else []
     return [(b"plain", rendered.text), *rich]
 
 
-def _refuse_former_marks(rendered: Rendered) -> None:
-    for said in (rendered.subject, rendered.text, rendered.html):
-        if found := FORMER_MARKS.search(said):
-            raise LetterBroken(
+def _check_legacy_placeholders(rendered: RenderedMail) -> None:
+    for text in (rendered.subject, rendered.text, rendered.html):
+        if found := LEGACY_PLACEHOLDERS.search(text):
+            raise InvalidLetter(
                 _(
                     "“%(text)s…” stands in a text of this letter. Letters once carried the "
                     "subscriber’s address in such a place. Remove it, and ask who wrote it."
@@ -232,12 +237,12 @@ def _refuse_former_marks(rendered: Rendered) -> None:
             )
 
 
-def _refuse_broken_fields(texts: list[str], addresses: list[str]) -> None:
-    """Else one of them could add a header of its own, such as one that asks for a receipt."""
+def _check_header_fields(texts: list[str], addresses: list[str]) -> None:
+    """Against header injection, such as a request for a receipt."""
     broken = [text for text in texts if CONTROL.search(text)]
     broken += [address for address in addresses if not _is_plain(address)]
     if broken:
-        raise LetterBroken(
+        raise InvalidLetter(
             _("“%(text)s” has a character that no header of a letter can hold. Change the edition.")
             % {"text": CONTROL.sub("·", broken[0])[:100]}
         )
@@ -247,16 +252,16 @@ def _is_plain(address: str) -> bool:
     return address.isascii() and not (CONTROL.search(address) or NOT_IN_ADDRESS.search(address))
 
 
-def _refuse_misplaced(
-    content: bytes, slots: tuple[tuple[int, str], ...], link: str, parts: int
-) -> None:
-    """What differs per subscriber stands in its headers and in one link of each part."""
+def _check_slots(content: bytes, slots: tuple[tuple[int, str], ...], link: str, parts: int) -> None:
+    """Slots are allowed in the headers, and in one unsubscribe link of each part."""
     head = [Slot.DATE, Slot.MESSAGE_ID, Slot.RECIPIENT, Slot.LINK]
     if [slot for _at, slot in slots] != head + [Slot.LINK] * parts:
-        raise LetterBroken(_("Each part of a letter needs one link to leave by, and only one."))
+        raise InvalidLetter(_("Each part of a letter needs one link to leave by, and only one."))
     for at, slot in slots:
         if slot == Slot.LINK and not content[:at].endswith(link.encode()):
-            raise LetterBroken(_("Each part of a letter needs one link to leave by, and only one."))
+            raise InvalidLetter(
+                _("Each part of a letter needs one link to leave by, and only one.")
+            )
 
 
 def _boundary(texts: list[bytes]) -> bytes:
@@ -286,11 +291,11 @@ def _part(subtype: bytes, text: str) -> Iterator[bytes]:
 
 
 def _short_lines(line: bytes) -> Iterator[bytes]:
-    """Breaks at spaces, which HTML does not mind, what a relay would cut anywhere."""
+    """Breaks long lines at spaces, which HTML ignores; a relay might break them anywhere."""
     while len(line) > MAX_LINE_OCTETS:
         cut = line.rfind(b" ", 1, MAX_LINE_OCTETS)
         if cut < 0:
-            raise LetterBroken(
+            raise InvalidLetter(
                 _("A word of more than %(count)s bytes cannot be mailed.")
                 % {"count": MAX_LINE_OCTETS}
             )
@@ -300,7 +305,7 @@ def _short_lines(line: bytes) -> Iterator[bytes]:
 
 
 def _encoded(text: str, header: str) -> str:
-    """RFC 2047 words, folded."""
+    """A header as RFC 2047 encoded words, folded."""
     charset = "us-ascii" if text.isascii() else "utf-8"
     return Header(text, charset, header_name=header, maxlinelen=76).encode(linesep="\r\n")
 
@@ -314,8 +319,8 @@ def _from_header(sender: Sender) -> str:
 # --- Per subscriber ------------------------------------------------------------------
 
 
-class Personal(NamedTuple):
-    """What differs from subscriber to subscriber."""
+class Personalisation(NamedTuple):
+    """A subscriber's values for the slots."""
 
     recipient: str
     token: str
@@ -323,29 +328,29 @@ class Personal(NamedTuple):
     sent_at: dt.datetime
 
 
-class WireLetter:
-    """A frozen letter made ready for one relay, once for all: encoded, dots doubled."""
+class EncodedLetter:
+    """A frozen letter encoded once for relays with or without 8BITMIME, dots doubled."""
 
     def __init__(self, letter: FrozenLetter, *, eight_bit: bool) -> None:
-        # Encoding moves every place, so marks stand in the slots meanwhile: new ones.
-        marks = Marks.draw()
-        marked = marks.put_in(letter.content, letter.slots)
-        stuffed = for_the_wire(marked, eight_bit=eight_bit, keep=marks.token.encode())
+        # Encoding moves every offset: new placeholders mark the slots meanwhile.
+        placeholders = Placeholders.draw()
+        marked = placeholders.put_in(letter.content, letter.slots)
+        encoded = encode_for_smtp(marked, eight_bit=eight_bit, keep=placeholders.token.encode())
         self._pieces: list[bytes] = []
         self._places: list[tuple[int, Slot]] = []
-        for text, slot in marks.split(stuffed):
+        for text, slot in placeholders.split(encoded):
             self._pieces.append(text)
             if slot is not None:
                 self._places.append((len(self._pieces), slot))
                 self._pieces.append(b"")
 
-    def to(self, personal: Personal) -> bytes:
-        """For one subscriber: what is theirs put in, and nothing else."""
+    def to(self, personalisation: Personalisation) -> bytes:
+        """The bytes for one subscriber, with their values inserted."""
         values = {
-            Slot.LINK: personal.token,
-            Slot.RECIPIENT: personal.recipient,
-            Slot.MESSAGE_ID: personal.message_token,
-            Slot.DATE: _date_header(personal.sent_at.replace(microsecond=0)),
+            Slot.LINK: personalisation.token,
+            Slot.RECIPIENT: personalisation.recipient,
+            Slot.MESSAGE_ID: personalisation.message_token,
+            Slot.DATE: _date_header(personalisation.sent_at.replace(microsecond=0)),
         }
         pieces = self._pieces.copy()
         for place, slot in self._places:
@@ -358,10 +363,10 @@ def _date_header(second: dt.datetime) -> str:
     return format_datetime(second)
 
 
-def for_the_wire(mail: bytes, *, eight_bit: bool, keep: bytes = b"") -> bytes:
-    """The mail as this relay takes it. `keep` stays in one piece, wherever it stands."""
+def encode_for_smtp(mail: bytes, *, eight_bit: bool, keep: bytes = b"") -> bytes:
+    """The mail as sent after DATA. `keep` is never broken up."""
     prepared = mail if eight_bit else quoted_printable(mail, keep)
-    # RFC 5321, 4.5.2: a line that begins with a dot gets another.
+    # Dot stuffing (RFC 5321, 4.5.2).
     return re.sub(rb"(?m)^\.", b"..", prepared)
 
 
@@ -382,7 +387,7 @@ def _quoted_part(part: bytes, keep: bytes) -> bytes:
     head, _crlf, text = part.partition(2 * CRLF)
     eight_bit = TRANSFER_ENCODING + EIGHT_BIT
     head = head.removesuffix(eight_bit) + TRANSFER_ENCODING + QUOTED_PRINTABLE
-    # A mark stands on a line of its own between soft breaks, so none cuts it.
+    # A placeholder is on a line of its own between soft line breaks.
     pieces = text.split(keep) if keep else [text]
     around = [quopri.encodestring(piece.replace(CRLF, b"\n")) for piece in pieces]
     return head + 2 * CRLF + (b"=\n" + keep + b"=\n").join(around).replace(b"\n", CRLF)

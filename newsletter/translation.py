@@ -1,4 +1,4 @@
-"""Which texts exist in every language (django-modeltranslation's columns)."""
+"""Fields with one column per language (django-modeltranslation)."""
 
 from modeltranslation.translator import TranslationOptions, register
 
@@ -7,6 +7,6 @@ from newsletter.models import MailboxWarning
 
 @register(MailboxWarning)
 class MailboxWarningTranslation(TranslationOptions):
-    """What readers are told."""
+    """The text that is shown on the sign-up form."""
 
     fields = ("text",)

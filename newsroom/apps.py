@@ -1,18 +1,18 @@
-"""The composition root as an app, for its commands and its system checks."""
+"""The project as an app, for its commands and system checks."""
 
 from django.apps import AppConfig
 from django.core import checks
 
-from newsroom.checks import ALL
-from newsroom.database_roles import rights_of_the_web_process
+from newsroom.checks import ALL_CHECKS
+from newsroom.database_roles import web_process_rights
 
 
 class NewsroomConfig(AppConfig):
-    """The house."""
+    """Registers the system checks."""
 
     name = "newsroom"
 
     def ready(self) -> None:
-        for check in ALL:
+        for check in ALL_CHECKS:
             checks.register(check)
-        checks.register(rights_of_the_web_process, checks.Tags.database)
+        checks.register(web_process_rights, checks.Tags.database)

@@ -17,17 +17,17 @@ from newsletter.delivery import shutdown
 from newsroom import filesystem_broker, startup_checks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
-# BROKER_URL's filesystem: is ours.
+# For BROKER_URL=filesystem://.
 TRANSPORT_ALIASES["filesystem"] = (
     f"{filesystem_broker.__name__}:{filesystem_broker.Transport.__name__}"
 )
 
 
 class SettingsLoader(AppLoader):
-    """Celery's programs read the settings before anything else of ours is asked."""
+    """Reports a wrong setting in one line."""
 
     def config_from_object(self, obj: Any, silent: bool = False) -> Any:
-        with startup_checks.or_say_why():
+        with startup_checks.exit_on_startup_error():
             return super().config_from_object(obj, silent)
 
 
@@ -38,7 +38,7 @@ app.autodiscover_tasks()
 
 @app.on_after_configure.connect
 def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
-    """The filesystem broker wants its folders there before the first message."""
+    """The filesystem broker does not create its folders."""
     if sender.conf.broker_url.startswith("filesystem:"):
         folders = sender.conf.broker_transport_options
         for name in ("data_folder_in", "data_folder_out", "control_folder"):
@@ -46,54 +46,54 @@ def make_broker_folders(sender: Celery, **_kwargs: Any) -> None:
 
 
 @signals.setup_logging.connect
-def log_as_django_does(**_kwargs: Any) -> None:
-    """One configuration for all processes; what is printed goes through it too, masked."""
+def configure_celery_logging(**_kwargs: Any) -> None:
+    """Django's LOGGING, for what is printed too, so that all of it is redacted."""
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
     app.log.redirect_stdouts_to_logger(logging.getLogger("printed"), logging.WARNING)
 
 
-_signs: list[str] = []
-"""Which processes this worker gives signs of life for."""
+_heartbeat_names: list[str] = []
+"""The processes of heartbeats.MAX_AGE_SECONDS that this worker counts as."""
 
 
 @signals.celeryd_init.connect
-def begin_worker(options: dict[str, Any], **_kwargs: Any) -> None:
+def start_worker(options: dict[str, Any], **_kwargs: Any) -> None:
     """Before it takes a task."""
-    with startup_checks.or_say_why():
+    with startup_checks.exit_on_startup_error():
         startup_checks.require_worker_key()
-        # By the queues that it serves: if letters' has nobody, the others' life says nothing.
+        # By queue: a worker of another queue does not send letters.
         served = options.get("queues") or settings.QUEUES
-        workers = {"worker": settings.LETTERS, "intake": settings.SIGN_UPS}
-        _signs[:] = [name for name, queue in workers.items() if queue in served]
-        for name in _signs:
-            heartbeats.begin(name)
-    signals.heartbeat_sent.connect(worker_lives)
+        workers = {"worker": settings.LETTERS_QUEUE, "intake": settings.SIGN_UPS_QUEUE}
+        _heartbeat_names[:] = [name for name, queue in workers.items() if queue in served]
+        for name in _heartbeat_names:
+            heartbeats.start(name)
+    signals.heartbeat_sent.connect(send_worker_heartbeat)
 
 
 @signals.worker_shutting_down.connect
-def end_worker(**_kwargs: Any) -> None:
-    """SIGTERM reaches the parent. Its lanes finish the letters that they have begun."""
-    shutdown.tell()
+def stop_worker(**_kwargs: Any) -> None:
+    """SIGTERM reaches the parent process; lanes finish the letters in progress."""
+    shutdown.request_shutdown()
 
 
 @signals.beat_init.connect
-def begin_beat(**_kwargs: Any) -> None:
-    """Before the first tick. From then on each tick that reached the broker is a sign of life."""
-    with startup_checks.or_say_why():
+def start_beat(**_kwargs: Any) -> None:
+    """Before the first tick; each published tick is a heartbeat."""
+    with startup_checks.exit_on_startup_error():
         startup_checks.refuse_worker_key("Beat")
-        heartbeats.begin("beat")
-    signals.after_task_publish.connect(beat_lives)
+        heartbeats.start("beat")
+    signals.after_task_publish.connect(send_beat_heartbeat)
 
 
-def worker_lives(**_kwargs: Any) -> None:
-    """Sent every two seconds while there is a connection to the broker."""
-    for name in _signs:
+def send_worker_heartbeat(**_kwargs: Any) -> None:
+    """Every two seconds while the broker is connected."""
+    for name in _heartbeat_names:
         heartbeats.beat(name)
-    # The processes that do the work are forked from this one and must inherit no connection.
+    # Forked children must not inherit the connection.
     connections.close_all()
 
 
-def beat_lives(**_kwargs: Any) -> None:
-    """In beat's own process only."""
+def send_beat_heartbeat(**_kwargs: Any) -> None:
+    """In beat's process only."""
     heartbeats.beat("beat")
     connections.close_all()

@@ -1,7 +1,4 @@
-"""System checks: what an administrator gets wrong, each with an id and what to do about it.
-
-docs/administration.md lists the ids. Those that speak of production hold there alone.
-"""
+"""System checks of the configuration; docs/administration.md lists their ids."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
 from core import languages
-from core.http import is_near, is_public_name
+from core.http import is_local_network, is_public_hostname
 from keys import core_dumps, sealing
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 
 SOURCE_LANGUAGE = "en"
 MANIFEST = "staticfiles.json"
@@ -27,34 +24,34 @@ ONE_PROCESS_CACHES = ("locmem", "dummy")
 
 
 def site_address(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """SITE_URL, which links in letters lead to."""
+    """SITE_URL is public, encrypted and allowed."""
     if not settings.PRODUCTION:
         return
     parts = urlsplit(settings.SITE_URL)
     host = parts.hostname or ""
-    # An onion service brings its own encryption.
+    # An onion service is encrypted without TLS.
     if parts.scheme != "https" and not host.endswith(".onion"):
         yield Error(
-            f"SITE_URL is {settings.SITE_URL}: whoever watches the line sees who reads what.",
+            f"SITE_URL is {settings.SITE_URL}: the network sees who reads what.",
             hint="Put a proxy with a certificate before the site and write https://.",
             id="newsroom.E001",
         )
-    if not is_public_name(host):
+    if not is_public_hostname(host):
         yield Error(
-            f"SITE_URL is {settings.SITE_URL}, where no reader can go.",
+            f"SITE_URL is {settings.SITE_URL}, which is not reachable from the internet.",
             hint="Set it to the site's public name, such as https://example.org.",
             id="newsroom.E002",
         )
     if not any(_host_matches(host, allowed) for allowed in settings.ALLOWED_HOSTS):
         yield Error(
-            f"ALLOWED_HOSTS does not name {host}, so the site would refuse its own readers.",
-            hint="Add the name, or leave ALLOWED_HOSTS unset: readers' pages trust no Host header.",
+            f"ALLOWED_HOSTS does not name {host}, so the site would refuse its own visitors.",
+            hint="Add the name, or leave ALLOWED_HOSTS unset: public pages trust no Host header.",
             id="newsroom.E003",
         )
 
 
 def security_contact(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """SECURITY_CONTACT, which /.well-known/security.txt is made of."""
+    """SECURITY_CONTACT, for /.well-known/security.txt (RFC 9116)."""
     if settings.PRODUCTION and not settings.SECURITY_CONTACT:
         yield Warning(
             "Whoever finds a flaw in the site is not told whom to write to.",
@@ -63,9 +60,9 @@ def security_contact(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-def no_core_dumps(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """Addresses are in the memory of web and worker."""
-    if settings.PRODUCTION and not core_dumps.are_forbidden():
+def core_dumps_disabled(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """Web and worker have addresses in memory."""
+    if settings.PRODUCTION and not core_dumps.are_disabled():
         yield Warning(
             "A process that breaks may leave its memory on the disk, and addresses in it.",
             hint="Allow the system call prctl, and set LimitCORE=0 or ulimits: {core: 0}.",
@@ -74,7 +71,7 @@ def no_core_dumps(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 
 def admin_hosts(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """ADMIN_HOSTS, under which the staff's pages answer."""
+    """ADMIN_HOSTS is narrow and allowed."""
     if not settings.PRODUCTION:
         return
     if "*" in settings.ADMIN_HOSTS:
@@ -98,11 +95,11 @@ def _host_matches(host: str, allowed: str) -> bool:
     return allowed in {"*", host} or below or allowed.lower() == f".{host}"
 
 
-def sender(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """The return path and the way to the relay."""
+def mail_settings(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """The return path and the encryption of relays and mailbox."""
     if not settings.PRODUCTION:
         return
-    if not is_public_name(settings.BOUNCE_DOMAIN):
+    if not is_public_hostname(settings.BOUNCE_DOMAIN):
         yield Error(
             f"BOUNCE_DOMAIN is {settings.BOUNCE_DOMAIN}: no bounce finds its way back, and many "
             "servers refuse such a sender.",
@@ -110,28 +107,28 @@ def sender(**_kwargs: Any) -> Iterator[CheckMessage]:
             id="newsroom.E010",
         )
     for relay in settings.RELAYS:
-        if relay.scheme == "smtp" and not is_near(relay.host):
+        if relay.scheme == "smtp" and not is_local_network(relay.host):
             yield Error(
-                f"Readers' addresses would go to {relay} in clear.",
+                f"Subscribers' addresses would go to {relay} unencrypted.",
                 hint="Write RELAY_URL with smtp+starttls:// or smtps://.",
                 id="newsroom.E011",
             )
     mailbox = settings.BOUNCE_MAILBOX
-    if mailbox is not None and not mailbox.is_encrypted and not is_near(mailbox.host):
+    if mailbox is not None and not mailbox.is_encrypted and not is_local_network(mailbox.host):
         yield Error(
-            f"Bounces, which quote readers' addresses, would come from {mailbox} in clear.",
+            f"Bounces, which quote subscribers' addresses, would come from {mailbox} unencrypted.",
             hint="Write BOUNCE_IMAP_URL with imaps://.",
             id="newsroom.E012",
         )
 
 
 def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """What lies in the key files, and who could read or change them."""
+    """Content and permissions of the key files."""
     worker = settings.WORKER_KEY_FILE
     if worker is not None:
         yield from _key_file("worker's key", worker, sealing.worker_keys, 0o077, "600")
     elif settings.PRODUCTION:
-        for path in sealing.exposed_worker_keys():
+        for path in sealing.readable_worker_keys():
             yield Error(
                 f"This process can read the worker's key at {path} although it is no worker.",
                 hint="Give the worker a user and a folder of its own: docs/installing.md.",
@@ -139,7 +136,7 @@ def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
             )
     yield from _key_file("links key", settings.LINKS_KEY_FILE, sealing.links_key, 0o027, "640")
     yield from _key_file("intake key", settings.INTAKE_KEY_FILE, sealing.intake_key, 0o022, "644")
-    if worker is not None and not _intake_fits():
+    if worker is not None and not _intake_key_matches():
         yield Error(
             f"{settings.INTAKE_KEY_FILE} does not belong to {worker}: no sign-up could be opened.",
             hint="Put back the pair from the same backup.",
@@ -149,7 +146,7 @@ def keys(**_kwargs: Any) -> Iterator[CheckMessage]:
 
 def _key_file(name: str, path: Path, load: Any, forbidden: int, mode: str) -> Iterator[Error]:
     if not os.path.exists(path):
-        # A newcomer's are made by `make run`.
+        # Elsewhere `make run` creates them.
         if settings.PRODUCTION:
             yield Error(
                 f"The {name} is not at {path}, or this user cannot look there.",
@@ -165,20 +162,20 @@ def _key_file(name: str, path: Path, load: Any, forbidden: int, mode: str) -> It
         )
     try:
         load()
-    except KeyMissing as error:
+    except KeyNotFound as error:
         yield Error(str(error), hint="A key is one line that make_keys wrote.", id="newsroom.E022")
 
 
-def _intake_fits() -> bool:
-    """True as well where one of the two cannot be read, which is said already."""
+def _intake_key_matches() -> bool:
+    """True as well if one of them cannot be read, which is another error."""
     try:
-        return sealing.intake_key_is_ours(sealing.worker_keys())
-    except KeyMissing:
+        return sealing.intake_key_matches(sealing.worker_keys())
+    except KeyNotFound:
         return True
 
 
-def languages_of_the_house(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """What somebody who adds a language forgets."""
+def language_settings(**_kwargs: Any) -> Iterator[CheckMessage]:
+    """Each language has formats and a catalogue."""
     codes = languages.codes()
     for code in codes:
         try:
@@ -191,7 +188,7 @@ def languages_of_the_house(**_kwargs: Any) -> Iterator[CheckMessage]:
             )
         if code != SOURCE_LANGUAGE and not _has_catalogue(code):
             yield Error(
-                f"There is no compiled catalogue of {code!r}: its pages would speak English.",
+                f"There is no compiled catalogue of {code!r}: its pages would be in English.",
                 hint=f"`make messages`, translate locale/{code}, and `make lint` compiles it.",
                 id="newsroom.E033",
             )
@@ -216,7 +213,7 @@ def _has_catalogue(code: str) -> bool:
 
 
 def services(**_kwargs: Any) -> Iterator[CheckMessage]:
-    """What is right for a newcomer's machine and wrong for a server."""
+    """Development defaults that are wrong for a server."""
     if not settings.PRODUCTION:
         return
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -245,13 +242,13 @@ def services(**_kwargs: Any) -> Iterator[CheckMessage]:
         )
 
 
-ALL = (
+ALL_CHECKS = (
     site_address,
     security_contact,
-    no_core_dumps,
+    core_dumps_disabled,
     admin_hosts,
-    sender,
+    mail_settings,
     keys,
-    languages_of_the_house,
+    language_settings,
     services,
 )

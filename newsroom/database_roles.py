@@ -1,8 +1,8 @@
-"""Two roles in PostgreSQL: the web process's and the worker's, each with the rights it needs.
+"""PostgreSQL roles of the web process and of the worker.
 
-The tables belong to a third role, which only `migrate` uses. The worker may read and write rows
-of every table; the web process too, but for the tables below, from which a worker takes what it
-sends, to whom, and how often. `docs/installing.md` says how to make the roles.
+A third role owns the tables and is used by `migrate` alone. The worker may read and write every
+table; the web process too, except those of WEB_RIGHTS, which decide what is sent, to whom and how
+often. `docs/installing.md` says how to create the roles.
 """
 
 from __future__ import annotations
@@ -20,74 +20,75 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from psycopg import sql
 
-WEB, WORKER = "newsroom_web", "newsroom_worker"
-SIGNED = "newsletter.Variant"
-ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+WEB_ROLE, WORKER_ROLE = "newsroom_web", "newsroom_worker"
+SIGNED_MODEL = "newsletter.Variant"
+ALL_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True)
-class OnColumns:
-    """A right on some of a table's columns: on these alone, or on all but these."""
+class ColumnRight:
+    """A right on some of a table's columns."""
 
     right: str
     only: frozenset[str] = frozenset()
-    but: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
 
-    def clause(self, there: set[str]) -> str:
-        """As GRANT takes it, for the columns that are there; empty where none of them is."""
-        chosen = sorted((there & self.only if self.only else there) - self.but)
+    def grant_clause(self, existing: set[str]) -> str:
+        """For GRANT, for the columns that exist; empty if none does."""
+        chosen = sorted((existing & self.only if self.only else existing) - self.exclude)
         return f"{self.right} ({', '.join(map(_quoted, chosen))})" if chosen else ""
 
 
-Right = str | OnColumns
+Right = str | ColumnRight
 IMPORT_COUNTS = frozenset({"new", "known", "suppressed", "doubled", "added", "removed"})
-"""What a worker counts against the list, to the nearest ten."""
-WEB_MAY: dict[str, tuple[Right, ...]] = {
-    # A sign-up becomes a subscriber in a worker; leaving and forgetting are the subscriber's own.
+"""Written by a worker, rounded to tens."""
+WEB_RIGHTS: dict[str, tuple[Right, ...]] = {
+    # A worker inserts subscribers; unsubscribing and forgetting happen in the web process.
     "newsletter.Subscriber": ("SELECT", "UPDATE", "DELETE"),
-    # A mail becomes due by confirming and by asking for one, and is dropped by leaving.
+    # Confirming and requesting a mail insert, unsubscribing deletes.
     "newsletter.OutboxMail": ("SELECT", "INSERT", "DELETE"),
-    # Approving adds letters. Which of them leaves, a worker decides: campaigns/signing.py.
-    SIGNED: ("SELECT", "INSERT"),
+    # Approval inserts variants; a worker signs them: campaigns/signing.py.
+    SIGNED_MODEL: ("SELECT", "INSERT"),
     "newsletter.Delivery": ("SELECT", "INSERT", "UPDATE"),
-    # Whoever pauses a mailing locks its lanes' rows, for which PostgreSQL asks for UPDATE.
+    # Pausing locks the rows of lanes: SELECT FOR UPDATE needs UPDATE.
     "newsletter.Lane": ("SELECT", "UPDATE"),
     "newsletter.RelayState": ("SELECT",),
-    "newsletter.Throttle": ("SELECT",),
-    # How often a worker has answered today, and whom it has asked to confirm.
+    "newsletter.RateLimiter": ("SELECT",),
+    # Lookups and confirmations of the day.
     "newsletter.WorkerQuota": ("SELECT",),
-    "newsletter.JournalMark": ("SELECT",),
+    "newsletter.DeparturesLogPosition": ("SELECT",),
     "newsletter.HashGeneration": ("SELECT",),
-    # A question about the list is answered, counted and named by a worker.
-    # Deleting an edition takes it out of old answers.
-    "newsletter.Inquiry": (
+    # A worker answers lookups. Deleting an edition sets the column to null.
+    "newsletter.SubscriberLookup": (
         *("SELECT", "INSERT", "DELETE"),
-        OnColumns("UPDATE", only=frozenset({"wish", "edition_id"})),
+        ColumnRight("UPDATE", only=frozenset({"wish", "edition_id"})),
     ),
     "newsletter.Import": (
         *("SELECT", "INSERT", "DELETE"),
-        OnColumns("UPDATE", but=IMPORT_COUNTS),
+        ColumnRight("UPDATE", exclude=IMPORT_COUNTS),
     ),
-    # What is no subscriber yet has a keyed hash, and so has whoever a list calls gone.
-    "newsletter.StagedReader": (OnColumns("SELECT", but=frozenset({"address_hash"})), "DELETE"),
+    # The hash of an address that is not on the list yet.
+    "newsletter.StagedSubscriber": (
+        ColumnRight("SELECT", exclude=frozenset({"address_hash"})),
+        "DELETE",
+    ),
     "staff.AuditEntry": ("SELECT", "INSERT"),
 }
 
 
-def exist(connection: BaseDatabaseWrapper) -> bool:
-    """Whether this database has the two roles."""
+def roles_exist(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the database has both roles."""
     if connection.vendor != "postgresql":
         return False
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname IN (%s, %s)", [WEB, WORKER])
+        cursor.execute(
+            "SELECT count(*) FROM pg_roles WHERE rolname IN (%s, %s)", [WEB_ROLE, WORKER_ROLE]
+        )
         return bool(cursor.fetchone()[0] == 2)
 
 
-def create(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
-    """Makes the roles that are not there, and sets these passwords. The owner must be allowed to.
-
-    Raises DatabaseError where it is not.
-    """
+def create_roles(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
+    """Creates missing roles and sets the passwords. Raises DatabaseError without CREATEROLE."""
     with connection.cursor() as cursor:
         for role, password in passwords.items():
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
@@ -98,28 +99,28 @@ def create(connection: BaseDatabaseWrapper, passwords: dict[str, str]) -> None:
             cursor.execute(statement.as_string(cursor.connection))
 
 
-def grant(connection: BaseDatabaseWrapper) -> None:
-    """Gives both roles their rights on every table, and takes any other away."""
-    web_may = {_table(label): rights for label, rights in WEB_MAY.items()}
+def grant_rights(connection: BaseDatabaseWrapper) -> None:
+    """Sets both roles' rights on every table."""
+    web_may = {_table(label): rights for label, rights in WEB_RIGHTS.items()}
     migrations = MigrationRecorder.Migration._meta.db_table
     tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
     with connection.cursor() as cursor:
-        there = set(connection.introspection.table_names(cursor))
-        for table in sorted(there & (tables | {migrations})):
+        existing = set(connection.introspection.table_names(cursor))
+        for table in sorted(existing & (tables | {migrations})):
             read_only = table == migrations
             described = connection.introspection.get_table_description(cursor, table)
             columns = {column.name for column in described}
-            web = ("SELECT",) if read_only else web_may.get(table, ALL)
-            _grant(cursor, WEB, table, web, columns)
-            _grant(cursor, WORKER, table, ("SELECT",) if read_only else ALL, columns)
-        for role in (WEB, WORKER):
+            web = ("SELECT",) if read_only else web_may.get(table, ALL_RIGHTS)
+            _grant(cursor, WEB_ROLE, table, web, columns)
+            _grant(cursor, WORKER_ROLE, table, ("SELECT",) if read_only else ALL_RIGHTS, columns)
+        for role in (WEB_ROLE, WORKER_ROLE):
             cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}")
 
 
 def _grant(
     cursor: CursorWrapper, role: str, table: str, rights: tuple[Right, ...], columns: set[str]
 ) -> None:
-    clauses = [one if isinstance(one, str) else one.clause(columns) for one in rights]
+    clauses = [one if isinstance(one, str) else one.grant_clause(columns) for one in rights]
     cursor.execute(f"REVOKE ALL ON {_quoted(table)} FROM {role}")
     cursor.execute(f"GRANT {', '.join(filter(None, clauses))} ON {_quoted(table)} TO {role}")
 
@@ -128,15 +129,15 @@ def _quoted(name: str) -> str:
     return sql.Identifier(name).as_string()
 
 
-def rights_of_the_web_process(
+def web_process_rights(
     databases: Iterable[str] | None = None, **_kwargs: Any
 ) -> Iterator[CheckMessage]:
-    """Whether this process's own role could change what a worker is going to send."""
+    """The web process's role may not change variants."""
     if not settings.PRODUCTION or settings.WORKER_KEY_FILE is not None:
         return
     for name in databases or []:
         connection = connections[name]
-        if connection.vendor != "postgresql" or not _may_update(connection, SIGNED):
+        if connection.vendor != "postgresql" or not _may_update(connection, SIGNED_MODEL):
             continue
         yield Warning(
             "The web process may write tables that are the worker's alone.",

@@ -1,5 +1,4 @@
-"""What Django's own page about an exception shows, or its mail to ADMINS, should anybody turn
-either on: where it happened, and nothing of whom it happened to."""
+"""Redacts Django's debug pages and its mails to ADMINS, which are both off by default."""
 
 from __future__ import annotations
 
@@ -11,11 +10,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
-from newsroom.log_redaction import mask
+from newsroom.log_redaction import redact
 
 
-class NoVariables(SafeExceptionReporterFilter):
-    """Hides every local variable: one of them is often the address."""
+class HideVariablesFilter(SafeExceptionReporterFilter):
+    """Hides local variables, which may hold an address."""
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
@@ -23,8 +22,8 @@ class NoVariables(SafeExceptionReporterFilter):
         return ItemsView({})
 
 
-class MaskedReporter(ExceptionReporter):
-    """A traceback without the request, which carries what was typed and by whom."""
+class RedactedExceptionReporter(ExceptionReporter):
+    """A redacted traceback without the request."""
 
     def __init__(
         self,
@@ -35,14 +34,14 @@ class MaskedReporter(ExceptionReporter):
         is_email: bool = False,
     ) -> None:
         super().__init__(None, exc_type, exc_value, tb, is_email=is_email)
-        self.filter = NoVariables()
+        self.filter = HideVariablesFilter()
 
     def get_traceback_data(self) -> dict[str, Any]:
-        # Of a text that cannot be decoded it shows the characters around.
+        # For a UnicodeError it quotes the text.
         return {**super().get_traceback_data(), "unicode_hint": ""}
 
     def get_traceback_html(self) -> SafeString:
-        return SafeString(mask(super().get_traceback_html()))
+        return SafeString(redact(super().get_traceback_html()))
 
     def get_traceback_text(self) -> SafeString:
-        return SafeString(mask(super().get_traceback_text()))
+        return SafeString(redact(super().get_traceback_text()))

@@ -1,13 +1,11 @@
-"""Whether a process is well, and whether the newsroom is.
+"""Health checks over HTTP and on the command line.
 
-GET /healthz      is 200 as long as this web process can work, whatever else is wrong: a load
-                  balancer or compose asks. What is wrong stands in the answer.
-GET /healthz?all  is 503 if anything is wrong, letters that should have gone included: whoever
-                  wakes somebody asks.
+GET /healthz      200 while this web process and its database work: for load balancers and compose
+GET /healthz?all  503 if any check fails, overdue letters included: for monitoring
 
-python -m newsroom.health web [ADDRESS]   asks the web process at its address
-python -m newsroom.health all [ADDRESS]   asks it for everything
-python -m newsroom.health worker|intake|beat   looks at the last sign of life below VAR_DIR
+python -m newsroom.health web [URL]   requests /healthz
+python -m newsroom.health all [URL]   requests /healthz?all
+python -m newsroom.health worker|intake|beat   reads the process's heartbeat file below VAR_DIR
 """
 
 from __future__ import annotations
@@ -24,14 +22,14 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from core import heartbeats
-from core.health import OK, look
+from core.health import OK, check_all
 from newsroom import startup_checks
 
 PATH = "/healthz"
 
 
-class Healthz:
-    """Answers at /healthz whatever the Host header says."""
+class HealthMiddleware:
+    """Answers /healthz under any Host header."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -39,29 +37,29 @@ class Healthz:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path != PATH:
             return self.get_response(request)
-        found = look()
-        needed = found.values() if "all" in request.GET else [found["database"]]
+        results = check_all()
+        required = results.values() if "all" in request.GET else [results["database"]]
         return JsonResponse(
-            found,
-            status=200 if set(needed) == {OK} else 503,
+            results,
+            status=200 if set(required) == {OK} else 503,
             headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
         )
 
 
-def ask_web(address: str) -> str:
-    """What is wrong with the web process, or with what it tells; empty if nothing is."""
+def check_web(address: str) -> str:
+    """An error message; empty if the response is 200."""
     try:
         with urlopen(address, timeout=10):  # noqa: S310
             return ""
     except HTTPError as error:
         with error:
-            return f"{address}: {error.code} {_told(error.read())}".strip()
+            return f"{address}: {error.code} {_failures(error.read())}".strip()
     except (URLError, OSError, ValueError) as error:
         return f"{address}: {error}"
 
 
-def _told(body: bytes) -> str:
-    """`worker silent, letters overdue`; nothing where somebody else has answered."""
+def _failures(body: bytes) -> str:
+    """`worker silent, letters overdue`; empty if the body is not ours."""
     try:
         found = json.loads(body)
         return ", ".join(f"{name} {word}" for name, word in found.items() if word != OK)
@@ -69,29 +67,29 @@ def _told(body: bytes) -> str:
         return ""
 
 
-def ask_file(process: str, now: float) -> str:
-    """What is wrong with a worker or with beat; empty if nothing is."""
-    age = heartbeats.seconds_since(process, now)
+def check_heartbeat(process: str, now: float) -> str:
+    """An error message about a worker or beat; empty if its heartbeat is recent."""
+    age = heartbeats.age_seconds(process, now)
     if age is None:
-        return f"{process} has given no sign of life at {heartbeats.path_of(process)}."
-    if age > heartbeats.LATEST[process]:
-        return f"{process} has given no sign of life for {age:.0f} seconds."
+        return f"{process} has no heartbeat at {heartbeats.heartbeat_path(process)}."
+    if age > heartbeats.MAX_AGE_SECONDS[process]:
+        return f"{process} has sent no heartbeat for {age:.0f} seconds."
     return ""
 
 
 def main(arguments: list[str]) -> str | None:
-    """For sys.exit: None if the process is well."""
+    """For sys.exit: None if healthy."""
     match arguments:
-        case ["web" | "all" as what, *address] if len(address) < 2:
-            asked = address[0] if address else f"http://127.0.0.1:8000{PATH}"
-            return ask_web(f"{asked}?all" if what == "all" else asked) or None
-        case [process] if process in heartbeats.LATEST:
-            return ask_file(process, time.time()) or None
+        case ["web" | "all" as target, *address] if len(address) < 2:
+            url = address[0] if address else f"http://127.0.0.1:8000{PATH}"
+            return check_web(f"{url}?all" if target == "all" else url) or None
+        case [process] if process in heartbeats.MAX_AGE_SECONDS:
+            return check_heartbeat(process, time.time()) or None
     return __doc__
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
-    with startup_checks.or_say_why():
+    with startup_checks.exit_on_startup_error():
         problem = main(sys.argv[1:])
     sys.exit(problem)

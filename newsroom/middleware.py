@@ -1,5 +1,4 @@
-"""Which language a page speaks, decided by its path alone; where the staff's pages are; and what
-a request may carry."""
+"""Middleware: the admin's hosts, request sizes, null bytes and the language."""
 
 import re
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 
 from core.http import (
-    BOUNDS_ITSELF,
-    LARGEST_FORM,
-    READERS_URLCONF,
+    CHECKED_BY_VIEW,
+    MAX_FORM_BYTES,
+    PUBLIC_URLCONF,
     is_admin_host,
-    is_staff_page,
-    is_staff_path,
-    of_path,
+    is_admin_path,
+    is_admin_request,
+    language_from_path,
 )
 from newsroom.error_views import refusal
 
@@ -26,22 +25,22 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class AdminOnItsHosts:
-    """Under any other name the site has readers' pages only: /admin/ is like any unknown page."""
+class AdminHostMiddleware:
+    """Under hosts other than ADMIN_HOSTS /admin/ is not found."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if is_staff_path(request) and not is_admin_host(request):
-            request.urlconf = READERS_URLCONF
+        if is_admin_path(request) and not is_admin_host(request):
+            request.urlconf = PUBLIC_URLCONF
         return self.get_response(request)
 
 
-class RequestSizeLimit:
-    """Strangers send a few lines, to whatever path; nobody fills the memory with more.
+class RequestSizeLimitMiddleware:
+    """Limits request bodies to MAX_FORM_BYTES.
 
-    More is taken only from staff who are logged in, and only by a view that says so.
+    Views with `max_body_bytes` accept more from authenticated staff.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -49,48 +48,47 @@ class RequestSizeLimit:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "Transfer-Encoding" in request.headers:
-            # Of unknown length. Django would take it for empty, whatever it is.
+            # Chunked: Django would treat the body as empty.
             return refusal(_language_of(request), HTTPStatus.LENGTH_REQUIRED)
         if not NUMBER.fullmatch(request.META.get("CONTENT_LENGTH") or "0"):
             return refusal(_language_of(request), HTTPStatus.BAD_REQUEST)
-        if _content_length(request) > LARGEST_FORM and not is_staff_page(request):
+        if _content_length(request) > MAX_FORM_BYTES and not is_admin_request(request):
             return _too_large(request)
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        """Before whoever looks for a CSRF token, who reads all of it."""
+        """Before the CSRF middleware, which reads the body."""
         length = _content_length(request)
-        if length <= LARGEST_FORM:
+        if length <= MAX_FORM_BYTES:
             return None
-        of_admin = getattr(getattr(view, "model_admin", None), "largest_form", LARGEST_FORM)
-        limit = getattr(view, "largest_form", of_admin)
-        is_taken = limit is BOUNDS_ITSELF or length <= limit
-        return None if is_taken and request.user.is_authenticated else _too_large(request)
+        admin_limit = getattr(getattr(view, "model_admin", None), "max_body_bytes", MAX_FORM_BYTES)
+        limit = getattr(view, "max_body_bytes", admin_limit)
+        is_allowed = limit is CHECKED_BY_VIEW or length <= limit
+        return None if is_allowed and request.user.is_authenticated else _too_large(request)
 
 
-class NoNullBytes:
-    """A NUL in what is sent to a page of the staff's: no text has one, and of the two databases
-    one fails on it and the other would keep it. Readers' forms say so themselves.
+class RejectNullBytesMiddleware:
+    """Refuses NUL in requests to the admin: PostgreSQL rejects it in text, SQLite stores it.
 
-    It stands behind the CSRF middleware, which has read the form.
+    After the CSRF middleware, which has parsed the form. Public forms validate it themselves.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        asked = request.path_info + unquote(request.META.get("QUERY_STRING", ""))
-        if "\0" in asked and is_staff_page(request):
+        url = request.path_info + unquote(request.META.get("QUERY_STRING", ""))
+        if "\0" in url and is_admin_request(request):
             return self._refusal(request)
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        # What is exempt from tokens reads its form by itself, later: the upload of a list.
-        if not is_staff_page(request) or getattr(view, "csrf_exempt", False):
+        # The upload of a list, which is csrf_exempt, parses its form later.
+        if not is_admin_request(request) or getattr(view, "csrf_exempt", False):
             return None
         has_one = any(
             "\0" in text for name, texts in request.POST.lists() for text in (name, *texts)
@@ -111,17 +109,16 @@ def _too_large(request: HttpRequest) -> HttpResponseBase:
 
 
 def _language_of(request: HttpRequest) -> str:
-    """Also before LanguageFromPath has looked."""
-    if is_staff_page(request):
+    """Works before LanguageFromPathMiddleware too."""
+    if is_admin_request(request):
         return translation.get_language_from_request(request)
-    return of_path(request)
+    return language_from_path(request)
 
 
-class LanguageFromPath:
-    """Readers' pages: the path's first segment, else the default; nothing is negotiated.
+class LanguageFromPathMiddleware:
+    """Public pages: the language of the path's first segment, else the default.
 
-    The staff's pages name no language in their paths. They speak the one that was picked in
-    the admin (a cookie that is sent to the admin only), else the browser's.
+    The admin: the language cookie, which is limited to the admin's path, else Accept-Language.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

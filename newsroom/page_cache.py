@@ -1,12 +1,10 @@
 """Public pages answered from memory, in front of Django.
 
-Each web process keeps the pages that it made, ready to leave, for as long as the site's version is
-the one they were made at. It asks for that number at most once a second, by a thread and a
-connection of its own; where no answer comes, Django answers every request.
+Each web process caches pages until the site's version changes. It queries the version at most once
+a second, in a thread with a connection of its own; without an answer Django handles all requests.
 
-What is stored follows from its scheme and path alone: no host, query string or header of a
-stranger is part of a key, and a view stores its page under its one canonical address only, so
-nobody fills the memory with addresses of their own invention.
+The key is scheme and path only, and a view's page is stored under its canonical URL only, so that
+nobody can fill the cache with other hosts, query strings or headers.
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from django.utils.http import parse_http_date_safe
 
-from articles.public.page_cache import STORABLE
-from core.fragment_cache import VersionedStore, at_version
+from articles.public.page_cache import STORABLE_CACHE_CONTROL
+from core.fragment_cache import VersionedCache, at_version
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,23 +38,22 @@ Headers = list[tuple[str, str]]
 
 VERSION_TTL_SECONDS = 1.0
 VERSION_TIMEOUT_SECONDS = 0.25
-"""How long a request waits for the number before Django answers it."""
-GIVEN_UP_AFTER_SECONDS = 60.0
-"""After which a question that hangs is asked anew by another thread."""
-PAGE_OVERHEAD = 2000
-"""Bytes that a page takes besides its two forms, roughly."""
-MADE_WITHIN_SECONDS = 5.0
-"""How long a request waits for another that makes the same page."""
-MAX_KNOWN = 10_000
-"""Addresses of pages that were stored."""
+"""Then Django answers the request."""
+HUNG_QUERY_TIMEOUT_SECONDS = 60.0
+"""Then another thread queries again."""
+PAGE_OVERHEAD_BYTES = 2000
+"""Of a page besides its plain and compressed bodies, roughly."""
+RENDER_TIMEOUT_SECONDS = 5.0
+"""How long a request waits for another that renders the same page."""
+MAX_KNOWN_PAGES = 10_000
+"""Keys that were stored before."""
 MAX_HOSTS = 100
-"""That were asked for and looked at."""
+"""Validated ones that are remembered."""
 MAX_HOST_CHARACTERS = 255
 COMPRESSIBLE = re.compile(r"text/|application/(?:atom\+xml|xml|json)")
-WORTH_COMPRESSING = 500
-"""Bytes."""
+MIN_COMPRESSED_BYTES = 500
 ACCEPTS_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))", re.IGNORECASE)
-CONDITIONS = frozenset(
+CONDITIONAL_HEADERS = frozenset(
     f"HTTP_IF_{name}" for name in ("MATCH", "NONE_MATCH", "MODIFIED_SINCE", "UNMODIFIED_SINCE")
 )
 
@@ -65,58 +62,58 @@ CONDITIONS = frozenset(
 
 
 @dataclass
-class _Question:
+class _Query:
     asked_at: float
     number: int | None = None
     answered: threading.Event = field(default_factory=threading.Event)
 
 
-class Version:
+class VersionPoller:
     """The site's version, at most VERSION_TTL_SECONDS old."""
 
     def __init__(self, ask: Callable[[], int | None]) -> None:
-        """`ask` is called by a thread of its own; None says that there is no answer."""
+        """`ask` runs in a thread; None means no answer."""
         self._ask = ask
         self._lock = threading.Lock()
-        self._question: _Question | None = None
-        self._questions: SimpleQueue[_Question] | None = None
+        self._query: _Query | None = None
+        self._queue: SimpleQueue[_Query] | None = None
 
     def current(self) -> int | None:
-        """None where the database does not say."""
-        question, now = self._question, time.monotonic()
-        if question is None or now >= question.asked_at + VERSION_TTL_SECONDS:
-            question = self._ask_anew(now)
-        if not question.answered.is_set():
-            question.answered.wait(question.asked_at + VERSION_TIMEOUT_SECONDS - now)
-        return question.number
+        """None if the database does not answer."""
+        query, now = self._query, time.monotonic()
+        if query is None or now >= query.asked_at + VERSION_TTL_SECONDS:
+            query = self._start_query(now)
+        if not query.answered.is_set():
+            query.answered.wait(query.asked_at + VERSION_TIMEOUT_SECONDS - now)
+        return query.number
 
-    def _ask_anew(self, now: float) -> _Question:
+    def _start_query(self, now: float) -> _Query:
         with self._lock:
-            question = self._question
-            if question is not None:
-                over = question.answered.is_set()
-                age = now - question.asked_at
-                if age < (VERSION_TTL_SECONDS if over else GIVEN_UP_AFTER_SECONDS):
-                    return question
+            query = self._query
+            if query is not None:
+                over = query.answered.is_set()
+                age = now - query.asked_at
+                if age < (VERSION_TTL_SECONDS if over else HUNG_QUERY_TIMEOUT_SECONDS):
+                    return query
                 if not over:
-                    self._questions = None
-            if self._questions is None:
-                # Begun with the first question: a thread does not outlive a fork.
-                self._questions = SimpleQueue()
-                thread = threading.Thread(target=self._work, args=[self._questions], daemon=True)
+                    self._queue = None
+            if self._queue is None:
+                # Started lazily: a thread does not survive a fork.
+                self._queue = SimpleQueue()
+                thread = threading.Thread(target=self._work, args=[self._queue], daemon=True)
                 thread.start()
-            # The time before it is asked: an answer may be older than its arrival, never younger.
-            self._question = question = _Question(now)
-            self._questions.put(question)
-        return question
+            # From before the query: the answer may be older than its arrival.
+            self._query = query = _Query(now)
+            self._queue.put(query)
+        return query
 
-    def _work(self, questions: SimpleQueue[_Question]) -> None:
+    def _work(self, queue: SimpleQueue[_Query]) -> None:
         while True:
-            question = questions.get()
+            query = queue.get()
             try:
-                question.number = self._ask()
+                query.number = self._ask()
             finally:
-                question.answered.set()
+                query.answered.set()
 
 
 # --- The pages ---------------------------------------------------------------------------
@@ -124,7 +121,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it left Django, and what is sent of it to whom."""
+    """A cached response, plain and compressed."""
 
     status: str
     own_headers: Headers
@@ -133,7 +130,7 @@ class Page:
     @cached_property
     def is_compressible(self) -> bool:
         kind = dict(self.own_headers).get("Content-Type", "")
-        return len(self.body) >= WORTH_COMPRESSING and bool(COMPRESSIBLE.match(kind))
+        return len(self.body) >= MIN_COMPRESSED_BYTES and bool(COMPRESSIBLE.match(kind))
 
     @cached_property
     def compressed(self) -> bytes:
@@ -156,12 +153,12 @@ class Page:
 
     @property
     def size(self) -> int:
-        """Bytes, with the compressed form, which is made when somebody first takes it."""
-        return (2 if self.is_compressible else 1) * len(self.body) + PAGE_OVERHEAD
+        """Bytes, with the compressed body, which is made on first use."""
+        return (2 if self.is_compressible else 1) * len(self.body) + PAGE_OVERHEAD_BYTES
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """The page, or only that nothing has changed (RFC 9110, 13)."""
-        if not CONDITIONS.isdisjoint(environ):
+        """The page, or 304 (RFC 9110, 13)."""
+        if not CONDITIONAL_HEADERS.isdisjoint(environ):
             return self._conditional(environ, start_response)
         body, headers = self.body, self.headers
         if self.is_compressible and ACCEPTS_GZIP.search(environ.get("HTTP_ACCEPT_ENCODING", "")):
@@ -180,7 +177,7 @@ class Page:
             response,
         )
         if found is None or found is response:
-            plain = {name: environ[name] for name in environ.keys() - CONDITIONS}
+            plain = {name: environ[name] for name in environ.keys() - CONDITIONAL_HEADERS}
             return self.answer(plain, start_response)
         status = f"{found.status_code} {found.reason_phrase}"
         start_response(status, list(found.items()))
@@ -190,29 +187,29 @@ class Page:
 # --- In front of Django ------------------------------------------------------------------
 
 
-class _Asked(WSGIRequest):
-    """As much of a request as says scheme and host, by Django's own rules."""
+class _HostRequest(WSGIRequest):
+    """Enough of a request for Django's scheme and host."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.META = self.environ = environ
 
 
 class PageCache:
-    """A WSGI application around Django's."""
+    """WSGI middleware around Django."""
 
     def __init__(
         self, application: WSGIApplication, version: Callable[[], int | None], size: int
     ) -> None:
-        """`size` in bytes; 0 stores nothing."""
+        """`size` in bytes; 0 turns the cache off."""
         self._application = application
         self._version = version
-        # Django takes several times as long for it as all the rest here.
+        # Django's validation is slow.
         self._has_valid_host = lru_cache(MAX_HOSTS)(_is_valid_host)
-        self._making: dict[Key, threading.Event] = {}
-        self._were_stored: LRUCache[Key, bool] = LRUCache(MAX_KNOWN)
+        self._rendering: dict[Key, threading.Event] = {}
+        self._known_keys: LRUCache[Key, bool] = LRUCache(MAX_KNOWN_PAGES)
         self._lock = threading.Lock()
-        self.store: VersionedStore[Page] | None = (
-            VersionedStore(size, lambda page: page.size) if size else None
+        self.store: VersionedCache[Page] | None = (
+            VersionedCache(size, lambda page: page.size) if size else None
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -220,12 +217,12 @@ class PageCache:
         number = None if store is None else self._version()
         if store is None or number is None:
             return self._ask_django(environ, start_response)[1]
-        asked = _Asked(environ)
-        key = (asked.scheme or "", environ["PATH_INFO"])
+        request = _HostRequest(environ)
+        key = (request.scheme or "", environ["PATH_INFO"])
         page = store.get(key, number)
-        if page is None and self._is_made_by_another(key):
+        if page is None and self._wait_for_other_thread(key):
             page = store.get(key, number)
-        if page is not None and self._has_valid_host(*map(environ.get, NAMES)):
+        if page is not None and self._has_valid_host(*map(environ.get, HOST_VARIABLES)):
             return page.answer(environ, start_response)
         try:
             with at_version(number):
@@ -233,43 +230,45 @@ class PageCache:
             if page is not None:
                 store.put(key, page, number)
         finally:
-            self._is_made(key, is_stored=page is not None)
+            self._finish_rendering(key, is_stored=page is not None)
         return answer
 
-    def _is_made_by_another(self, key: Key) -> bool:
-        """Waits for the thread that makes it already, so that a change makes a page anew once.
+    def _wait_for_other_thread(self, key: Key) -> bool:
+        """True once another thread has rendered the page, so that each is rendered once.
 
-        Only for what was stored before: who asks for something else need not wait for others.
+        Only for keys that were stored before.
         """
         with self._lock:
-            if key not in self._were_stored:
+            if key not in self._known_keys:
                 return False
-            making = self._making.get(key)
-            if making is None:
-                self._making[key] = threading.Event()
+            rendering = self._rendering.get(key)
+            if rendering is None:
+                self._rendering[key] = threading.Event()
                 return False
-        return making.wait(MADE_WITHIN_SECONDS)
+        return rendering.wait(RENDER_TIMEOUT_SECONDS)
 
-    def _is_made(self, key: Key, *, is_stored: bool) -> None:
+    def _finish_rendering(self, key: Key, *, is_stored: bool) -> None:
         with self._lock:
             if is_stored:
-                self._were_stored[key] = True
-            making = self._making.pop(key, None)
-        if making is not None:
-            making.set()
+                self._known_keys[key] = True
+            rendering = self._rendering.pop(key, None)
+        if rendering is not None:
+            rendering.set()
 
     def _ask_django(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> tuple[Page | None, Iterable[bytes]]:
-        """Its answer, and the page if it may be stored."""
-        told: list[Any] = []
+        """The response, and the page if it may be stored."""
+        started: list[Any] = []
 
-        def note(status: str, headers: Headers, exc_info: Any = None) -> Callable[[bytes], object]:
-            told[:] = [status, headers]
+        def record(
+            status: str, headers: Headers, exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            started[:] = [status, headers]
             return lambda _data: None
 
-        response = self._application(environ, note)
-        status, headers = told
+        response = self._application(environ, record)
+        status, headers = started
         if not isinstance(response, HttpResponse) or "ETag" not in response.headers:
             start_response(status, headers)
             return None, response
@@ -288,17 +287,19 @@ def _is_anonymous_read(environ: WSGIEnvironment) -> bool:
     )
 
 
-NAMES = ("HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
-"""What Django may take a host from."""
+HOST_VARIABLES = ("HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
+"""What Django derives the host from."""
 
 
 def _is_valid_host(*names: str | None) -> bool:
-    """One that is none gets Django's 400."""
-    named = {name: value for name, value in zip(NAMES, names, strict=True) if value is not None}
+    """An invalid host gets Django's 400."""
+    named = {
+        name: value for name, value in zip(HOST_VARIABLES, names, strict=True) if value is not None
+    }
     if len(named.get("HTTP_HOST", "")) > MAX_HOST_CHARACTERS:
         return False
     try:
-        _Asked(named).get_host()
+        _HostRequest(named).get_host()
     except DisallowedHost:
         return False
     return True
@@ -307,7 +308,7 @@ def _is_valid_host(*names: str | None) -> bool:
 def _is_storable(response: HttpResponse) -> bool:
     return (
         response.status_code == 200
-        and response.headers.get("Cache-Control") == STORABLE
+        and response.headers.get("Cache-Control") == STORABLE_CACHE_CONTROL
         and not response.cookies
         and "Vary" not in response.headers
     )

@@ -1,11 +1,11 @@
-"""The readers' addresses alone: all there is under a name that is not one of ADMIN_HOSTS."""
+"""Public URLs: all there are under hosts other than ADMIN_HOSTS."""
 
 from django.urls import include, path
 
 from newsroom import well_known
 
-# First, because it registers the kinds of segment that the others use.
-readers = include("articles.public.urls")
+# First, since it registers the path converters.
+article_urls = include("articles.public.urls")
 handler400 = "newsroom.error_views.bad_request"
 handler404 = "articles.public.views.page_not_found"
 handler500 = "newsroom.error_views.server_error"
@@ -14,5 +14,5 @@ urlpatterns = [
     path("<language:language>/", include("newsletter.public.urls")),
     path("robots.txt", well_known.robots),
     path(".well-known/security.txt", well_known.security, name="security"),
-    path("", readers),
+    path("", article_urls),
 ]

@@ -1,7 +1,7 @@
-"""What every answer tells the browser to refuse; the one place for the policies.
+"""Security headers of every response.
 
-Readers' pages run nothing and load only from their own host. The staff's may do what Unfold
-cannot work without, and the pages with the editor what CKEditor 4 cannot work without.
+Public pages run no script and load from their own host only. The admin's policy allows what Unfold
+needs, and pages with the editor what CKEditor 4 needs.
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
-from core.http import is_staff_page
+from core.http import is_admin_request
 
 Policy = dict[str, Any]
 
-READERS: Policy = {
+PUBLIC_POLICY: Policy = {
     "default-src": [NONE],
     "style-src": [SELF],
     "img-src": [SELF],
-    # No script is there to use it; without it a browser's own tools may not read robots.txt.
+    # For browsers' own tools, which fetch robots.txt.
     "connect-src": [SELF],
     "form-action": [SELF],
     "base-uri": [NONE],
     "frame-ancestors": [NONE],
-    # There is no script to make an exception for.
     "require-trusted-types-for": ["'script'"],
     "trusted-types": [NONE],
 }
-STAFF: Policy = {
+ADMIN_POLICY: Policy = {
     "default-src": [NONE],
-    # Unfold's pages are Alpine's: it compiles the expressions in their attributes.
+    # Alpine, in Unfold, evaluates the expressions of its attributes.
     "script-src": [SELF, UNSAFE_EVAL],
     "style-src": [SELF],
     "img-src": [SELF],
@@ -44,8 +43,8 @@ STAFF: Policy = {
     "base-uri": [NONE],
     "frame-ancestors": [NONE],
 }
-# Chromium knows all of these; an unknown name would be an error in each page's console.
-FEATURES = (
+# Known to Chromium, which logs an error for unknown names.
+DENIED_FEATURES = (
     *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture"),
     *("encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection"),
     *("local-fonts", "magnetometer", "microphone", "midi", "payment", "picture-in-picture"),
@@ -56,27 +55,27 @@ PASSKEYS = ("publickey-credentials-get", "publickey-credentials-create")
 
 def _permissions(passkeys: str) -> str:
     return ", ".join(
-        [f"{name}=()" for name in FEATURES] + [f"{name}=({passkeys})" for name in PASSKEYS]
+        [f"{name}=()" for name in DENIED_FEATURES] + [f"{name}=({passkeys})" for name in PASSKEYS]
     )
 
 
-PERMISSIONS = {is_staff: _permissions("self" if is_staff else "") for is_staff in (False, True)}
+PERMISSIONS = {is_admin: _permissions("self" if is_admin else "") for is_admin in (False, True)}
 
 
-class Headers(CSPMiddleware):
-    """The outermost middleware, so that files, redirects and errors have them too."""
+class SecurityHeadersMiddleware(CSPMiddleware):
+    """The outermost middleware, for files, redirects and errors too."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
-        """A view that chose a policy of its own keeps it."""
+        """Keeps the policy of a view that sets its own."""
         parts = super().get_policy_parts(request, response, report_only)
         if report_only:
             return parts
         if parts.config is None:
-            parts.config = dict(STAFF if is_staff_page(request) else READERS)
+            parts.config = dict(ADMIN_POLICY if is_admin_request(request) else PUBLIC_POLICY)
         if request.is_secure():
-            # A mirror without TLS, such as an onion service, has nothing to upgrade to.
+            # Not on mirrors without TLS, such as an onion service.
             parts.config["upgrade-insecure-requests"] = True
         return parts
 
@@ -84,17 +83,17 @@ class Headers(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         response = super().process_response(request, response)
-        staff = is_staff_page(request)
+        is_admin = is_admin_request(request)
         headers = response.headers
-        # CSRF over TLS needs the referrer within the admin; readers' pages tell nobody.
-        headers["Referrer-Policy"] = "same-origin" if staff else "no-referrer"
-        headers["Permissions-Policy"] = PERMISSIONS[staff]
-        # A feed's reader shows our pictures on pages of its own.
-        picture = request.path.startswith(settings.MEDIA_URL)
-        policy = "cross-origin" if picture else "same-origin"
+        # Django's CSRF check needs the Referer in the admin.
+        headers["Referrer-Policy"] = "same-origin" if is_admin else "no-referrer"
+        headers["Permissions-Policy"] = PERMISSIONS[is_admin]
+        # Feed readers embed pictures.
+        is_media = request.path.startswith(settings.MEDIA_URL)
+        policy = "cross-origin" if is_media else "same-origin"
         headers.setdefault("Cross-Origin-Resource-Policy", policy)
-        # Else a browser may ask the network for each link's host before anybody follows it.
+        # Else browsers resolve the hosts of links in advance.
         headers["X-DNS-Prefetch-Control"] = "off"
-        if staff:
+        if is_admin:
             add_never_cache_headers(response)
         return response

@@ -1,8 +1,8 @@
-"""The web server: granian, with all of its settings. newsroom.web starts it.
+"""The web server: granian and its configuration. Started by newsroom.web.
 
-The site is loaded once, before the workers are forked: what keeps it from starting is said once,
-and they share what lies in memory alone (keys.ephemeral). SIGTERM ends it once what is under
-way is answered; SIGHUP replaces its workers one after the other, with the code that was loaded.
+The application is loaded before the workers fork: startup errors appear once, and workers share
+memory (keys.ephemeral). SIGTERM stops it gracefully; SIGHUP replaces the workers one by one, with
+the code that was loaded.
 """
 
 from __future__ import annotations
@@ -25,16 +25,24 @@ from newsroom import log_redaction
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-THREADS = 4
-"""Of each worker. One that waits for a slow upload or a slow database holds up no other."""
-HEADERS_WITHIN_MS = 10_000
+THREADS_PER_WORKER = 4
+HEADER_READ_TIMEOUT_MS = 10_000
 MAX_HEADER_BYTES = 64 * 1024
-STOP_WITHIN_SECONDS = 25
-"""What is under way is answered until then; whoever is not done is killed."""
+SHUTDOWN_TIMEOUT_SECONDS = 25
+"""For requests in progress; then workers are killed."""
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
-OF_A_REQUEST = ("CONTENT_", "HTTP_", "PATH_", "QUERY_", "REMOTE_", "REQUEST_", "SCRIPT_", "SERVER_")
-# Its own lines, and what it says of an exception that nobody caught; no line for each request.
+REQUEST_VARIABLE_PREFIXES = (
+    "CONTENT_",
+    "HTTP_",
+    "PATH_",
+    "QUERY_",
+    "REMOTE_",
+    "REQUEST_",
+    "SCRIPT_",
+    "SERVER_",
+)
+# Granian's own lines and uncaught exceptions; no access log.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -44,10 +52,10 @@ LOGGING = {
 }
 
 
-def serve(application: WSGIApplication, bind: str, workers: int, **more: Any) -> None:
-    """Until it is asked to stop. `more` are granian's own options."""
+def serve(application: WSGIApplication, bind: str, workers: int, **options: Any) -> None:
+    """Runs until it is stopped. `options` are granian's."""
     log_redaction.install()
-    # Python 3.14 would start the workers anew, without what they are to share.
+    # Python 3.14's default would not share memory.
     multiprocessing.set_start_method("fork")
     host, _, port = bind.rpartition(":")
     server = Server(
@@ -56,37 +64,37 @@ def serve(application: WSGIApplication, bind: str, workers: int, **more: Any) ->
         port=int(port),
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=THREADS,
-        runtime_blocking_threads=THREADS,
+        blocking_threads=THREADS_PER_WORKER,
+        runtime_blocking_threads=THREADS_PER_WORKER,
         http=HTTPModes.http1,
         websockets=False,
         http1_settings=HTTP1Settings(
-            header_read_timeout=HEADERS_WITHIN_MS, max_buffer_size=MAX_HEADER_BYTES
+            header_read_timeout=HEADER_READ_TIMEOUT_MS, max_buffer_size=MAX_HEADER_BYTES
         ),
         log_dictconfig=LOGGING,
         respawn_failed_workers=True,
-        workers_kill_timeout=STOP_WITHIN_SECONDS,
-        **more,
+        workers_kill_timeout=SHUTDOWN_TIMEOUT_SECONDS,
+        **options,
     )
-    server.serve(target_loader=lambda: _begin_worker(application), wrap_loader=False)
+    server.serve(target_loader=lambda: _start_worker(application), wrap_loader=False)
 
 
-def _begin_worker(application: WSGIApplication) -> WSGIApplication:
-    """In each worker. One whose parent was killed would go on serving, with nobody to end it."""
+def _start_worker(application: WSGIApplication) -> WSGIApplication:
+    """Ends the worker when its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return application
 
 
-def without_our_environment(application: WSGIApplication) -> WSGIApplication:
-    """For Django: granian hands on the process's variables with each request.
+def without_process_environment(application: WSGIApplication) -> WSGIApplication:
+    """Removes the process's environment, which granian adds to each WSGI environ.
 
-    A page about an error would show them.
+    An error page would show it.
     """
-    ours = [name for name in os.environ if not name.startswith(OF_A_REQUEST)]
+    names = [name for name in os.environ if not name.startswith(REQUEST_VARIABLE_PREFIXES)]
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        for name in ours:
+        for name in names:
             environ.pop(name, None)
         return application(environ, start_response)
 
@@ -94,7 +102,7 @@ def without_our_environment(application: WSGIApplication) -> WSGIApplication:
 
 
 def main(application: WSGIApplication) -> None:
-    """Serves it as the command line says."""
+    """Parses the command line and serves."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--bind", default="127.0.0.1:8000", metavar="HOST:PORT")
     parser.add_argument("--workers", type=int, default=2)

@@ -1,11 +1,11 @@
-"""How the files of pages are kept in production: hashed, compressed, and known to one another."""
+"""Static files in production: hashed and compressed."""
 
 from __future__ import annotations
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
-    """WhiteNoise's, with the scripts that a script imports under their hashed names too."""
+class ModuleManifestStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
+    """WhiteNoise's, which rewrites imports in JavaScript modules too."""
 
     support_js_module_import_aggregation = True

@@ -1,7 +1,7 @@
-"""What becomes of a file while it arrives: it stays in memory, or nothing of it is kept.
+"""FILE_UPLOAD_HANDLERS: uploads stay in memory.
 
-Django's own handlers put a large file into the temporary folder in clear. A list of subscribers
-that somebody drops into the wrong form must not lie there, so no handler of ours writes a file.
+Django's TemporaryFileUploadHandler would write a list of subscribers that is uploaded to the wrong
+form to the disk, unencrypted.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ from core.http import MAX_UPLOAD_BYTES
 
 
 class InMemoryUploadHandler(FileUploadHandler):
-    """Keeps a form's files in memory; of what is too large it keeps the size alone.
-
-    So a form can say that it is too large: by its size, as of any other file.
-    """
+    """Keeps files in memory; of one that is too large only the size, for the form's error."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._left = MAX_UPLOAD_BYTES
+        self._remaining = MAX_UPLOAD_BYTES
         self._content = BytesIO()
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -31,14 +28,14 @@ class InMemoryUploadHandler(FileUploadHandler):
         self._content = BytesIO()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """`start` is how much of this file has come before."""
-        if start + len(raw_data) > self._left:
+        """`start` is the offset in the file."""
+        if start + len(raw_data) > self._remaining:
             self._content = BytesIO()
         elif self._content.tell() == start:
             self._content.write(raw_data)
 
     def file_complete(self, file_size: int) -> InMemoryUploadedFile:
-        self._left -= self._content.tell()
+        self._remaining -= self._content.tell()
         self._content.seek(0)
         return InMemoryUploadedFile(
             self._content,

@@ -1,4 +1,4 @@
-"""All addresses: the readers' by language, the staff's below /admin/."""
+"""ROOT_URLCONF: the admin and the public URLs."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -2,7 +2,7 @@
 
 from newsroom import log_redaction, server
 
-# Before Django is there to do it: what it says of a wrong setting is masked too.
+# Before Django is loaded, for errors in the settings.
 log_redaction.install()
 
 from newsroom.wsgi import application  # noqa: E402

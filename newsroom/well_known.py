@@ -1,7 +1,4 @@
-"""What stands at the addresses that crawlers and finders of flaws try first.
-
-At the house's root, since only here are both the articles' and the letters' addresses known.
-"""
+"""robots.txt and security.txt, here since they name URLs of all apps."""
 
 from __future__ import annotations
 
@@ -13,27 +10,27 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from core import languages
-from core.http import STAFF_PATH
+from core.http import ADMIN_PATH
 from keys import tokens
 
 TOKEN_PAGES = ("preview", "confirm", "letter", "preferences")
-"""Views whose address ends with what opens them: nobody's to fetch but its holder's."""
+"""Views whose URL ends with a token."""
 PLAIN = "text/plain; charset=utf-8"
 
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """RFC 9309. The same under every name: sitemaps are the public host's."""
+    """RFC 9309. The same under every host; the sitemaps are at SITE_URL."""
     private = [
         reverse(view, args=[code, "-"]).removesuffix("-/")
         for code in languages.codes()
         for view in TOKEN_PAGES
     ]
-    maps = [tokens.absolute("sitemap_index")]
-    maps += [tokens.absolute("news", code) for code in languages.codes()]
+    maps = [tokens.absolute_url("sitemap_index")]
+    maps += [tokens.absolute_url("news", code) for code in languages.codes()]
     lines = [
         "User-agent: *",
-        *(f"Disallow: {path}" for path in [STAFF_PATH, *private]),
+        *(f"Disallow: {path}" for path in [ADMIN_PATH, *private]),
         "",
         *(f"Sitemap: {address}" for address in maps),
     ]
@@ -42,7 +39,7 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def security(request: HttpRequest) -> HttpResponse:
-    """RFC 9116: whom to tell of a flaw. Not found where nobody is named."""
+    """RFC 9116. Not found without SECURITY_CONTACT."""
     last = settings.SECURITY_EXPIRES
     if last is None:
         raise Http404
@@ -51,6 +48,6 @@ def security(request: HttpRequest) -> HttpResponse:
         *(f"Contact: {contact}" for contact in settings.SECURITY_CONTACT),
         f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
         f"Preferred-Languages: {', '.join(languages.codes())}",
-        f"Canonical: {tokens.absolute('security')}",
+        f"Canonical: {tokens.absolute_url('security')}",
     ]
     return HttpResponse("\n".join([*lines, ""]), content_type=PLAIN)

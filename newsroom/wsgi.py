@@ -1,4 +1,4 @@
-"""The web process's entry: public pages from memory, and Django behind."""
+"""The WSGI application: the page cache in front of Django."""
 
 import os
 
@@ -6,16 +6,18 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from articles import site_version
-
-# `ephemeral` is there before the server forks, so that its workers share the memory of the keys.
+from keys.ephemeral import HOURLY_KEYS
 from newsroom import server, startup_checks
-from newsroom.page_cache import PageCache, Version
+from newsroom.page_cache import PageCache, VersionPoller
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-with startup_checks.or_say_why():
-    django = server.without_our_environment(get_wsgi_application())
+# Before the server forks: a query that one web process encrypts, another decrypts.
+HOURLY_KEYS.allocate()
+
+with startup_checks.exit_on_startup_error():
+    django = server.without_process_environment(get_wsgi_application())
     startup_checks.refuse_worker_key("The web process")
     application = PageCache(
-        django, Version(site_version.current).current, settings.PAGE_CACHE_MB * 1024 * 1024
+        django, VersionPoller(site_version.current).current, settings.PAGE_CACHE_MB * 1024 * 1024
     )

@@ -1,1 +1,1 @@
-"""Who works here, and the doors they come in by."""
+"""Staff accounts: authentication, sessions, roles, audit and the admin's base classes."""

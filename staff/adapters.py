@@ -1,4 +1,4 @@
-"""Where django-allauth asks what our rules are."""
+"""django-allauth's adapters."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from keys.fields import seal, unseal
-from keys.sealing import SealBroken, site_key
-from staff import guessing, known_devices, login_throttle, second_factor
-from staff.rate_limit_keys import WIDE_NETWORK, client_hash, name_hash
+from keys.sealing import DecryptionError, site_key
+from staff import known_devices, login_throttle, password_guessing, second_factor
+from staff.rate_limit_keys import WIDE_NETWORK_BITS, client_hash, username_hash
 
 log = logging.getLogger(__name__)
-SEALED_FACTOR = "second factor"
+FACTOR_PURPOSE = "second factor"
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Log-in and password. Nobody signs up, and no mail is sent."""
+    """Log-in and password; without sign-up and without mail."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -49,18 +49,18 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def is_safe_url(self, url: str) -> bool:
-        """Only paths of our own, whatever names the site has."""
+        """Relative URLs only, whatever ALLOWED_HOSTS says."""
         return bool(url_has_allowed_host_and_scheme(url, allowed_hosts=None))
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Not the address itself, so that none reaches a store."""
+        """A hash, so that no IP address is stored."""
         return client_hash(self._address(request), timezone.now().date())
 
     def _address(self, request: HttpRequest) -> str:
-        """Empty where there is none, or no proxy of ours says it."""
+        """Empty behind a Unix socket, or where too few proxies are named."""
         try:
             return str(super().get_client_ip(request))
-        except PermissionDenied:  # behind a Unix socket there is none
+        except PermissionDenied:  # Behind a Unix socket.
             return ""
         except ImproperlyConfigured:
             log.warning(
@@ -70,27 +70,27 @@ class AccountAdapter(DefaultAccountAdapter):
             return ""
 
     def get_login_stages(self) -> list[str]:
-        """After the password nothing but the second factor."""
+        """The second factor only."""
         return ["allauth.mfa.stages.AuthenticateStage"]
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("mfa_index")
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Not from somebody who has just logged in, such as a newcomer who enrols."""
+        """Not right after the log-in, such as at the first enrolment."""
         required: bool = super().is_reauthentication_required(app=app, **kwargs)
         return required and not _has_just_logged_in(self.request)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Our own limits in place of allauth's, which any stranger could reach for an account."""
+        """Limits of our own: with allauth's a stranger could lock an account."""
         now, address = timezone.now(), self._address(request)
         username = credentials.get("username", "")
-        self._attempt = login_throttle.begin(
-            # allauth's own hash of the key has no key.
-            name_hash(username),
-            device=known_devices.device_of(request, username, now.date()),
+        self._attempt = login_throttle.begin_attempt(
+            # Hashed here, since allauth's hash is not keyed.
+            username_hash(username),
+            device=known_devices.device_key(request, username, now.date()),
             network=client_hash(address, now.date()),
-            wide_network=client_hash(address, now.date(), WIDE_NETWORK),
+            wide_network=client_hash(address, now.date(), WIDE_NETWORK_BITS),
             now=now,
         )
         if self._attempt.wait:
@@ -103,23 +103,25 @@ class AccountAdapter(DefaultAccountAdapter):
         return user
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """What goes on for long is written down."""
+        """Records persistent guessing in the audit."""
         if self._attempt.failed():
-            guessing.write_down(credentials.get("username", ""), timezone.now())
+            password_guessing.audit_password_guessing(
+                credentials.get("username", ""), timezone.now()
+            )
 
     def post_login(
         self, request: HttpRequest, user: AbstractBaseUser, **about: Any
     ) -> HttpResponse:
-        """After the second factor: the browser is known from now on, and its user is told."""
+        """Remembers the browser and warns the user of guesses."""
         response: HttpResponse = super().post_login(request, user, **about)
         assert isinstance(user, User)
         known_devices.remember(response, user, timezone.now().date())
-        guessing.warn_owner(request, user)
+        password_guessing.warn_account_owner(request, user)
         return response
 
 
 def too_many_attempts(wait: dt.timedelta) -> str:
-    """Says when it is worth trying again."""
+    """An error message with the time to wait."""
     minutes = math.ceil(wait.total_seconds() / 60)
     text = ngettext(
         "Too many attempts. Try again in %(minutes)s minute.",
@@ -152,13 +154,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text: str) -> str:
-        return seal(text.encode(), site_key(SEALED_FACTOR), SEALED_FACTOR)
+        return seal(text.encode(), site_key(FACTOR_PURPOSE), FACTOR_PURPOSE)
 
     def decrypt(self, encrypted_text: str) -> str:
         try:
-            return unseal(encrypted_text, site_key(SEALED_FACTOR), SEALED_FACTOR).decode()
-        except SealBroken:
-            # Never an empty secret instead: anybody can reckon the codes of that one.
+            return unseal(encrypted_text, site_key(FACTOR_PURPOSE), FACTOR_PURPOSE).decode()
+        except DecryptionError:
+            # Not an empty secret: anybody could compute its codes.
             raise self.validation_error("sealed") from None
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
@@ -168,7 +170,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return user.get_username()
 
     def build_totp_svg(self, url: str) -> str:
-        """To stand within a page, so without the head of an XML file."""
+        """Inline SVG, without the XML declaration."""
         svg: str = super().build_totp_svg(url)
         return svg[svg.index("<svg") :]
 
@@ -177,7 +179,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):
         return gettext("Security key {number}").format(number=number)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        """The name that a key is bound to is the host's, which is one of ADMIN_HOSTS."""
+        """The relying party's id is the host, one of ADMIN_HOSTS."""
         return {**super().get_public_key_credential_rp_entity(), "name": self.get_totp_issuer()}
 
     def get_public_key_credential_user_entity(self, user: AbstractBaseUser) -> dict[str, Any]:

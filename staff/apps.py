@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StaffConfig(AppConfig):
-    """Who works here."""
+    """The staff app."""
 
     name = "staff"
     verbose_name = _("Staff")
@@ -15,5 +15,5 @@ class StaffConfig(AppConfig):
         from staff import receivers, roles  # noqa: F401
 
         with_models = [app for app in apps.get_app_configs() if app.models_module]
-        # Once, after every app's permissions are there.
+        # After the last app's permissions are created.
         post_migrate.connect(roles.make_roles, sender=with_models[-1])

@@ -1,4 +1,4 @@
-"""Writing down who did what. In the transaction of what was done, so that neither is alone."""
+"""Writes the audit, in the transaction of the recorded action."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def record(
     language: str = "",
     detail: str = "",
 ) -> AuditEntry:
-    """One entry. `by` is a user; None is the newsroom itself: a command, or the hour."""
+    """One entry. `by` is a user, or None for a command or a scheduled action."""
     return AuditEntry.objects.create(
         at=now,
         actor_id=getattr(by, "pk", None),

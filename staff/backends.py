@@ -1,4 +1,4 @@
-"""Who may be logged in at all (AUTHENTICATION_BACKENDS)."""
+"""AUTHENTICATION_BACKENDS."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from django.contrib.auth.models import AnonymousUser, User
 
 
 class StaffBackend(ModelBackend):
-    """Django's, for staff only.
+    """Django's backend, for staff only.
 
-    It is asked at the log-in and again at every request, so whoever is disabled or is no
-    longer staff is out at once. The log-in page does not tell them apart from a wrong password.
+    Checked at every request too, so that a disabled account is logged out at once.
     """
 
     def user_can_authenticate(self, user: User | AnonymousUser | None) -> bool:

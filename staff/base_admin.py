@@ -1,4 +1,4 @@
-"""What every page of the desk has in common: it speaks the language of whoever reads it."""
+"""Base classes of the project's ModelAdmins."""
 
 from __future__ import annotations
 
@@ -12,48 +12,42 @@ from django.utils.translation import override
 from unfold.admin import ModelAdmin
 
 from core import languages
-from core.http import LARGEST_FORM
+from core.http import MAX_FORM_BYTES
 
 Changes = list[dict[str, dict[str, Any]]]
 
 
-class DeskAdmin(ModelAdmin):
-    """Unfold's ModelAdmin, whose history and deletions can be read in every language."""
+class BaseModelAdmin(ModelAdmin):
+    """Unfold's ModelAdmin with translated history and deletion pages."""
 
-    largest_form = LARGEST_FORM
-    """Bytes that the pages of a row may be sent; see newsroom.middleware.RequestSizeLimit."""
+    max_body_bytes = MAX_FORM_BYTES
+    """Of a request to a page of one row; see RequestSizeLimitMiddleware."""
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """The row of an id as our own addresses write it.
-
-        What Python or a database would also take for a number, such as " 7", "٧" or one that
-        no column holds, is the id of nothing.
-        """
-        if from_field is None and not _is_written(object_id, self.opts.pk):
+        """None for an id in another spelling, such as " 7" or "٧", or out of range."""
+        if from_field is None and not _is_canonical(object_id, self.opts.pk):
             return None
         return super().get_object(request, object_id, from_field)
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Changes:
-        """What changed, in words that the catalogues know: they are translated when shown.
+        """Stores the field's untranslated verbose name, and the language as a related object.
 
-        Django notes a field's label, which begins with a capital and, for a translated field,
-        ends in "[be]"; no catalogue has that. So the name itself is noted, and the language
-        as Django notes a related row.
+        Django stores the form's label, such as "Title [be]", which no catalogue can translate.
         """
-        noted: Changes = super().construct_change_message(request, form, formsets, add)
+        changes: Changes = super().construct_change_message(request, form, formsets, add)
         with override(None):
             if form.changed_data and not add:
-                noted[:1] = self._own_changes(form)
+                changes[:1] = self._own_changes(form)
             names = _names_by_label([formset.model for formset in formsets or ()])
-        for entry in noted:
+        for entry in changes:
             for change in entry.values():
                 if "fields" in change:
                     change["fields"] = [names.get(label, label) for label in change["fields"]]
-        return noted
+        return changes
 
     def _own_changes(self, form: Any) -> Changes:
         by_language: dict[str, list[str]] = {}
@@ -75,7 +69,7 @@ class DeskAdmin(ModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Without the rows that only tie two others together: they have no name for people."""
+        """Leaves out rows of automatic many-to-many tables."""
         rows, counts, forbidden, protected = super().get_deleted_objects(objs, request)
         between = [model._meta for model in apps.get_models(True) if model._meta.auto_created]
         names = tuple(f"{capfirst(meta.verbose_name)}: " for meta in between)
@@ -84,8 +78,8 @@ class DeskAdmin(ModelAdmin):
         return _without(rows, names), counts, forbidden, protected
 
 
-class ReadOnlyAdmin(DeskAdmin):
-    """Of rows that nobody types: they come, change and go by what is done."""
+class ReadOnlyAdmin(BaseModelAdmin):
+    """View only."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -97,7 +91,7 @@ class ReadOnlyAdmin(DeskAdmin):
         return False
 
 
-def _is_written(object_id: str, pk: Any) -> bool:
+def _is_canonical(object_id: str, pk: Any) -> bool:
     try:
         return str(pk.to_python(object_id)) == object_id
     except ValidationError:
@@ -105,7 +99,7 @@ def _is_written(object_id: str, pk: Any) -> bool:
 
 
 def _language(code: str) -> dict[str, str]:
-    return {"name": "language", "object": languages.own_name(code)} if code else {}
+    return {"name": "language", "object": languages.native_name(code)} if code else {}
 
 
 def _names_by_label(models: list[Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the account's pages need to look like the rest of the admin."""
+"""Context of the account pages, which look like the admin's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from core.http import is_staff_page
+from core.http import is_admin_request
 
 ACCOUNT_PATH = "/admin/account/"
 TITLES = {
@@ -32,14 +32,14 @@ TITLES = {
 }
 
 
-def of_the_admin(request: HttpRequest) -> dict[str, Any]:
-    """A context processor: allauth's views do not know that they are pages of the admin."""
-    if not (request.path_info.startswith(ACCOUNT_PATH) and is_staff_page(request)):
+def admin_context(request: HttpRequest) -> dict[str, Any]:
+    """The admin's context, for allauth's views."""
+    if not (request.path_info.startswith(ACCOUNT_PATH) and is_admin_request(request)):
         return {}
-    asked = request.resolver_match.view_name if request.resolver_match else ""
-    return {**admin.site.each_context(request), "title": TITLES.get(asked, "")}
+    view_name = request.resolver_match.view_name if request.resolver_match else ""
+    return {**admin.site.each_context(request), "title": TITLES.get(view_name, "")}
 
 
-def warning(_request: HttpRequest) -> tuple[str, str] | None:
-    """A label in the admin's head, where a password alone opens everything."""
+def environment_label(_request: HttpRequest) -> tuple[str, str] | None:
+    """Unfold's ENVIRONMENT: a label in the header where no second factor is required."""
     return None if settings.REQUIRE_SECOND_FACTOR else (gettext("No second factor"), "warning")

@@ -1,4 +1,4 @@
-"""What the admin's first page shows. Each app adds its own panels, so that none knows another."""
+"""The panels of the admin's index. Each app registers its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from django.http import HttpRequest
 
-MOST = 8
-"""Rows of a panel; behind them a link leads to all."""
+MAX_PANEL_ROWS = 8
+"""A link leads to the rest."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One box on the first page."""
+    """One box on the index."""
 
     title: str
     template: str
@@ -23,24 +23,24 @@ class Panel:
     is_wide: bool = False
 
 
-Maker = Callable[[HttpRequest, dt.datetime], Panel | None]
-"""None where there is nothing to show to this person."""
+PanelFactory = Callable[[HttpRequest, dt.datetime], Panel | None]
+"""Returns None if there is nothing to show to this user."""
 
-_makers: list[tuple[int, Maker]] = []
+_factories: list[tuple[int, PanelFactory]] = []
 
 
-def panel(position: int) -> Callable[[Maker], Maker]:
-    """Registers the function that makes a panel; a lower position stands first."""
+def register_panel(position: int) -> Callable[[PanelFactory], PanelFactory]:
+    """Decorates a function that makes a panel; lower positions come first."""
 
-    def register(maker: Maker) -> Maker:
-        _makers.append((position, maker))
-        _makers.sort(key=lambda one: one[0])
-        return maker
+    def register(factory: PanelFactory) -> PanelFactory:
+        _factories.append((position, factory))
+        _factories.sort(key=lambda one: one[0])
+        return factory
 
     return register
 
 
 def panels(request: HttpRequest, now: dt.datetime) -> list[Panel]:
-    """What this person sees, in order."""
-    made = (maker(request, now) for _position, maker in _makers)
+    """What this user sees, in order."""
+    made = (factory(request, now) for _position, factory in _factories)
     return [one for one in made if one is not None]

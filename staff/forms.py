@@ -1,4 +1,4 @@
-"""The forms of the doors: allauth's, with our words and in the admin's look."""
+"""allauth's forms with Unfold's widgets and translated labels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import INPUT_CLASSES
 
-AS_ON_THE_APP = {"inputmode": "numeric", "maxlength": "16", "spellcheck": "false"}
-Words = dict[str, str | Promise]
+Labels = dict[str, str | Promise]
 
 
-class InTheAdminsLook(forms.Form):
-    """Gives the fields our labels, and Unfold's classes to what is seen of them."""
+class AdminStyledForm(forms.Form):
+    """Sets labels, Unfold's classes and the autofocus."""
 
-    labels: Words = {}
-    first = ""
-    """The field that the cursor stands in."""
+    labels: Labels = {}
+    autofocus_field = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -36,93 +34,93 @@ class InTheAdminsLook(forms.Form):
             field.widget.attrs.pop("placeholder", None)
             if not field.widget.is_hidden:
                 field.widget.attrs["class"] = " ".join(INPUT_CLASSES)
-            if name == self.first:
+            if name == self.autofocus_field:
                 field.widget.attrs["autofocus"] = True
 
 
-class LoginForm(InTheAdminsLook, account.LoginForm):
+class LoginForm(AdminStyledForm, account.LoginForm):
     """User name and password."""
 
-    labels: Words = {"login": _("User name"), "password": _("Password")}
-    first = "login"
+    labels: Labels = {"login": _("User name"), "password": _("Password")}
+    autofocus_field = "login"
 
 
-class PasswordAgainForm(InTheAdminsLook, account.ReauthenticateForm):
-    """Before what changes the doors themselves."""
+class ReauthenticatePasswordForm(AdminStyledForm, account.ReauthenticateForm):
+    """Reauthentication before a change of password or second factor."""
 
-    labels: Words = {"password": _("Password")}
-    first = "password"
+    labels: Labels = {"password": _("Password")}
+    autofocus_field = "password"
 
 
-class ChangePasswordForm(InTheAdminsLook, account.ChangePasswordForm):
-    """The present one and the new one, twice."""
+class ChangePasswordForm(AdminStyledForm, account.ChangePasswordForm):
+    """The current password, and the new one twice."""
 
-    labels: Words = {
+    labels: Labels = {
         "oldpassword": _("Present password"),
         "password1": _("New password"),
         "password2": _("New password once more"),
     }
-    first = "oldpassword"
+    autofocus_field = "oldpassword"
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if self.has_error("password2"):
-            # In our words, which are in three languages.
+            # Django's message is not translated into every language.
             self.errors["password2"].clear()
             self.add_error("password2", _("The two new passwords are not the same."))
         return cleaned
 
 
-class CodeForm(InTheAdminsLook, mfa.AuthenticateForm):
-    """A code of the app, or a recovery code."""
+class CodeForm(AdminStyledForm, mfa.AuthenticateForm):
+    """A TOTP code or a recovery code."""
 
-    labels: Words = {"code": _("Code")}
-    first = "code"
-
-
-class CodeAgainForm(InTheAdminsLook, mfa.ReauthenticateForm):
-    """The same, of somebody who is in already."""
-
-    labels: Words = {"code": _("Code")}
-    first = "code"
+    labels: Labels = {"code": _("Code")}
+    autofocus_field = "code"
 
 
-class ActivateAppForm(InTheAdminsLook, totp.ActivateTOTPForm):
-    """The first code that the app shows."""
+class ReauthenticateCodeForm(AdminStyledForm, mfa.ReauthenticateForm):
+    """For reauthentication."""
 
-    labels: Words = {"code": _("The code that the app shows now")}
+    labels: Labels = {"code": _("Code")}
+    autofocus_field = "code"
 
 
-class AddKeyForm(InTheAdminsLook, webauthn.AddWebAuthnForm):
-    """A name for the key, so that one knows later which to remove."""
+class ActivateAppForm(AdminStyledForm, totp.ActivateTOTPForm):
+    """The first code, which activates the app."""
 
-    labels: Words = {"name": _("What you call this key")}
+    labels: Labels = {"code": _("The code that the app shows now")}
+
+
+class AddSecurityKeyForm(AdminStyledForm, webauthn.AddWebAuthnForm):
+    """A name for the new key."""
+
+    labels: Labels = {"name": _("What you call this key")}
 
     def clean(self) -> dict[str, Any]:
-        with refusing_nonsense():
+        with reject_malformed_credentials():
             cleaned: dict[str, Any] = super().clean()
         return cleaned
 
 
-class KeyForm(InTheAdminsLook, webauthn.AuthenticateWebAuthnForm):
-    """What a key answers, passed on by a script."""
+class SecurityKeyForm(AdminStyledForm, webauthn.AuthenticateWebAuthnForm):
+    """The credential, which webauthn.js fills in."""
 
     def clean_credential(self) -> Authenticator:
-        with refusing_nonsense():
+        with reject_malformed_credentials():
             return super().clean_credential()
 
 
-class KeyAgainForm(InTheAdminsLook, webauthn.ReauthenticateWebAuthnForm):
-    """The same, of somebody who is in already."""
+class ReauthenticateSecurityKeyForm(AdminStyledForm, webauthn.ReauthenticateWebAuthnForm):
+    """For reauthentication."""
 
     def clean_credential(self) -> Authenticator:
-        with refusing_nonsense():
+        with reject_malformed_credentials():
             return super().clean_credential()
 
 
 @contextlib.contextmanager
-def refusing_nonsense() -> Iterator[None]:
-    """fido2 stumbles over JSON that is no key's answer in as many ways as there is JSON."""
+def reject_malformed_credentials() -> Iterator[None]:
+    """fido2 raises various errors for JSON that is no credential."""
     try:
         yield
     except ValidationError:

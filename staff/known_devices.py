@@ -1,8 +1,7 @@
-"""The cookie by which the log-in page knows a browser that has logged in to an account before.
+"""The cookie that tells a browser that has logged in to an account before.
 
-It opens nothing and names nobody: a random number, a day, and a MAC (HMAC-SHA256) of both with the
-account and its password's hash. The site stores nothing of it. Whoever finds it learns that
-somebody has logged in with this browser, not who; another password ends it.
+It authenticates nobody and names nobody: a random number, a date, and an HMAC-SHA256 of both with
+the account and its password hash. Nothing is stored on the server; a new password invalidates it.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from django.http import HttpRequest, HttpResponse
 
 from keys.sealing import site_key
 
-KNOWN_FOR = dt.timedelta(days=180)
-"""Since the last log-in; each one begins it anew."""
+DEVICE_TTL = dt.timedelta(days=180)
+"""Since the last log-in."""
 
 
 def remember(response: HttpResponse, user: User, today: dt.date) -> None:
-    """Sets the cookie, for the admin alone."""
+    """Sets the cookie, for the admin's path."""
     number, day = secrets.token_hex(16), today.isoformat()
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,
         f"{number}.{day}.{_mac(user, number, day)}",
-        max_age=KNOWN_FOR,
+        max_age=DEVICE_TTL,
         path=settings.SESSION_COOKIE_PATH,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -36,8 +35,8 @@ def remember(response: HttpResponse, user: User, today: dt.date) -> None:
     )
 
 
-def device_of(request: HttpRequest, username: str, today: dt.date) -> str:
-    """A name for the browser to count it by; empty where it has not logged in to this account."""
+def device_key(request: HttpRequest, username: str, today: dt.date) -> str:
+    """A rate limit key for the browser; empty if it has never logged in to this account."""
     number, day, mac = _parts(request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""))
     if not (mac and _is_recent(day, today)):
         return ""
@@ -57,9 +56,9 @@ def _is_recent(day: str, today: dt.date) -> bool:
         since = dt.date.fromisoformat(day)
     except ValueError:
         return False
-    return today - KNOWN_FOR <= since <= today
+    return today - DEVICE_TTL <= since <= today
 
 
 def _mac(user: User, number: str, day: str) -> str:
-    about = f"{user.pk} {number} {day} {user.password}"
-    return hmac.digest(site_key("known device"), about.encode(), hashlib.sha256).hex()
+    message = f"{user.pk} {number} {day} {user.password}"
+    return hmac.digest(site_key("known device"), message.encode(), hashlib.sha256).hex()

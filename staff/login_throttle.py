@@ -1,15 +1,14 @@
-"""How guesses at passwords are slowed down, so that no stranger can shut an account.
+"""Rate limits of password attempts that let no stranger lock an account.
 
-Nothing here refuses an account as a whole. Who guesses wrongly waits, longer each time: the network
-that the guesses come from, and the browser where it is known.
+An account as a whole is never locked. Wrong passwords make a client wait, exponentially longer:
 
-- **A browser that has logged in to the account before** (`staff.known_devices`) is counted by
-  itself. Whatever strangers do, it is asked for the password as ever.
-- **Any other** is counted by its network for this account, and by its network for all accounts.
-- **An account that is being guessed at**, from however many networks, gives each wider network one
-  wrong guess a day. That bounds a crowd of them: so many guesses a day as it has networks.
+- **A browser that has logged in to the account before** (`staff.known_devices`) has a count of its
+  own.
+- **Any other** is counted by network and account, and by network alone.
+- **Once an account has GUESSING_THRESHOLD wrong passwords**, each wider network has one attempt a
+  day, which bounds a distributed attack.
 
-The counts are kept under keyed hashes, a client's daily (`staff.rate_limit_keys`), for a day.
+The counts are in the cache for a day, under keyed hashes (`staff.rate_limit_keys`).
 """
 
 from __future__ import annotations
@@ -20,47 +19,47 @@ from dataclasses import dataclass
 from allauth.core.internal.ratelimit import cache_lock
 from django.core.cache import cache
 
-KEPT = dt.timedelta(days=1)
-ATTACKED_AFTER = 30
-"""Wrong passwords for one account from unknown browsers in a day: more than its owner mistypes."""
+COUNT_TTL = dt.timedelta(days=1)
+GUESSING_THRESHOLD = 30
+"""Wrong passwords for one account from unknown browsers: more than its owner mistypes."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """So many wrong passwords in a row are free; each one more doubles the wait."""
+class BackoffRule:
+    """So many wrong passwords are free; each further one doubles the wait."""
 
-    free: int
-    first_wait: dt.timedelta
-    longest_wait: dt.timedelta
+    free_attempts: int
+    initial_wait: dt.timedelta
+    max_wait: dt.timedelta
 
     def wait_after(self, failures: int) -> dt.timedelta:
-        """How long after that many. Pure."""
-        if failures < self.free:
+        """The wait after so many failures."""
+        if failures < self.free_attempts:
             return dt.timedelta()
-        # Beyond a few doublings it is the longest anyway.
-        doubled: dt.timedelta = self.first_wait * 2 ** min(failures - self.free, 20)
-        return min(doubled, self.longest_wait)
+        # Bounded, since the power would overflow a timedelta.
+        doubled: dt.timedelta = self.initial_wait * 2 ** min(failures - self.free_attempts, 20)
+        return min(doubled, self.max_wait)
 
 
-FOR_ACCOUNT = Rule(5, dt.timedelta(minutes=1), dt.timedelta(hours=1))
-"""One browser or one network at one account."""
-FOR_ALL_ACCOUNTS = Rule(10, dt.timedelta(minutes=1), dt.timedelta(hours=1))
-"""One network at whatever accounts."""
-WHILE_ATTACKED = Rule(1, dt.timedelta(days=1), dt.timedelta(days=1))
-"""One wider network at an account that is being guessed at."""
+ACCOUNT_RULE = BackoffRule(5, dt.timedelta(minutes=1), dt.timedelta(hours=1))
+"""Per known browser, or per network and account."""
+NETWORK_RULE = BackoffRule(10, dt.timedelta(minutes=1), dt.timedelta(hours=1))
+"""Per network, for all accounts."""
+GUESSED_ACCOUNT_RULE = BackoffRule(1, dt.timedelta(days=1), dt.timedelta(days=1))
+"""Per wider network, for an account above the threshold."""
 
 
 @dataclass(frozen=True)
-class Counter:
-    """One row of failures in the cache."""
+class FailureCounter:
+    """A count of failures in the cache."""
 
     key: str
-    rule: Rule
+    rule: BackoffRule
 
     def begin(self, now: dt.datetime) -> dt.timedelta:
-        """Counts an attempt as a failure before it is made, so that no two slip through at once.
+        """Counts an attempt as a failure in advance, against concurrent attempts.
 
-        Returns how long to wait instead, where it is too early; then nothing is counted.
+        Returns the time to wait if it is too early; then nothing is counted.
         """
         with cache_lock(self.key) as is_locked:
             if not is_locked:
@@ -70,78 +69,80 @@ class Counter:
             wait = self.rule.wait_after(failures) - elapsed
             if failures and wait > dt.timedelta():
                 return wait
-            cache.set(self.key, (failures + 1, now.timestamp()), KEPT.total_seconds())
+            cache.set(self.key, (failures + 1, now.timestamp()), COUNT_TTL.total_seconds())
             return dt.timedelta()
 
-    def take_back(self) -> None:
-        """It was no failure, or was not made."""
+    def undo(self) -> None:
+        """The attempt succeeded, or was not made."""
         with cache_lock(self.key):
             failures, last = cache.get(self.key, (0, 0.0))
-            cache.set(self.key, (max(failures - 1, 0), last), KEPT.total_seconds())
+            cache.set(self.key, (max(failures - 1, 0), last), COUNT_TTL.total_seconds())
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A password about to be tried. `wait` says that it must not be, and for how long."""
+class LoginAttempt:
+    """A password about to be checked; not while `wait` is positive."""
 
     account: str
-    """A keyed hash of the name that was typed."""
-    counters: tuple[Counter, ...]
+    """A keyed hash of the user name."""
+    counters: tuple[FailureCounter, ...]
     is_known: bool
     wait: dt.timedelta = dt.timedelta()
 
     def succeeded(self) -> None:
         """The password was right."""
         for counter in self.counters:
-            counter.take_back()
+            counter.undo()
 
     def failed(self) -> bool:
-        """Whether it is with this one that the account counts as being guessed at."""
+        """True for the failure with which the account reaches GUESSING_THRESHOLD."""
         if self.is_known:
             return False
         key = _guesses(self.account)
         with cache_lock(key):
-            guesses, untold = cache.get(key, (0, 0))
-            cache.set(key, (guesses + 1, untold + 1), KEPT.total_seconds())
-        return bool(guesses + 1 == ATTACKED_AFTER)
+            guesses, unreported = cache.get(key, (0, 0))
+            cache.set(key, (guesses + 1, unreported + 1), COUNT_TTL.total_seconds())
+        return bool(guesses + 1 == GUESSING_THRESHOLD)
 
 
-def begin(
+def begin_attempt(
     account: str, *, device: str, network: str, wide_network: str, now: dt.datetime
-) -> Attempt:
-    """Counts an attempt. All names are keyed hashes; `device` is empty for an unknown browser."""
+) -> LoginAttempt:
+    """Counts an attempt. All keys are hashes; `device` is empty for an unknown browser."""
     if device:
-        counters = [Counter(f"login:device:{device}", FOR_ACCOUNT)]
+        counters = [FailureCounter(f"login:device:{device}", ACCOUNT_RULE)]
     else:
         counters = [
-            Counter(f"login:here:{network}:{account}", FOR_ACCOUNT),
-            Counter(f"login:network:{network}", FOR_ALL_ACCOUNTS),
+            FailureCounter(f"login:here:{network}:{account}", ACCOUNT_RULE),
+            FailureCounter(f"login:network:{network}", NETWORK_RULE),
         ]
-        if guesses_at(account) >= ATTACKED_AFTER:
-            counters.append(Counter(f"login:wide:{wide_network}:{account}", WHILE_ATTACKED))
-    for place, counter in enumerate(counters):
+        if guess_count(account) >= GUESSING_THRESHOLD:
+            counters.append(
+                FailureCounter(f"login:wide:{wide_network}:{account}", GUESSED_ACCOUNT_RULE)
+            )
+    for position, counter in enumerate(counters):
         wait = counter.begin(now)
         if wait:
-            for begun in counters[:place]:
-                begun.take_back()
-            return Attempt(account, (), bool(device), wait)
-    return Attempt(account, tuple(counters), bool(device))
+            for counted in counters[:position]:
+                counted.undo()
+            return LoginAttempt(account, (), bool(device), wait)
+    return LoginAttempt(account, tuple(counters), bool(device))
 
 
-def guesses_at(account: str) -> int:
-    """Wrong passwords from unknown browsers, until a day has passed without one."""
-    guesses, _untold = cache.get(_guesses(account), (0, 0))
+def guess_count(account: str) -> int:
+    """Wrong passwords from unknown browsers; expires a day after the last one."""
+    guesses, _unreported = cache.get(_guesses(account), (0, 0))
     return int(guesses)
 
 
 def pop_unreported(account: str) -> int:
-    """How many of them the owner has not been told of, who now is."""
+    """How many the owner has not been told of yet; resets the count."""
     key = _guesses(account)
     with cache_lock(key):
-        guesses, untold = cache.get(key, (0, 0))
-        if untold:
-            cache.set(key, (guesses, 0), KEPT.total_seconds())
-    return int(untold)
+        guesses, unreported = cache.get(key, (0, 0))
+        if unreported:
+            cache.set(key, (guesses, 0), COUNT_TTL.total_seconds())
+    return int(unreported)
 
 
 def _guesses(account: str) -> str:

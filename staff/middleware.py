@@ -1,4 +1,4 @@
-"""What stands between a log-in and the admin."""
+"""Requires the second factor in the admin."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from core.http import is_staff_page
+from core.http import is_admin_request
 from staff.second_factor import has_second_factor, needs_second_factor
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-OPEN_UNTIL_ENROLLED = frozenset(
+VIEWS_BEFORE_ENROLMENT = frozenset(
     {
         "staff_enrol",
         "mfa_activate_totp",
@@ -29,13 +29,13 @@ OPEN_UNTIL_ENROLLED = frozenset(
         "set_language",
     }
 )
-"""All that somebody can reach who must have a second factor and has none."""
+"""All that is open to a user who has yet to enrol."""
 
 
-class SecondFactorFirst:
-    """Leads whoever must enrol to the enrolment, whatever they asked for, and does nothing else.
+class RequireSecondFactorMiddleware:
+    """Redirects users who need a second factor and have none to the enrolment.
 
-    It stands behind allauth's middleware, so that it hears of an exception before that.
+    After allauth's middleware in MIDDLEWARE, so that its process_exception runs before allauth's.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -47,17 +47,17 @@ class SecondFactorFirst:
     def process_view(
         self, request: HttpRequest, _view: object, _args: Any, _kwargs: Any
     ) -> HttpResponseBase | None:
-        # Readers' pages never look at who asks.
-        if not is_staff_page(request):
+        # Public pages never load the session.
+        if not is_admin_request(request):
             return None
         if not request.user.is_authenticated:
             if SESSION_KEY in request.session:
-                # Of an account that is disabled: it must not come back to life with it.
+                # The account is disabled: its session must not work again once it is enabled.
                 request.session.flush()
             return None
-        asked = request.resolver_match.view_name if request.resolver_match else ""
+        view_name = request.resolver_match.view_name if request.resolver_match else ""
         if (
-            asked in OPEN_UNTIL_ENROLLED
+            view_name in VIEWS_BEFORE_ENROLMENT
             or not needs_second_factor(request.user)
             or has_second_factor(request.user)
         ):
@@ -67,13 +67,12 @@ class SecondFactorFirst:
     def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        """Asks for the password again, then for the page.
+        """Redirects to the reauthentication and back.
 
-        allauth would keep the whole request in the session meanwhile: what was typed, the
-        cookie and the client's address.
+        allauth would store the request in the session: form data, cookies and IP address.
         """
         if not isinstance(exception, ReauthenticationRequired):
             return None
         methods = get_adapter().get_reauthentication_methods(request.user)
-        ask = methods[0]["url"] if methods else reverse("account_login")
-        return HttpResponseRedirect(f"{ask}?{urlencode({REDIRECT_FIELD_NAME: request.path})}")
+        url = methods[0]["url"] if methods else reverse("account_login")
+        return HttpResponseRedirect(f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.path})}")

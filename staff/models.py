@@ -1,4 +1,4 @@
-"""Rows of the doors (open sessions, and what the limits count), and the audit."""
+"""Sessions, the cache table of the rate limits, roles and the audit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from staff.roles import ROLES
 
 
 class Session(AbstractBaseSession):
-    """One browser that somebody is logged in with; `staff.sessions` writes and reads it.
+    """A log-in; see `staff.sessions`.
 
-    Its key is a keyed hash of what the browser's cookie says, and its data is sealed with what
-    the cookie says, so a row lets nobody in. The user is on it so that it can be ended.
+    The key is a hash of the cookie's value, and the data is encrypted with it, so that a row is no
+    session cookie. The user is stored so that sessions can be revoked.
     """
 
     session_key = models.CharField(max_length=64, primary_key=True)
@@ -29,10 +29,9 @@ class Session(AbstractBaseSession):
 
 
 class CacheEntry(models.Model):
-    """The table of Django's database cache, here so that `migrate` makes it.
+    """The table of Django's database cache, as a model so that `migrate` creates it.
 
-    The limits on log-ins count in it where there is no Redis: all processes have to see the
-    same numbers. Django's cache writes it by plain SQL; nothing of ours does.
+    The rate limits use it where there is no Redis. Only Django's cache backend writes to it.
     """
 
     cache_key = models.CharField(max_length=255, primary_key=True)
@@ -45,10 +44,7 @@ class CacheEntry(models.Model):
 
 
 class Role(Group):
-    """A group under the name that the language of the moment has for it.
-
-    The database keeps one name; those of the project's own groups (staff.roles) are English.
-    """
+    """A group with a translated name; the project's roles are stored in English."""
 
     class Meta:
         proxy = True
@@ -56,16 +52,16 @@ class Role(Group):
         verbose_name, verbose_name_plural = _("group"), _("groups")
 
     def __str__(self) -> str:
-        return role_words(self)
+        return role_label(self)
 
 
-def role_words(group: Group) -> str:
-    """What a group is called; one that the newsroom made is called as it was named."""
+def role_label(group: Group) -> str:
+    """The translated name of a role; the name of any other group."""
     return gettext(group.name) if group.name in ROLES else group.name
 
 
 class AuditAction(models.TextChoices):
-    """What the audit writes down: whatever readers get to see, or stop seeing."""
+    """What the audit records: whatever changes what visitors see and subscribers get."""
 
     PUBLISHED = "published", _("Published")
     SCHEDULED = "scheduled", _("Scheduled")
@@ -94,27 +90,29 @@ class AuditAction(models.TextChoices):
     GUESSED = "guessed", _("Many wrong passwords")
 
 
-class AuditIsFinal(Exception):
-    """An entry of the audit is neither changed nor deleted."""
+class AuditEntryImmutable(Exception):
+    """Audit entries are neither changed nor deleted."""
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    """Reads only; the database refuses the rest too, see the migration."""
+    """Read-only; triggers in the database enforce it too."""
 
     def about(self, subject: models.Model) -> AuditQuerySet:
-        """What was done to this row."""
+        """The entries about one row."""
         return self.filter(subject_type=subject._meta.label_lower, subject_id=subject.pk)
 
     def update(self, **_fields: Any) -> int:
-        raise AuditIsFinal
+        raise AuditEntryImmutable
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        raise AuditIsFinal
+        raise AuditEntryImmutable
 
 
 class AuditEntry(models.Model):
-    """Who did what to which row, and when. It has no network address, and no foreign key:
-    it outlives the user and the row that it speaks of."""
+    """Who did what to which row, and when; without IP address.
+
+    Without foreign keys, since it outlives the user and the row.
+    """
 
     at = models.DateTimeField(_("when"), db_index=True)
     actor_id = models.BigIntegerField(null=True)
@@ -123,7 +121,7 @@ class AuditEntry(models.Model):
     subject_type = models.CharField(max_length=60)
     subject_id = models.BigIntegerField()
     subject = models.CharField(_("on what"), max_length=200)
-    # A row is named in the language of whoever acted; others may read another one.
+    # The language of `subject`: that of whoever acted.
     subject_spoken = models.CharField(max_length=12, blank=True)
     language = models.CharField(_("language"), max_length=12, choices=languages.choices, blank=True)
     detail = models.CharField(_("note"), max_length=500, blank=True)
@@ -141,8 +139,8 @@ class AuditEntry(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.pk is not None:
-            raise AuditIsFinal
+            raise AuditEntryImmutable
         super().save(*args, **kwargs)
 
     def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
-        raise AuditIsFinal
+        raise AuditEntryImmutable

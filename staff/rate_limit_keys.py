@@ -1,4 +1,4 @@
-"""Whom the limits count: never by an IP address or a name, only by keyed hashes of them."""
+"""Keys of rate limits: keyed hashes of IP networks and user names."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from django.http import HttpRequest
 
 from keys.sealing import site_key
 
-NETWORK = {4: 32, 6: 64}
-"""Bits that a provider gives to one customer, who may change the rest at will."""
-WIDE_NETWORK = {4: 24, 6: 48}
-"""Bits of what one organisation, or a customer who asks for more, has at once."""
+NETWORK_BITS = {4: 32, 6: 64}
+"""Prefix lengths of one customer, by IP version."""
+WIDE_NETWORK_BITS = {4: 24, 6: 48}
+"""Prefix lengths of one organisation."""
 
 
-def client_hash(address: str, day: dt.date, bits: dict[int, int] = NETWORK) -> str:
-    """HMAC-SHA256 of a client's network and the day, in hex; `bits` by version of IP.
+def client_hash(address: str, day: dt.date, bits: dict[int, int] = NETWORK_BITS) -> str:
+    """HMAC-SHA256 of a client's network and the day, in hex; `bits` by IP version.
 
-    Keyed, since all IPv4 addresses are soon tried; daily, so that nobody is followed longer.
-    What is no IP address, such as a Unix socket's empty one, is one client.
+    Keyed, since the IPv4 space is small; daily, so that nobody is tracked longer. Whatever is
+    no IP address, such as a Unix socket's empty one, is one client.
     """
-    counted = f"{day.isoformat()} {_network(address, bits)}"
-    return hmac.digest(site_key("client hash"), counted.encode(), hashlib.sha256).hex()
+    message = f"{day.isoformat()} {_network(address, bits)}"
+    return hmac.digest(site_key("client hash"), message.encode(), hashlib.sha256).hex()
 
 
-def reader_of(request: HttpRequest) -> str:
-    """The daily hash of a reader who asks; empty where our proxy keeps readers' addresses.
+def request_client_hash(request: HttpRequest) -> str:
+    """The client's daily hash; empty where the proxy withholds visitors' addresses.
 
-    The proxy of deploy/nginx.conf does: it counts by itself, and tells only who is too fast.
+    That of deploy/nginx.conf does: it limits by itself and sends X-Sign-Up-Pace.
     """
     forwarded = request.headers.get("X-Forwarded-For", "").strip()
     if settings.ALLAUTH_TRUSTED_PROXY_COUNT and not forwarded:
@@ -40,12 +40,12 @@ def reader_of(request: HttpRequest) -> str:
     return str(get_adapter(request).get_client_ip(request))
 
 
-def name_hash(name: str) -> str:
-    """HMAC-SHA256 of a name that somebody typed at the door, in any case, in hex.
+def username_hash(name: str) -> str:
+    """HMAC-SHA256 of a user name, case-folded, in hex.
 
-    Keyed, since a reader who takes the door for theirs types an address.
+    Keyed, since a subscriber may type an address into the log-in form.
     """
-    return hmac.digest(site_key("name at the door"), name.lower().encode(), hashlib.sha256).hex()
+    return hmac.digest(site_key("user name"), name.lower().encode(), hashlib.sha256).hex()
 
 
 def _network(address: str, bits: dict[int, int]) -> str:

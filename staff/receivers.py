@@ -1,4 +1,4 @@
-"""What ends sessions, wherever it happens, in the admin or on the command line."""
+"""Revokes sessions, in the admin and on the command line."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
-from staff.session_revocation import end_sessions, sweep
+from staff.session_revocation import delete_expired, end_sessions
 
 
 @receiver(post_save, sender=User)
 def user_saved(instance: User, created: bool, **_kwargs: Any) -> None:
-    """A disabled account has no session; a new password leaves the one it was typed in."""
+    """A disabled account loses all sessions, a new password all but the current one."""
     if created:
         return
     if not (instance.is_active and instance.is_staff):
         end_sessions(instance)
-        _leave(instance)
-    # Django keeps the typed password here until after the save, and only if it is a new one.
+        _flush_own_session(instance)
+    # Django keeps a new password here until after the save.
     elif getattr(instance, "_password", None) is not None:
         end_sessions(instance, but=_session_of(context.request))
 
 
 @receiver(post_delete, sender=User)
 def user_deleted(instance: User, **_kwargs: Any) -> None:
-    """The database has deleted the sessions with the account."""
-    _leave(instance)
+    """The sessions were deleted by CASCADE."""
+    _flush_own_session(instance)
 
 
 @receiver([mfa.authenticator_added, mfa.authenticator_removed, mfa.authenticator_reset])
 def second_factor_changed(request: HttpRequest, user: User, **_kwargs: Any) -> None:
-    """Whoever was in by the old rules has to come in by the new ones."""
+    """Other sessions were authenticated without the change."""
     end_sessions(user, but=request.session)
 
 
 @receiver(user_logged_in)
 def logged_in(**_kwargs: Any) -> None:
-    """Somebody has to sweep, and a log-in is rare and writes anyway."""
-    sweep(timezone.now())
+    """Deletes expired sessions; a log-in is rare."""
+    delete_expired(timezone.now())
 
 
-def _leave(user: User) -> None:
-    """Logs out whoever shuts their own account: else an ended session would be saved."""
+def _flush_own_session(user: User) -> None:
+    """Flushes the current session, which would be saved again otherwise."""
     session = _session_of(context.request)
     if session is not None and session.get(SESSION_KEY) == str(user.pk):
         session.flush()

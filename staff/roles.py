@@ -1,7 +1,6 @@
-"""The newsroom's roles: groups that the project makes, with what each may do.
+"""The project's roles: groups that `migrate` creates, and resets so that upgrades reach them.
 
-`migrate` makes them and puts them right again, so that an upgrade's new permission arrives.
-Whoever wants another mixture makes a group of their own, or gives somebody two roles.
+For another set of permissions create a group, or give a user two roles.
 """
 
 from __future__ import annotations
@@ -12,31 +11,31 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-READ = (
+VIEW_PERMISSIONS = (
     "articles.view_article",
     "articles.view_author",
     "articles.view_digest",
-    "articles.view_masthead",
+    "articles.view_sitesettings",
     "articles.view_page",
     "articles.view_picture",
     "articles.view_revision",
     "articles.view_topic",
 )
-PICTURES = ("articles.add_picture", "articles.change_picture")
+PICTURE_PERMISSIONS = ("articles.add_picture", "articles.change_picture")
 ANALYST, TRANSLATOR = gettext_noop("Analyst"), gettext_noop("Translator")
 EDITOR, MANAGER = gettext_noop("Editor"), gettext_noop("Manager")
 ROLES: dict[str, tuple[str, ...]] = {
     ANALYST: (
-        *READ,
-        *PICTURES,
+        *VIEW_PERMISSIONS,
+        *PICTURE_PERMISSIONS,
         "articles.add_article",
         "articles.change_article",
         "articles.delete_article",
     ),
-    TRANSLATOR: (*READ, *PICTURES, "articles.translate_article"),
+    TRANSLATOR: (*VIEW_PERMISSIONS, *PICTURE_PERMISSIONS, "articles.translate_article"),
     EDITOR: (
-        *READ,
-        *PICTURES,
+        *VIEW_PERMISSIONS,
+        *PICTURE_PERMISSIONS,
         "articles.delete_picture",
         "articles.add_article",
         "articles.change_article",
@@ -56,13 +55,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "staff.view_auditentry",
     ),
     MANAGER: (
-        *READ,
+        *VIEW_PERMISSIONS,
         "articles.add_author",
         "articles.change_author",
         "articles.add_topic",
         "articles.change_topic",
-        "articles.change_masthead",
-        "articles.add_masthead",
+        "articles.change_sitesettings",
+        "articles.add_sitesettings",
         "articles.add_page",
         "articles.change_page",
         "newsletter.add_edition",
@@ -72,11 +71,11 @@ ROLES: dict[str, tuple[str, ...]] = {
         "newsletter.view_mailing",
         "newsletter.view_subscriber",
         "newsletter.change_subscriber",
-        "newsletter.add_inquiry",
+        "newsletter.add_subscriberlookup",
         "newsletter.import_subscribers",
         "newsletter.view_import",
-        "newsletter.view_setasidemail",
-        "newsletter.delete_setasidemail",
+        "newsletter.view_quarantinedmail",
+        "newsletter.delete_quarantinedmail",
         "newsletter.add_mailboxwarning",
         "newsletter.change_mailboxwarning",
         "newsletter.delete_mailboxwarning",
@@ -88,7 +87,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 @transaction.atomic
 def make_roles(**_kwargs: Any) -> None:
-    """Each role's group, with exactly its permissions."""
+    """Creates each role's group and sets its permissions."""
     known = {
         f"{app}.{codename}": pk
         for pk, app, codename in Permission.objects.values_list(
@@ -97,5 +96,5 @@ def make_roles(**_kwargs: Any) -> None:
     }
     for name, permissions in ROLES.items():
         group, _created = Group.objects.get_or_create(name=name)
-        # In the middle of the migrations some are not there yet.
+        # Between migrations some do not exist yet.
         group.permissions.set([known[one] for one in permissions if one in known])

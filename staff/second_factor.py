@@ -1,4 +1,4 @@
-"""The second factor: who must have one, who has one, and how it is taken away."""
+"""The second factor: who needs one, who has one, and its reset."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from staff.session_revocation import end_sessions
 
 log = logging.getLogger(__name__)
 
-STRONG = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
-"""What counts as a second factor. Recovery codes only stand in for one of these."""
+SECOND_FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""Recovery codes are only a substitute for one of these."""
 
 
 def needs_second_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
-    """Whether a password alone does not do for this user.
+    """Whether the user has any permission beyond PASSWORD_ONLY_PERMISSIONS.
 
-    It is turned round on purpose: whoever may do more than write and look needs one, so a
-    permission that comes later is covered before anybody thinks of it.
+    An allow-list, so that a permission that is added later requires a second factor.
     """
     if not settings.REQUIRE_SECOND_FACTOR or not isinstance(user, User):
         return False
     permissions: set[str] = user.get_all_permissions()
-    return user.is_superuser or not permissions <= settings.WITHOUT_SECOND_FACTOR
+    return user.is_superuser or not permissions <= settings.PASSWORD_ONLY_PERMISSIONS
 
 
 def has_second_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -37,35 +36,34 @@ def has_second_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def factors_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Authenticator]:
-    """The authenticator app and the security keys of a user."""
+    """The user's authenticator app and security keys."""
     factors: QuerySet[Authenticator] = Authenticator.objects.filter(
-        user_id=user.pk, type__in=STRONG
+        user_id=user.pk, type__in=SECOND_FACTOR_TYPES
     )
     return factors
 
 
 def with_second_factor(users: QuerySet[User]) -> QuerySet[User]:
-    """Each with `is_enrolled`, for lists."""
-    strong = Authenticator.objects.filter(user=OuterRef("pk"), type__in=STRONG)
+    """Annotates `is_enrolled`."""
+    strong = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTOR_TYPES)
     return users.annotate(is_enrolled=Exists(strong))
 
 
 def may_remove(factor: Authenticator) -> bool:
-    """Whether one goes: the last one stays as long as its user needs one."""
-    if factor.type not in STRONG or not needs_second_factor(factor.user):
+    """False for the last one of a user who needs one."""
+    if factor.type not in SECOND_FACTOR_TYPES or not needs_second_factor(factor.user):
         return True
     return factors_of(factor.user).exclude(pk=factor.pk).exists()
 
 
 @transaction.atomic
-def take_away(user: User, by: str) -> int:
-    """Removes all factors of somebody who lost them, with recovery codes and sessions.
+def reset(user: User, by: str) -> int:
+    """Removes a user's factors, recovery codes and sessions, for a new enrolment.
 
-    They enrol anew at their next log-in. `by` says who did it, for the log. Returns how many
-    app and key enrolments there were.
+    `by` is for the log. Returns the number of apps and keys.
     """
     enrolled = factors_of(user).count()
     Authenticator.objects.filter(user=user).delete()
     end_sessions(user)
-    log.warning("The second factor of %s was taken away by %s.", user.get_username(), by)
+    log.warning("The second factor of %s was reset by %s.", user.get_username(), by)
     return enrolled

@@ -1,4 +1,4 @@
-"""How sessions end before their time."""
+"""Ends sessions before they expire."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import SessionBase
 
 from staff.models import Session
-from staff.sessions import row_of
+from staff.sessions import stored_session_key
 
 
 def end_sessions(user: User, but: SessionBase | None = None) -> int:
-    """Logs a user out of all browsers, or of all but one; log-ins half done end too.
-
-    Returns how many there were.
-    """
+    """Logs a user out of all browsers but one; returns the number of sessions."""
     sessions = Session.objects.filter(user=user)
     if but is not None and but.session_key:
-        sessions = sessions.exclude(session_key=row_of(but.session_key))
+        sessions = sessions.exclude(session_key=stored_session_key(but.session_key))
     ended, _rows = sessions.delete()
     return ended
 
 
-def sweep(now: dt.datetime) -> int:
-    """Deletes what has run out. Returns how many there were."""
-    swept, _rows = Session.objects.filter(expire_date__lt=now).delete()
-    return swept
+def delete_expired(now: dt.datetime) -> int:
+    """Deletes expired sessions; returns their number."""
+    deleted, _rows = Session.objects.filter(expire_date__lt=now).delete()
+    return deleted

@@ -1,4 +1,4 @@
-"""Sessions that a stolen database does not open (SESSION_ENGINE)."""
+"""SESSION_ENGINE: sessions that a stolen database does not reveal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
 from keys.fields import seal, unseal
-from keys.sealing import SealBroken, site_key
+from keys.sealing import DecryptionError, site_key
 from staff.models import Session
 
 
-def row_of(session_key: str) -> str:
-    """Under which key a session is stored: HMAC-SHA256 of what the cookie says, in hex."""
+def stored_session_key(session_key: str) -> str:
+    """The primary key of a session: HMAC-SHA256 of the cookie's value, in hex."""
     return _digest("session row", session_key).hex()
 
 
@@ -29,10 +29,10 @@ def _digest(purpose: str, session_key: str) -> bytes:
 
 
 class SessionStore(DatabaseStore):
-    """Django's, but the row has a hash for a key and data that only the cookie opens.
+    """Django's database store, with a hashed key and encrypted data.
 
-    The data is worth sealing: during a log-in it holds who has passed the password, and
-    during an enrolment the secret of the second factor.
+    During a log-in the data holds who has passed the password, and during an enrolment the TOTP
+    secret.
     """
 
     @classmethod
@@ -41,16 +41,18 @@ class SessionStore(DatabaseStore):
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         key = self._own_key()
-        return seal(self.serializer().dumps(session_dict), self._data_key(key), row_of(key))
+        return seal(
+            self.serializer().dumps(session_dict), self._data_key(key), stored_session_key(key)
+        )
 
     def decode(self, session_data: str) -> dict[str, Any]:
-        """An empty session where it does not open: another SECRET_KEY, a tampered row."""
+        """Empty if it does not decrypt: another SECRET_KEY, or a tampered row."""
         key = self._own_key()
         try:
-            opened = unseal(session_data, self._data_key(key), row_of(key))
-        except SealBroken:
+            decrypted = unseal(session_data, self._data_key(key), stored_session_key(key))
+        except DecryptionError:
             return {}
-        decoded: dict[str, Any] = self.serializer().loads(opened)
+        decoded: dict[str, Any] = self.serializer().loads(decrypted)
         return decoded
 
     def _own_key(self) -> str:
@@ -62,7 +64,7 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         return Session(
-            session_key=row_of(self._own_key()),
+            session_key=stored_session_key(self._own_key()),
             session_data=self.encode(data),
             expire_date=self.get_expiry_date(),
             user_id=data.get(SESSION_KEY) or data.get(HALF_LOGGED_IN),
@@ -70,21 +72,21 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> Session | None:
         stored = Session.objects.filter(
-            session_key=row_of(str(self.session_key)), expire_date__gt=timezone.now()
+            session_key=stored_session_key(str(self.session_key)), expire_date__gt=timezone.now()
         ).first()
         if stored is None:
             self._session_key = None
         return stored
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(row_of(session_key))
+        return super().exists(stored_session_key(session_key))
 
     def delete(self, session_key: str | None = None) -> None:
         session_key = session_key or self.session_key
         if session_key is not None:
-            super().delete(row_of(session_key))
+            super().delete(stored_session_key(session_key))
 
-    # Django's asynchronous twins would go to the table with the key as it is.
+    # Django's asynchronous methods would use the unhashed key.
     _aget_session_from_db = sync_to_async(_get_session_from_db)
     acreate_model_instance = sync_to_async(create_model_instance)  # type: ignore[arg-type]
     aexists = sync_to_async(exists)  # type: ignore[arg-type]

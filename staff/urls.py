@@ -1,7 +1,7 @@
-"""The addresses of the doors, below /admin/account/.
+"""URLs below /admin/account/.
 
-They are named one by one, since allauth has more than staff need: no sign-up, no addresses to
-manage, no password by mail. The names are allauth's, which its views ask for.
+Listed one by one, to leave out allauth's sign-up, e-mail management and password reset by mail. The
+names are those that allauth reverses.
 """
 
 from allauth.account import views as account

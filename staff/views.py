@@ -1,4 +1,4 @@
-"""The pages of the doors that allauth has not, or has not safe enough."""
+"""Account pages that allauth lacks or does not secure enough."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from staff.dashboard import panels
 @login_required
 @require_safe
 def enrol(request: HttpRequest) -> HttpResponse:
-    """Says why a second factor is needed and offers the two kinds."""
+    """Explains the second factor and offers both kinds."""
     if second_factor.has_second_factor(request.user):
         return redirect("mfa_index")
     return render(request, "staff/enrol.html")
 
 
 class CodeOrKeyView(AuthenticateView):
-    """Between the password and the admin; offers what this user has."""
+    """The second step of the log-in, with the kinds that the user has."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         kinds = set(second_factor.factors_of(self.stage.login.user).values_list("type", flat=True))
@@ -45,8 +45,8 @@ class CodeOrKeyView(AuthenticateView):
         }
 
 
-class OneStays(FormMixin):
-    """Two factors removed at the same moment would each find the other still there."""
+class KeepLastFactorMixin(FormMixin):
+    """Locks the user, so that two concurrent requests cannot remove both last factors."""
 
     request: HttpRequest
 
@@ -68,15 +68,15 @@ class OneStays(FormMixin):
         return super().get_context_data(**kwargs, may_remove=self.may_remove())
 
 
-class RemoveAppView(OneStays, DeactivateTOTPView):
-    """Where another factor stays."""
+class RemoveAppView(KeepLastFactorMixin, DeactivateTOTPView):
+    """Removes the app if another factor remains."""
 
     def factor(self) -> Authenticator:
         return self.authenticator
 
 
-class RemoveKeyView(OneStays, RemoveWebAuthnView):
-    """Where another factor stays, which allauth does not ask for keys."""
+class RemoveKeyView(KeepLastFactorMixin, RemoveWebAuthnView):
+    """Removes a key if another factor remains, which allauth does not check."""
 
     success_url = reverse_lazy("mfa_index")
 
@@ -84,10 +84,10 @@ class RemoveKeyView(OneStays, RemoveWebAuthnView):
         return self.get_object()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        # Unfold takes an `object` for a row with pages in the admin.
+        # Unfold would link to `object` as to a row in the admin.
         return {**super().get_context_data(**kwargs), "object": None, "key": self.factor().wrap()}
 
 
-def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold asks it for what the admin's index shows."""
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's DASHBOARD_CALLBACK."""
     return {**context, "panels": panels(request, timezone.now())}

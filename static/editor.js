@@ -51,7 +51,7 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
         + "авторством.",
     },
   };
-  const said = (editor) => words[editor.langCode] || words.en;
+  const labels = (editor) => words[editor.langCode] || words.en;
 
   /* The picture library is the admin's own popup. It answers by setting the value of the field
      that it was opened for, whether a picture was chosen or uploaded, and not always by an event. */
@@ -142,12 +142,12 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
       editor.addCommand("newsroomPicture", { exec: choosePicture, allowedContent });
       editor.addCommand("newsroomTypography", { exec: (one) => one.fire("newsroom:typography") });
       editor.ui.addButton("Picture", {
-        label: said(editor).picture,
+        label: labels(editor).picture,
         command: "newsroomPicture",
         icon: "/static/picture.svg",
       });
       editor.ui.addButton("Typography", {
-        label: said(editor).typography,
+        label: labels(editor).typography,
         command: "newsroomTypography",
         icon: "/static/typography.svg",
       });
@@ -159,7 +159,7 @@ CKEDITOR.plugins.registered.a11yhelp.availableLangs.be = 1;
         const pasted = event.data.dataTransfer;
         if (pasted && pasted.getFilesCount() > 0) {
           event.cancel();
-          editor.showNotification(said(editor).files, "warning");
+          editor.showNotification(labels(editor).files, "warning");
           return;
         }
         if (typeof event.data.dataValue !== "string") return;

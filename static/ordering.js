@@ -1,6 +1,6 @@
-/* The digest's articles, moved by the keyboard too: a button up and one down in each row. Unfold
-   drags; the numbers below are what is saved, and what works without a script. */
-import { said } from "./words.js";
+/* Up and down buttons for a digest's articles, beside Unfold's drag and drop. The number fields are
+   what is saved; they work without JavaScript. */
+import { interpolate } from "./interpolate.js";
 
 const POSITION = "[name$=-position]";
 const WAYS = [["up", -1, "↑"], ["down", 1, "↓"]];
@@ -20,7 +20,7 @@ const move = (row, step, button) => {
   rows().forEach((one, place) => { one.querySelector(POSITION).value = place + 1; });
   button.focus();
   const place = rows().indexOf(row) + 1;
-  told.textContent = said(told.dataset.moved, { name: nameOf(row), place, all: all.length });
+  told.textContent = interpolate(told.dataset.moved, { name: nameOf(row), place, all: all.length });
 };
 
 const addButtons = (row) => {
@@ -30,7 +30,7 @@ const addButtons = (row) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = sign;
-    button.setAttribute("aria-label", said(told.dataset[way], { name: nameOf(row) }));
+    button.setAttribute("aria-label", interpolate(told.dataset[way], { name: nameOf(row) }));
     button.addEventListener("click", () => move(row, step, button));
     box.append(button);
   }

@@ -1,10 +1,10 @@
 /* Quotation marks, dashes and apostrophes as a language writes them, and how long a text is. The
-   marks of each language come from articles/text/typography.py. Nothing here knows of the page. */
+   marks of each language come from articles/text/typography.py. No DOM here. */
 const LETTER = /[\p{L}\p{N}]/u;
 const TYPED = new Set([" ", '"', "'"]);
 const IN_WORD = /(?<=\p{L})’(?=\p{L})/gu;
-/* What to put for a typed character, and how many characters before it go. */
-export const marked = (marks, typed, before) => {
+/* [replacement, number of characters before it to delete] for a typed character, or null. */
+export const replacementFor = (marks, typed, before) => {
   const previous = before.slice(-1);
   const opens = !previous || /[\s([{—–-]/.test(previous)
     || previous === marks.opening || previous === marks.inner_opening;
@@ -28,11 +28,11 @@ export const marked = (marks, typed, before) => {
   return null;
 };
 
-/* A whole text at once; `state` is what stood before it in the same paragraph. */
-export const setRight = (marks, text, state) => {
+/* Corrects a whole text; `state` is what precedes it in the same paragraph. */
+export const correctText = (marks, text, state) => {
   let done = "";
   for (const letter of text.replace(/(\s)(?:--?|[–—])(?=\s)/g, "$1-")) {
-    const mark = TYPED.has(letter) ? marked(marks, letter, state + done) : null;
+    const mark = TYPED.has(letter) ? replacementFor(marks, letter, state + done) : null;
     if (mark && mark[1] <= done.length) done = done.slice(0, done.length - mark[1]) + mark[0];
     else done += letter;
   }
@@ -40,10 +40,10 @@ export const setRight = (marks, text, state) => {
 };
 
 const WORD = /[\p{L}\p{N}]+(?:[’'-][\p{L}\p{N}]+)*/gu;
-const WORDS_A_MINUTE = 200;
+const WORDS_PER_MINUTE = 200;
 
-/* Its words, and the minutes that reading them takes. */
+/* Number of words, and minutes of reading. */
 export const length = (text) => {
   const words = (text.match(WORD) || []).length;
-  return { words, minutes: Math.max(1, Math.round(words / WORDS_A_MINUTE)) };
+  return { words, minutes: Math.max(1, Math.round(words / WORDS_PER_MINUTE)) };
 };

@@ -1,4 +1,4 @@
-"""What every test stands on: keys of its own, and nothing outside the temporary folder."""
+"""Fixtures of all tests: keys, databases, browsers and the mail catcher."""
 
 import contextlib
 import functools
@@ -24,21 +24,21 @@ from demo.mail_catcher.catcher import Catcher
 from keys import sealing
 from newsletter.delivery.relays.config import Relay
 from newsletter.public import views
-from newsletter.subscribers.rate_limit import Pace
+from newsletter.subscribers.rate_limit import RateLimiter
 from newsroom.celery import app
-from newsroom.database_roles import WEB
+from newsroom.database_roles import WEB_ROLE
 from tests import database_templates
 from tests.chromium import running_chromium
 from tests.factories import make_user
-from tests.newsletter.relays import Moody
+from tests.newsletter.relays import ScriptedRelay
 from tests.on_postgresql import TEMPLATE
-from tests.services import Missing, skip_or_fail
+from tests.services import ServiceNotInstalled, skip_or_fail
 from tests.visitor import Visitor
 
 
 @pytest.fixture(scope="session", autouse=True)
 def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The keys of all tests but those that ask for `fresh_keys`."""
+    """The keys of all tests that do not use `fresh_keys`."""
     folder = tmp_path_factory.mktemp("keys")
     files = [folder / name for name in ("worker.key", "intake.pub", "links.key")]
     sealing.make_keys(*files)
@@ -49,7 +49,7 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """SQLite's file is a copy, which is to be found and not made."""
+    """SQLite's file is a copy of the template."""
     return connection.vendor == "sqlite"
 
 
@@ -57,7 +57,7 @@ def django_db_keepdb() -> bool:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,
 ) -> Iterator[None]:
-    """Each process begins with a copy of a migrated database, on which `migrate` finds no work."""
+    """Each process starts with a copy of a migrated database."""
     testing = connection.settings_dict["TEST"]
     if connection.vendor != "sqlite":
         testing["TEMPLATE"] = os.environ.get(TEMPLATE)
@@ -77,7 +77,7 @@ def remove_sqlite(file: Path) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Between tests with transactions SQLite's tables are emptied by DELETE, the audit's too."""
+    """transactional_db empties SQLite's tables by DELETE, which the audit's trigger refuses."""
     with django_db_blocker.unblock():
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
@@ -86,27 +86,27 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new one each time; nobody has made it yet."""
+    """Paths of new folders, one per test."""
     base = tmp_path_factory.mktemp("var")
     return (base / str(number) for number in itertools.count(1))
 
 
 @pytest.fixture(autouse=True)
-def requests_have_the_rights_of_the_web_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL whatever a test's client asks for is done as the role newsroom_web."""
+def requests_use_the_web_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL the test client's requests run as the role newsroom_web."""
     if connection.vendor == "postgresql":
         monkeypatch.setattr(ClientHandler, "__call__", as_web(ClientHandler.__call__))
 
 
 def as_web(handle: Callable[..., Any]) -> Callable[..., Any]:
-    """Past Django's own cursor, so that no test counts these two."""
+    """Not through Django's cursor, so that no test counts the queries."""
 
     @functools.wraps(handle)
     def handle_as_web(*args: Any, **kwargs: Any) -> Any:
         if connection.connection is None or app.conf.task_always_eager:
-            # A test without a database, or one where the worker is in the same process.
+            # Without a database, or with the worker in this process.
             return handle(*args, **kwargs)
-        connection.connection.execute(f"SET ROLE {WEB}")
+        connection.connection.execute(f"SET ROLE {WEB_ROLE}")
         try:
             return handle(*args, **kwargs)
         finally:
@@ -118,22 +118,22 @@ def as_web(handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_was_before(settings: Settings, folders: Iterator[Path]) -> None:
-    """What a process knows or left on the disk, another test did."""
+def isolated_state(settings: Settings, folders: Iterator[Path]) -> None:
+    """Resets files and process state."""
     folder = next(folders)
     settings.MEDIA_ROOT = folder / "media"
-    settings.JOURNAL_FILE = folder / "departures" / "journal"
-    # All tests of a process are one client, which soon would be too fast.
-    views.pace = Pace()
-    # An answer is good for two seconds, which is longer than most tests; so is a sign of life.
-    health._store = health.Probe(**health._store.checks)
-    health._engine = health.Probe(**health._engine.checks)
-    heartbeats._shown.clear()
+    settings.DEPARTURES_FILE = folder / "departures" / "journal"
+    # All tests are one client.
+    views.sign_up_limiter = RateLimiter()
+    # Results are cached for two seconds.
+    health._database_probe = health.Probe(**health._database_probe.checks)
+    health._broker_probe = health.Probe(**health._broker_probe.checks)
+    heartbeats._last_cached.clear()
 
 
 @pytest.fixture
 def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
-    """A set of a test's own, to be changed or destroyed."""
+    """Keys that the test may change or destroy."""
     folder = tmp_path / "fresh-keys"
     settings.KEYS_DIR = folder
     settings.WORKER_KEY_FILE = folder / "worker.key"
@@ -144,8 +144,8 @@ def fresh_keys(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sealed_unpadded() -> Callable[[str, int], bytes]:
-    """Seals an address for a row as it was done before addresses were padded."""
+def seal_without_padding() -> Callable[[str, int], bytes]:
+    """Encrypts an address without padding, as earlier versions did."""
 
     def seal(address: str, row: int) -> bytes:
         cipher = sealing.worker_keys()._list_seals[1]
@@ -156,7 +156,7 @@ def sealed_unpadded() -> Callable[[str, int], bytes]:
 
 @pytest.fixture
 def visitor() -> Visitor:
-    """Of a web process that has stored nothing yet."""
+    """A visitor of a web process with an empty cache."""
     fragment_cache.clear()
     return Visitor()
 
@@ -171,21 +171,23 @@ def desk() -> Client:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser for a module's tests; its pages are for `tests.chromium.Visitor`."""
+    """One browser per module, for `tests.chromium.BrowserWindow`."""
     with pytest.MonkeyPatch.context() as patch:
-        # Playwright keeps an event loop in this thread, in which Django refuses its database.
+        # Playwright runs an event loop in this thread, where Django refuses database access.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         try:
             with running_chromium() as browser:
                 yield browser
-        except Missing as missing:
+        except ServiceNotInstalled as missing:
             skip_or_fail(missing)
 
 
 @pytest.fixture(scope="module")
 def shared_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """What a module's fixtures write after this is there for each of its tests, and whatever a
-    test changes in it is undone before the next. A real transaction would wait for this one."""
+    """Rows of a module's fixtures; each test's changes are rolled back.
+
+    Not with transactional_db, which would wait for this transaction.
+    """
     with django_db_blocker.unblock(), transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -199,13 +201,13 @@ def without_worker_key(settings: Settings) -> None:
 
 @pytest.fixture
 def relay(tmp_path: Path, settings: Settings) -> Iterator[Catcher]:
-    """Takes every letter, unless its `moods` say otherwise."""
-    with Catcher(tmp_path / "caught", handler=Moody) as catcher:
+    """An SMTP server that accepts every letter, unless its `moods` say otherwise."""
+    with Catcher(tmp_path / "caught", handler=ScriptedRelay) as catcher:
         settings.RELAYS = (Relay.parse(f"smtp://127.0.0.1:{catcher.smtp_port}"),)
         settings.RELAY_TIMEOUT = 5
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", catcher.smtp_port
-        Moody.moods.clear()
+        ScriptedRelay.replies.clear()
         yield catcher
 
 
@@ -224,20 +226,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A fresh clone has no folder yet for the tests' SQLite file."""
+    """Creates the folder of the tests' SQLite file."""
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """What tests start is a newsroom and not a test."""
+    """Processes that tests start have the real settings."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest first, so that at the end no process works on one module alone: the long
-    ones, then those that start a server or a browser for themselves, then the longest files."""
-    sharing = {item.path for item in items if shares_with_its_module(item)}
+    """The slowest first, so that no process runs alone at the end: tests marked long, those with
+    module fixtures, then the largest files."""
+    sharing = {item.path for item in items if uses_module_fixture(item)}
     long = {item.path for item in items if item.get_closest_marker("long")}
     sizes = {path: path.stat().st_size for path in {item.path for item in items}}
     items.sort(
@@ -245,14 +247,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     )
 
 
-def shares_with_its_module(item: pytest.Item) -> bool:
-    """Whether it asks for something that is made once for its module."""
+def uses_module_fixture(item: pytest.Item) -> bool:
+    """Whether it uses a fixture of module scope."""
     fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
     return any(definition.scope == "module" for found in fixtures for definition in found)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The very last line is a plain one."""
+    """Writes a plain summary as the last line."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.option.collectonly:
         return

@@ -1,4 +1,4 @@
-"""One cover for the whole demo: to draw and encode forty takes half a minute of a processor."""
+"""One cover for the whole demo: forty take half a minute of CPU time."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
-from articles.images.decoding import prepare_own
-from articles.images.processing import Prepared
+from articles.images.decoder_process import ProcessedImage
+from articles.images.image_decoder import process_trusted
 from demo.content.covers import draw_cover
 
 
 @cache
-def any_cover() -> Prepared:
-    """A real one."""
-    return prepare_own(draw_cover("elite", 1))
+def any_cover() -> ProcessedImage:
+    """A real cover."""
+    return process_trusted(draw_cover("elite", 1))
 
 
 @contextmanager
-def one_cover() -> Iterator[None]:
-    """While it lasts, every article of the demo gets the same."""
-    instead: dict[str, Any] = {"draw_cover": lambda *_: b"", "prepare_own": lambda _: any_cover()}
+def same_cover_for_all() -> Iterator[None]:
+    """Every article of the demo gets the same cover within the block."""
+    instead: dict[str, Any] = {
+        "draw_cover": lambda *_: b"",
+        "process_trusted": lambda _: any_cover(),
+    }
     with patch.multiple("demo.content.loading", **instead):
         yield

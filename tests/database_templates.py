@@ -1,8 +1,4 @@
-"""Databases on which every migration has run, to be copied: to run them takes seconds each time.
-
-They are made by `migrate` when they are first asked for, and kept below VAR_DIR until a migration
-or a dependency changes.
-"""
+"""Migrated databases to copy, cached below VAR_DIR until a migration or a dependency changes."""
 
 from __future__ import annotations
 
@@ -20,19 +16,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def migrated_sqlite() -> Path:
-    """A file that nobody has open; whoever needs one copies it."""
-    return kept("sqlite3", "", migrate_sqlite)
+    """A file to copy."""
+    return cached_template("sqlite3", "", migrate_sqlite)
 
 
 def migrate_sqlite(folder: Path) -> None:
     made = folder / "made.sqlite3"
     migrate(f"sqlite:///{made}")
-    # The last connection that closes has left no other file beside it.
+    # No WAL is left.
     assert [path for path in folder.iterdir() if path.is_file()] == [made]
 
 
 def migrate(address: str) -> None:
-    """In a process of its own, as whoever installs the newsroom does."""
+    """Runs `manage.py migrate`."""
     with tempfile.TemporaryDirectory() as var:
         environment = {"PATH": os.defpath, "VAR_DIR": var, "DATABASE_URL": address}
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
@@ -40,8 +36,8 @@ def migrate(address: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def kept(kind: str, version: str, make: Callable[[Path], None]) -> Path:
-    """What is in the folder of that kind, which is filled first if that was never done."""
+def cached_template(kind: str, version: str, make: Callable[[Path], None]) -> Path:
+    """The cached file or folder, which is created by `make` first."""
     folder = Path(os.environ.get("VAR_DIR") or ROOT / "var") / "prepared"
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{kind}-{fingerprint(version)}"
@@ -60,9 +56,9 @@ def kept(kind: str, version: str, make: Callable[[Path], None]) -> Path:
 
 
 def fingerprint(version: str) -> str:
-    """Of all that says how a database looks after `migrate`."""
-    said = hashlib.sha256(version.encode())
+    """A hash of all that decides what `migrate` creates."""
+    digest = hashlib.sha256(version.encode())
     makers = ["articles/site_version.py", "newsroom/database_roles.py", "requirements.txt"]
     for path in (*sorted(ROOT.glob("*/migrations/*.py")), *(ROOT / name for name in makers)):
-        said.update(path.read_bytes())
-    return said.hexdigest()[:16]
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,7 +1,6 @@
-"""How each command in the documents is run, or checked where it cannot be.
+"""How each command in the documents is run, or only checked.
 
-A command that stands in none of these tables fails tests/test_documents.py. Add it to what is
-put in place of a reader's own words, or to what is checked in another way.
+A command that is in none of these tables fails tests/test_documents.py.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ LAST_WEEK = Week.last_full(dt.datetime.now(dt.UTC).date())
 # --- What commands are run with ------------------------------------------------------
 
 FILES = {
-    "articles.jsonl": ("docs/writing.md", "json"),
-    "subscribers.csv": ("docs/the-list.md", "csv"),
+    "articles.jsonl": ("docs/editorial-workflow.md", "json"),
+    "subscribers.csv": ("docs/imports.md", "csv"),
 }
-"""The files that commands read are the pages' own examples."""
+"""Input files, from the examples in the documents."""
 
 PREPARED = [
     "make_keys",
@@ -38,14 +37,14 @@ PREPARED = [
     "createsuperuser --noinput",
     "load_demo",
     "load_demo_subscribers",
-    # Weeks that are long over, so that each waits for a person: mailings 1 and 2, 3 and 4.
+    # Past weeks, which are not launched automatically: mailings 1 and 2, 3 and 4.
     f"digest approve {LAST_WEEK.previous(2)}",
     f"digest approve {LAST_WEEK.previous(3)}",
     "mailing launch 3",
     "mailing launch 4",
     "mailing pause 4",
 ]
-"""How the machine stands on which each page's commands are run, from the top of the page."""
+"""Runs before the commands of each page."""
 
 SUBSTITUTES = {
     "mailing launch ID": "mailing launch 1",
@@ -60,7 +59,7 @@ SUBSTITUTES = {
     "makemigrations": "makemigrations --dry-run",
     "/media/key-backup/": "key-backup/",
 }
-"""What a reader would put there, or what makes a command ask nobody and leave the code alone."""
+"""Values for placeholders, and options against prompts and changes of the code."""
 
 ENVIRONMENT = {
     "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
@@ -86,7 +85,7 @@ ONLY_PARSED = {
     "show_quarantined_mail": "wants a mail that was set aside",
     "destroy_keys": "destroys what the page's other commands need; tested with the list",
 }
-"""Commands of manage.py whose arguments are checked and no more."""
+"""Commands of manage.py whose arguments are only parsed."""
 
 SHELL = {
     "cat",
@@ -102,10 +101,10 @@ SHELL = {
     "shred",
     "umask",
 }
-"""Programs of any machine: a line of these, and of manage.py, is run in a folder of its own."""
+"""Standard programs: a line of these and of manage.py runs in a temporary folder."""
 
 ELSEWHERE = re.compile(r"(?<![\w.])(/(?!dev/)|~|\.\./)")
-"""A line for a shell that names such a path is not run: it would touch this machine."""
+"""A shell line with such a path is not run."""
 
 COMPOSE = {"build", "config", "down", "exec", "logs", "ps", "pull", "restart", "run"} | {
     "start",
@@ -113,7 +112,7 @@ COMPOSE = {"build", "config", "down", "exec", "logs", "ps", "pull", "restart", "
     "up",
 }
 WITH_VALUE = {"--profile", "-f", "--file", "--env-file", "-e", "--env", "-u", "--user", "--tail"}
-"""Options of docker compose that are followed by a value."""
+"""Options of docker compose that take a value."""
 
 NEEDS_A_SERVER = {
     "apt-get": "changes the machine",
@@ -147,14 +146,14 @@ NEEDS_A_SERVER = {
     "openssl": "is on most machines and not on all",
     "redis-cli": "needs the server's Redis",
 }
-"""Programs that are not run at all, each with the reason."""
+"""Programs that are not run, with the reason."""
 
 
 def check_make(words: list[str]) -> None:
-    """`make help` is run; of the others make itself says that it knows them."""
-    really = ["make"] if words == ["make", "help"] else ["make", "--dry-run"]
+    """Runs `make help`; other targets with --dry-run."""
+    command = ["make"] if words == ["make", "help"] else ["make", "--dry-run"]
     done = subprocess.run(
-        [*really, *words[1:]], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+        [*command, *words[1:]], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     read = set(re.findall(r"\$\((\w+)\)", (ROOT / "Makefile").read_text()))
@@ -162,7 +161,7 @@ def check_make(words: list[str]) -> None:
 
 
 def check_python(words: list[str]) -> None:
-    """A script or a module that is there."""
+    """The script or module exists."""
     rest = words[1:]
     if rest[0] == "-c":
         compile(rest[1], "a document", "exec")
@@ -173,7 +172,7 @@ def check_python(words: list[str]) -> None:
 
 
 def check_installed(words: list[str]) -> None:
-    """A program that the lock file brings, and the files that it is given."""
+    """The program is installed and its files exist."""
     assert (BIN / Path(words[0]).name).exists(), f"{words[0]} is not installed."
     for word in words[1:]:
         if word.endswith((".txt", ".py", ".toml")):
@@ -181,7 +180,7 @@ def check_installed(words: list[str]) -> None:
 
 
 def check_docker(words: list[str]) -> None:
-    """Subcommand, services and profiles are those of docker-compose.yml."""
+    """Subcommand, services and profiles exist."""
     assert words[1] == "compose", f"Only `docker compose` is known here: {words}"
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     profiles = {name for service in services.values() for name in service.get("profiles", [])}
@@ -197,7 +196,7 @@ def check_docker(words: list[str]) -> None:
 
 
 def without_options(words: list[str]) -> list[str]:
-    """Only the words that are neither an option of docker's nor its value."""
+    """Without docker's options and their values."""
     kept, skip = [], False
     for word in words:
         if not skip and not word.startswith("-"):
@@ -207,7 +206,7 @@ def without_options(words: list[str]) -> list[str]:
 
 
 def in_container(words: list[str]) -> list[str]:
-    """What `docker compose exec worker …` runs there; nothing for another command."""
+    """The command of `docker compose exec worker …`; empty for others."""
     if words[:2] != ["docker", "compose"]:
         return []
     subcommand, *named = without_options(words[2:])
@@ -225,13 +224,13 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
     **dict.fromkeys(("pip", "ruff", "mypy", "lint-imports", "pytest"), check_installed),
     "celery": check_installed,
 }
-"""Programs that are not run, but whose words are looked up."""
+"""Programs whose arguments are checked."""
 
 # --- Checking and running ------------------------------------------------------------
 
 
 def check(words: list[str]) -> None:
-    """Looks up what is not run. Fails for a program that no table knows."""
+    """Checks a command without running it. Fails for an unknown program."""
     program = Path(words[0]).name or words[0]
     arguments = manage_arguments(words)
     if arguments is not None:
@@ -244,7 +243,7 @@ def check(words: list[str]) -> None:
 
 
 def parse(arguments: list[str]) -> None:
-    """Fails for a command that is not there, or that does not take these arguments."""
+    """Fails for an unknown command or wrong arguments."""
     name, *rest = [one.replace("ID", "1") for one in arguments]
     if name == "help":
         return
@@ -258,7 +257,7 @@ def parse(arguments: list[str]) -> None:
 
 
 def step(command: Command) -> str | list[str] | None:
-    """How the command is run: by manage.py, by a shell, or, with None, not at all."""
+    """Arguments of manage.py, a shell line, or None if it is not run."""
     text = command.text
     for written, put in SUBSTITUTES.items():
         text = text.replace(written, put)

@@ -1,4 +1,4 @@
-"""The documents as a machine reads them: blocks, commands, links and what stands in backticks."""
+"""Parses the documents: blocks, commands, links and code spans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REDIRECTIONS = {">", ">>", "<", "2>", "&>", ">&"}
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the word behind its fence, its text, and the line that it begins on."""
+    """A fenced block: its info string, text and first line."""
 
     language: str
     text: str
@@ -29,13 +29,13 @@ class Block:
 
     @property
     def holds_commands(self) -> bool:
-        """A block that does not say what it is holds commands."""
+        """Blocks without a language hold commands too."""
         return self.language in {"", "sh", "bash", "shell", "console"}
 
 
 @dataclass(frozen=True)
 class Command:
-    """One line of a block of commands, as a reader would paste it."""
+    """One command of a block, as one would paste it."""
 
     page: str
     line: int
@@ -43,7 +43,7 @@ class Command:
 
     @property
     def parts(self) -> list[list[str]]:
-        """The words of each simple command in it, without assignments and redirections."""
+        """Its simple commands, without assignments and redirections."""
         return list(_simple_commands(self.text))
 
     @property
@@ -67,16 +67,16 @@ class Page:
 
     @property
     def blocks(self) -> list[Block]:
-        return _cut(self.text)[1]
+        return _split(self.text)[1]
 
     @property
     def prose(self) -> str:
-        """What stands outside of blocks; as many lines as the page has."""
-        return _cut(self.text)[0]
+        """The page with empty lines in place of blocks."""
+        return _split(self.text)[0]
 
     @property
     def spans(self) -> list[str]:
-        """What stands in backticks, once each."""
+        """The distinct code spans."""
         return list(dict.fromkeys(SPAN.findall(self.prose)))
 
     @property
@@ -98,8 +98,8 @@ class Page:
         return found
 
 
-def _cut(text: str) -> tuple[str, list[Block]]:
-    """Prose and blocks. Raises ValueError for a fence that nobody closes."""
+def _split(text: str) -> tuple[str, list[Block]]:
+    """Prose and blocks. Raises ValueError for an unclosed fence."""
     prose: list[str] = []
     blocks: list[Block] = []
     begun: tuple[str, str, int] | None = None
@@ -122,7 +122,7 @@ def _cut(text: str) -> tuple[str, list[Block]]:
 
 
 def _lines(block: Block) -> Iterator[tuple[int, str]]:
-    """Commands with their lines; one that ends in a backslash goes on."""
+    """Commands with line numbers; a backslash continues one."""
     pending, begun = "", 0
     for number, line in enumerate(block.text.splitlines(), start=block.line + 1):
         begun = begun if pending else number
@@ -136,7 +136,7 @@ def _lines(block: Block) -> Iterator[tuple[int, str]]:
 
 
 def _simple_commands(text: str) -> Iterator[list[str]]:
-    """Those inside of $(…) too."""
+    """With those inside of $(…)."""
     for inner in SUBSTITUTION.findall(text):
         yield from _simple_commands(inner)
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|&;<>")
@@ -145,17 +145,17 @@ def _simple_commands(text: str) -> Iterator[list[str]]:
     tokens = iter(lexer)
     for token in tokens:
         if token in BETWEEN_COMMANDS:
-            yield _bare(words)
+            yield _without_prefixes(words)
             words = []
         elif token in REDIRECTIONS:
             next(tokens, None)
         else:
             words.append(token)
-    yield _bare(words)
+    yield _without_prefixes(words)
 
 
-def _bare(words: list[str]) -> list[str]:
-    """Without assignments before it, and without what only says who runs it."""
+def _without_prefixes(words: list[str]) -> list[str]:
+    """Without leading assignments, sudo, setpriv, env and exec."""
     while words and (ASSIGNMENT.match(words[0]) or words[0] in {"sudo", "setpriv", "env", "exec"}):
         is_sudo, words = words[0] in {"sudo", "setpriv"}, words[1:]
         while is_sudo and words and words[0].startswith("-"):
@@ -164,7 +164,7 @@ def _bare(words: list[str]) -> list[str]:
 
 
 def manage_arguments(words: list[str]) -> list[str] | None:
-    """What follows `manage.py`; None for another program."""
+    """The arguments of manage.py; None for another program."""
     if words and Path(words[0]).name in {"python", "python3"}:
         words = words[1:]
     if words and Path(words[0]).name == "manage.py":
@@ -174,7 +174,7 @@ def manage_arguments(words: list[str]) -> list[str] | None:
 
 @cache
 def pages() -> list[Page]:
-    """README and the like, and everything in docs/."""
+    """All .md files of the root and of docs/."""
     paths = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
     return [Page(path, path.read_text(encoding="utf-8")) for path in paths]
 

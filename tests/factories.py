@@ -15,11 +15,11 @@ from django.contrib.auth.models import User
 from PIL import Image
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import gather
-from articles.editorial.image_uploads import keep
+from articles.editorial.digest_builder import build_digest
+from articles.editorial.image_uploads import store_picture
 from articles.editorial.saving import save_article
-from articles.images import decoding
-from articles.images.processing import Prepared
+from articles.images import image_decoder
+from articles.images.decoder_process import ProcessedImage
 from articles.models import Article, Page, Picture, Topic
 from articles.public.static_pages import save_page
 from core.weeks import Week
@@ -126,14 +126,14 @@ def a_jpeg(width: int = 800, height: int = 450) -> bytes:
 
 
 @functools.cache
-def _opened(width: int, height: int) -> Prepared:
+def _opened(width: int, height: int) -> ProcessedImage:
     """A process is started for each picture, which is enough once for each size."""
-    return decoding.prepare(a_jpeg(width, height))
+    return image_decoder.process_upload(a_jpeg(width, height))
 
 
 def make_picture(*, width: int = 640, height: int = 360, **fields: Any) -> Picture:
     """One that came through the door; `fields` as the form sets them."""
-    picture = keep(_opened(width, height), Picture(), by=make_user(), now=MONDAY_MORNING)
+    picture = store_picture(_opened(width, height), Picture(), by=make_user(), now=MONDAY_MORNING)
     for name, value in fields.items():
         setattr(picture, name, value)
     picture.save()
@@ -187,5 +187,5 @@ def make_mailing(*, readers: int = 3, now: dt.datetime = MONDAY_MORNING) -> Mail
     for _ in range(readers):
         make_subscriber(edition=edition, now=now)
     make_article(published_in=("en",))
-    [mailing] = approval.approve(gather(WEEK), make_user(), now)
+    [mailing] = approval.approve(build_digest(WEEK), make_user(), now)
     return mailing

@@ -1,8 +1,4 @@
-"""Django loaded once in an environment, so that a command costs a fork of it and not a start.
-
-A command takes two seconds of a processor to begin. What a fork does is as good as a process of
-its own: nothing is remembered from one to the next, and it closes what it opened.
-"""
+"""Runs management commands in forks of a process that has loaded Django: two seconds less each."""
 
 from __future__ import annotations
 
@@ -25,16 +21,16 @@ from django.db import connections
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class Ended(NamedTuple):
-    """What a command has left."""
+class CommandResult(NamedTuple):
+    """Exit status and output."""
 
     returncode: int
     stdout: str
     stderr: str
 
 
-class Loaded:
-    """A process that forks. Several commands may run at once."""
+class ForkServer:
+    """A process that forks; commands may run concurrently."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = dict(environment)
@@ -47,22 +43,22 @@ class Loaded:
             text=True,
         )
         assert self._popen.stdout is not None
-        with self._popen.stdout as said:
-            self._port = int(said.readline())
+        with self._popen.stdout as output:
+            self._port = int(output.readline())
 
-    def manage(self, *words: str) -> Ended:
+    def manage(self, *words: str) -> CommandResult:
         """A command of manage.py."""
-        return self._ask("manage", *words)
+        return self._request("manage", *words)
 
-    def script(self, text: str, *arguments: str) -> Ended:
+    def script(self, text: str, *arguments: str) -> CommandResult:
         """A script, as `python -c` would run it."""
-        return self._ask("script", text, *arguments)
+        return self._request("script", text, *arguments)
 
-    def _ask(self, *words: str) -> Ended:
-        with socket.create_connection(("127.0.0.1", self._port)) as to:
-            to.sendall(json.dumps(words).encode() + b"\n")
-            with to.makefile() as answer:
-                return Ended(*json.load(answer))
+    def _request(self, *words: str) -> CommandResult:
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.sendall(json.dumps(words).encode() + b"\n")
+            with connection.makefile() as answer:
+                return CommandResult(*json.load(answer))
 
     def end(self) -> None:
         self._popen.kill()
@@ -84,10 +80,10 @@ def run_manage(*words: str) -> None:
 KINDS: dict[str, Callable[..., None]] = {"manage": run_manage, "script": run_script}
 
 
-def ran(kind: str, *words: str) -> Ended:
-    """Runs it where we are, which is a fork."""
-    said = [os.memfd_create(name) for name in ("stdout", "stderr")]
-    for number, file in enumerate(said, start=1):
+def run(kind: str, *words: str) -> CommandResult:
+    """Runs it in this process, which is a fork."""
+    outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
+    for number, file in enumerate(outputs, start=1):
         os.dup2(file, number)
     code = 1
     try:
@@ -100,17 +96,19 @@ def ran(kind: str, *words: str) -> Ended:
     connections.close_all()
     sys.stdout.flush()
     sys.stderr.flush()
-    return Ended(code, *(os.pread(file, os.fstat(file).st_size, 0).decode() for file in said))
+    return CommandResult(
+        code, *(os.pread(file, os.fstat(file).st_size, 0).decode() for file in outputs)
+    )
 
 
 class Request(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        answer = ran(*json.loads(self.rfile.readline()))
+        answer = run(*json.loads(self.rfile.readline()))
         self.wfile.write(json.dumps(answer).encode())
 
 
 class Forks(socketserver.ForkingMixIn, socketserver.TCPServer):
-    """Ends with whoever started it."""
+    """Exits with its parent."""
 
     parent = os.getppid()
 

@@ -1,4 +1,4 @@
-"""A page as whoever reads it gets it: a tree of elements, each of which knows its language."""
+"""HTML pages as tests read them: normalised source, and a tree of elements."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from html.parser import HTMLParser
 VOID = frozenset(
     [*("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta"), "source", "wbr"]
 )
-UNSEEN = frozenset(["script", "style", "template"])
-SPOKEN = ("title", "placeholder", "aria-label", "alt", "content")
-"""Attributes whose words are shown, read aloud or quoted elsewhere."""
+HIDDEN_TAGS = frozenset(["script", "style", "template"])
+TEXT_ATTRIBUTES = ("title", "placeholder", "aria-label", "alt", "content")
+"""Attributes with text that is shown, spoken or quoted."""
 
 BLOCKS = "th|td|tr|li|p|dt|dd|h[1-6]|div|section"
 
 
-def dense(markup: str) -> str:
-    """A page's source in one line: where its templates are broken into lines is nobody's business.
-
-    Spaces go from within tags, from the ends of an element and from between blocks.
-    """
+def normalize_html(markup: str) -> str:
+    """Markup in one line, independent of the templates' line breaks."""
     line = re.sub(r"[ \t\r\n]+", " ", markup).replace(" >", ">")
     line = re.sub(r"(<[a-z][^>]*>) ", r"\1", line)
     line = re.sub(r" (?=</[a-z])", "", line)
@@ -30,7 +27,7 @@ def dense(markup: str) -> str:
 
 @dataclass
 class Element:
-    """One element with what is in it, in its order."""
+    """An element with its children."""
 
     tag: str
     attributes: dict[str, str]
@@ -39,7 +36,7 @@ class Element:
 
     @property
     def language(self) -> str:
-        """What it says itself, or what it is in says."""
+        """Its `lang`, or the nearest ancestor's."""
         own = self.attributes.get("lang")
         if own is not None or self.parent is None:
             return own or ""
@@ -51,12 +48,12 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All that is seen in it, with single spaces."""
-        said = " ".join(text for _element, text in self.texts())
-        return " ".join(said.split())
+        """Its visible text, white space collapsed."""
+        text = " ".join(part for _element, part in self.texts())
+        return " ".join(text.split())
 
     def walk(self) -> Iterator[Element]:
-        """It and all that is in it."""
+        """It and its descendants."""
         yield self
         for child in self.children:
             if isinstance(child, Element):
@@ -72,8 +69,8 @@ class Element:
         ]
 
     def texts(self) -> Iterator[tuple[Element, str]]:
-        """Each run of text that is seen, and the element that it stands in."""
-        if self.tag in UNSEEN:
+        """Each visible text with its element."""
+        if self.tag in HIDDEN_TAGS:
             return
         for child in self.children:
             if isinstance(child, Element):
@@ -82,17 +79,17 @@ class Element:
                 yield self, child
 
     def spoken(self) -> Iterator[tuple[Element, str]]:
-        """The texts, and the words in attributes."""
+        """The texts, with those in attributes."""
         yield from self.texts()
         for one in self.walk():
-            for name in SPOKEN:
+            for name in TEXT_ATTRIBUTES:
                 # A meta element's content is prose in a description only.
                 prose = name != "content" or one.attributes.get("name") == "description"
                 if prose and one.attributes.get(name):
                     yield one, one.attributes[name]
 
     def nearest(self, *tags: str) -> Element | None:
-        """With one of these tags: itself, or what it is in."""
+        """Itself or the nearest ancestor with one of these tags."""
         above: Element | None = self
         while above is not None and above.tag not in tags:
             above = above.parent
@@ -127,7 +124,7 @@ class _Builder(HTMLParser):
         self.open.children.append(data)
 
 
-def read(page: str) -> Element:
+def parse_html(page: str) -> Element:
     """The page's tree; its root has no tag."""
     builder = _Builder()
     builder.feed(page)

@@ -1,4 +1,4 @@
-"""A mailing in a house of processes: launched, struck in the middle, counted."""
+"""Scripts and helpers for mailings that are interrupted while real processes send them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.mail_catcher.catcher import Catcher
-from tests.newsletter.relays import Mood
-from tests.newsroom_processes import House
+from tests.newsletter.relays import ScriptedReply
+from tests.newsroom_processes import NewsroomProcesses
 
 LAUNCH = """
 from django.utils import timezone
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.tasks import enqueue_lanes
 from tests.factories import make_mailing
 mailing = make_mailing(readers=int(sys.argv[1]))
-mailings.launch(mailing, timezone.now())
+lifecycle.launch(mailing, timezone.now())
 enqueue_lanes(mailing)
 answer = mailing.pk
 """
@@ -33,34 +33,34 @@ answer = {
 }
 """
 STATUS = "SELECT status FROM newsletter_mailing"
-AFTER_THE_LEASE = """
+REAP_EXPIRED = """
 import datetime as dt
 from django.utils import timezone
 from newsletter.delivery import ledger
-answer = ledger.sweep(timezone.now() + ledger.lease())
+answer = ledger.reap_expired(timezone.now() + ledger.lease_duration())
 """
 
 
-def at_letter(number: int, strike: Callable[[], None]) -> Mood:
-    """Strikes once, when the relay is asked for its so-manieth letter."""
+def at_letter(number: int, interrupt: Callable[[], None]) -> ScriptedReply:
+    """Calls `interrupt` when the relay receives its letter of this number."""
     seen = 0
 
-    def mood(_server: Any, _about: str) -> str | None:
+    def script(_server: Any, _about: str) -> str | None:
         nonlocal seen
         seen += 1
         if seen == number:
-            strike()
+            interrupt()
         return None
 
-    return mood
+    return script
 
 
 def everyone_once(caught: Catcher) -> int:
-    """How many letters were caught, each of another reader."""
+    """How many letters arrived, each to another subscriber."""
     recipients = [letter.recipients for letter in caught.letters]
     assert len(recipients) == len(set(recipients))
     return len(recipients)
 
 
-def is_sent(built: House) -> bool:
+def is_sent(built: NewsroomProcesses) -> bool:
     return [row[0] for row in built.stores.query(STATUS)] == ["sent"]

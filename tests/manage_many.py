@@ -1,11 +1,9 @@
-"""Runs many commands as if each had a process of its own, for the price of one start.
+"""Runs many commands in forks of one process that has loaded Django.
 
-python -m tests.manage_many < jobs.json > answers.json
+python -m tests.manage_many < jobs.json > results.json
 
-A job is a folder that stands as prepared, a folder to work in, and steps: either the words
-behind `manage.py`, or a line for sh. The work folder is made anew for each job. Django is
-loaded once; every step is a fork of it, so that nothing is remembered from one to the next.
-The demo gets one cover for all its articles.
+A job is a template folder, a work folder, which is replaced by a copy of the template, and steps:
+arguments of manage.py, or a line for sh. The demo gets one cover for all articles.
 """
 
 from __future__ import annotations
@@ -23,22 +21,22 @@ from typing import Any
 import django
 from django.core.management import ManagementUtility
 
-from tests.covers import one_cover
+from tests.covers import same_cover_for_all
 
-Answer = tuple[int, str]
-"""The exit code, and what was printed."""
+Result = tuple[int, str]
+"""Exit status and output."""
 
 
-def run_manage(words: list[str], folder: Path) -> Answer:
+def run_manage(words: list[str], folder: Path) -> Result:
     """One command in a fork."""
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         child = os.fork()
         if child == 0:
             code = 1
             try:
                 os.chdir(folder)
                 for stream in (1, 2):
-                    os.dup2(said.fileno(), stream)
+                    os.dup2(output.fileno(), stream)
                 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
                 ManagementUtility(["manage.py", *words]).execute()
                 code = 0
@@ -51,12 +49,12 @@ def run_manage(words: list[str], folder: Path) -> Answer:
                 sys.stderr.flush()
                 os._exit(code)
         _pid, status = os.waitpid(child, 0)
-        said.seek(0)
-        return os.waitstatus_to_exitcode(status), said.read().decode(errors="replace")
+        output.seek(0)
+        return os.waitstatus_to_exitcode(status), output.read().decode(errors="replace")
 
 
-def run_shell(line: str, folder: Path) -> Answer:
-    """One line in a shell of its own."""
+def run_shell(line: str, folder: Path) -> Result:
+    """One line in a new shell."""
     done = subprocess.run(
         ["sh", "-ec", line],
         cwd=folder,
@@ -68,8 +66,8 @@ def run_shell(line: str, folder: Path) -> Answer:
     return done.returncode, done.stdout
 
 
-def run_job(job: dict[str, Any]) -> list[Answer]:
-    """Its steps in their order."""
+def run_job(job: dict[str, Any]) -> list[Result]:
+    """Runs its steps in order."""
     prepared, folder = job["prepared"], Path(job["folder"])
     if prepared:
         shutil.rmtree(folder)
@@ -82,5 +80,5 @@ def run_job(job: dict[str, Any]) -> list[Answer]:
 
 if __name__ == "__main__":
     django.setup()
-    with one_cover():
+    with same_cover_for_all():
         json.dump([run_job(job) for job in json.load(sys.stdin)], sys.stdout)

@@ -1,6 +1,6 @@
-"""What a searcher of a seized disk looks for: an address in every guise that gives it away.
+"""Searches a seized disk for an address, an IP address or a token in every common encoding.
 
-Not among them: what is sealed or hashed with a key of ours, which is worthless without it.
+Not among them: what is encrypted or hashed with a key, which is worthless without it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from django.conf import settings
 
 RESERVED_DOMAINS = ("example.org", "example.com", "example.net")
 HASHES = ("md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s")
-EMPTINESS = re.compile(rb"\0{64,}")
+ZERO_RUN = re.compile(rb"\0{64,}")
 
 
 @dataclass(frozen=True)
 class Needle:
-    """Bytes to look for. A folded one is looked for in any case of its letters."""
+    """Bytes to search for; a folded one case-insensitively."""
 
     what: str
     content: bytes
@@ -34,15 +34,15 @@ class Needle:
 
 
 @dataclass(frozen=True)
-class Straw:
-    """One thing that was seized: a file, or what a database says for itself."""
+class SeizedItem:
+    """One seized item: a file, or a database dump."""
 
     where: str
     content: bytes
 
 
 def of_address(typed: str) -> list[Needle]:
-    """The address as typed and as we know it, its parts that name somebody, and their hashes."""
+    """The address as typed and normalised, its identifying parts, and their hashes."""
     local, _at, domain = typed.rpartition("@")
     ascii_domain = domain.encode("idna").decode()
     spellings = {typed, f"{local}@{ascii_domain}"}
@@ -50,7 +50,7 @@ def of_address(typed: str) -> list[Needle]:
     for text in (*spellings, local):
         needles += of_text(text)
     if domain.lower() not in {*settings.PROVIDERS, *RESERVED_DOMAINS}:
-        # A private domain names somebody by itself.
+        # A private domain identifies its owner.
         needles += of_text(domain) + of_text(ascii_domain)
     for text in spellings:
         for form in {text, text.lower(), text.upper()}:
@@ -59,18 +59,18 @@ def of_address(typed: str) -> list[Needle]:
 
 
 def of_ip(text: str) -> list[Needle]:
-    """An IP address as text in its notations, and hashed: all of them can be tried in a day."""
+    """An IP address in its notations, and hashed: all hashes can be brute-forced in a day."""
     address = ip_address(text)
     notations = {text, address.compressed, address.exploded, address.reverse_pointer}
     needles = [needle for notation in notations for needle in of_text(notation)]
     if address.version == 6:
-        # Four bytes are found anywhere by chance, sixteen are not.
+        # Four bytes occur anywhere by chance, sixteen do not.
         needles.append(Needle(f"{text} packed", address.packed))
     return needles + hashes_of(text)
 
 
 def of_token(token: str) -> list[Needle]:
-    """Either half of a token out of a letter, since a link may be broken; and its bytes."""
+    """Either half of a letter's token, since a link may be truncated; and its bytes."""
     sealed = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
     needles = [Needle(f"{token} decoded", half) for half in (sealed[:14], sealed[14:])]
     for half in (token[:22], token[-22:]):
@@ -79,7 +79,7 @@ def of_token(token: str) -> list[Needle]:
 
 
 def of_text(text: str) -> list[Needle]:
-    """A text in the encodings that files, databases and protocols put it in."""
+    """A text in the encodings of files, databases and protocols."""
     spelled = {
         "as it is": text.encode(),
         "backwards": text[::-1].encode(),
@@ -103,7 +103,7 @@ def of_text(text: str) -> list[Needle]:
 
 
 def hashes_of(text: str) -> list[Needle]:
-    """Without a key, as somebody might keep them who believes that they hide anything."""
+    """Unkeyed hashes, which hide nothing."""
     needles = []
     for name in HASHES:
         digest = hashlib.new(name, text.encode()).digest()
@@ -117,7 +117,7 @@ def hashes_of(text: str) -> list[Needle]:
 
 
 def _inside_base64(plain: bytes, offset: int, alphabet: bytes) -> bytes:
-    """What of the base64 of a longer text does not depend on what stands around this one."""
+    """The part of its base64 that does not depend on the surrounding text."""
     encoded = base64.b64encode(b"\0" * offset + plain, alphabet).rstrip(b"=")
     begin = (0, 2, 3)[offset]
     end = len(encoded) if (offset + len(plain)) % 3 == 0 else len(encoded) - 1
@@ -125,38 +125,37 @@ def _inside_base64(plain: bytes, offset: int, alphabet: bytes) -> bytes:
 
 
 def _fold(content: bytes) -> bytes:
-    """Lower case for ASCII and for Cyrillic, whatever else the bytes are."""
+    """Lower case for ASCII and Cyrillic."""
     return content.decode("utf-8", "surrogateescape").lower().encode("utf-8", "surrogateescape")
 
 
-def files_below(*roots: Path) -> Iterator[Straw]:
-    """Every byte of every file, and its name."""
+def files_below(*roots: Path) -> Iterator[SeizedItem]:
+    """Every file with its path."""
     for root in roots:
         for folder, _folders, names in os.walk(root):
             for name in names:
                 path = Path(folder, name)
                 if path.is_file():
-                    yield Straw(str(path), path.read_bytes())
+                    yield SeizedItem(str(path), path.read_bytes())
 
 
 Wanted = dict[tuple[bytes, bool], Needle]
-_free_of: dict[bytes, list[frozenset[tuple[bytes, bool]]]] = {}
-"""By the hash of a content what was looked for in it and not found: of a disk that is seized
-again, most is as it was."""
+_known_absent: dict[bytes, list[frozenset[tuple[bytes, bool]]]] = {}
+"""By the hash of a content, the needles it does not contain: most of a disk stays as it was."""
 
 
-def search(haystack: Iterable[Straw], needles: Iterable[Needle]) -> list[tuple[str, str]]:
-    """Where something was found, and what; empty for a disk that tells nothing."""
+def search(haystack: Iterable[SeizedItem], needles: Iterable[Needle]) -> list[tuple[str, str]]:
+    """Where something was found, and what."""
     wanted = {(needle.content, needle.folded): needle for needle in needles}
     everything = frozenset(wanted)
-    # A new database server is mostly copies of the same files.
+    # A new database cluster is mostly copies of the same files.
     places: dict[bytes, list[str]] = {}
     for straw in haystack:
         places.setdefault(straw.where.encode(), []).append(straw.where)
-        places.setdefault(EMPTINESS.sub(b"\0" * 64, straw.content), []).append(straw.where)
+        places.setdefault(ZERO_RUN.sub(b"\0" * 64, straw.content), []).append(straw.where)
     found = []
     for content, where in places.items():
-        known = _free_of.setdefault(hashlib.sha256(content).digest(), [])
+        known = _known_absent.setdefault(hashlib.sha256(content).digest(), [])
         left = everything.difference(*known)
         there = _found_in(content, {key: wanted[key] for key in left}) if left else []
         if left and not there:

@@ -1,4 +1,4 @@
-"""A whole newsroom in processes: what the Procfile names, on stores of its own."""
+"""A whole newsroom in processes: those of the Procfile, with their own database and broker."""
 
 from __future__ import annotations
 
@@ -25,46 +25,54 @@ import redis
 from demo.mail_catcher.catcher import Catcher
 from demo.process_manager import Process
 from tests import database_templates
-from tests.forked_commands import Loaded
-from tests.needles import Straw, files_below
-from tests.services import MIGRATED, PostgreSQL, Redis, free_port, listens, program, wait_for
+from tests.forked_commands import ForkServer
+from tests.needles import SeizedItem, files_below
+from tests.services import (
+    MIGRATED_DATABASE,
+    PostgreSQL,
+    Redis,
+    free_port,
+    listens,
+    program,
+    wait_for,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 QUEUES = ("letters", "sign-ups", "background")
 
 
-BEFORE = "import json, sys\nanswer = None\n"
-BEHIND = "print(json.dumps(answer, default=str))"
+SCRIPT_START = "import json, sys\nanswer = None\n"
+SCRIPT_END = "print(json.dumps(answer, default=str))"
 
 
-class Answer(NamedTuple):
-    """What a web process said."""
+class WebResponse(NamedTuple):
+    """The response of a web process."""
 
     status: int
     page: str
     location: str = ""
-    """Where it leads to."""
+    """The header Location."""
 
 
 class Stores(Protocol):
-    """A database and a broker, and all that is left of them."""
+    """A database and a broker, and everything they leave on disk."""
 
     environment: dict[str, str]
     queue_files: str
-    """A part of the path that only the broker's files have."""
+    """A part of the path of the broker's files only."""
 
     def query(self, sql: str) -> list[Any]: ...
 
     def messages(self) -> list[dict[str, Any]]:
-        """What waits on the broker."""
+        """The messages that wait on the broker."""
         ...
 
     def break_broker(self) -> None: ...
 
     def mend_broker(self) -> None: ...
 
-    def seize(self) -> Iterator[Straw]:
-        """Files outside of VAR_DIR, and what the stores say for themselves."""
+    def seize(self) -> Iterator[SeizedItem]:
+        """Files outside of VAR_DIR, and dumps of the stores."""
         ...
 
 
@@ -97,9 +105,9 @@ class Embedded:
         self.broker.unlink()
         self.away.rename(self.broker)
 
-    def seize(self) -> Iterator[Straw]:
+    def seize(self) -> Iterator[SeizedItem]:
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection:
-            yield Straw("dump", "\n".join(connection.iterdump()).encode())
+            yield SeizedItem("dump", "\n".join(connection.iterdump()).encode())
 
 
 class Servers:
@@ -109,7 +117,7 @@ class Servers:
 
     def __init__(self, postgresql: PostgreSQL, server: Redis, name: str = "newsroom") -> None:
         self.postgresql, self.redis = postgresql, server
-        self.database_url = postgresql.create(name, template=MIGRATED)
+        self.database_url = postgresql.create(name, template=MIGRATED_DATABASE)
         self.environment = {"DATABASE_URL": self.database_url, "BROKER_URL": server.url}
 
     def query(self, sql: str) -> list[Any]:
@@ -128,10 +136,10 @@ class Servers:
     def mend_broker(self) -> None:
         self.redis.start()
 
-    def seize(self) -> Iterator[Straw]:
+    def seize(self) -> Iterator[SeizedItem]:
         self.query("CHECKPOINT")
         dump = [program("pg_dump"), "--no-owner", self.database_url]
-        yield Straw("dump", subprocess.run(dump, capture_output=True, check=True).stdout)
+        yield SeizedItem("dump", subprocess.run(dump, capture_output=True, check=True).stdout)
         with redis.Redis.from_url(self.redis.url) as client:
             for key in client.scan_iter():
                 value = {
@@ -141,13 +149,13 @@ class Servers:
                     b"hash": client.hgetall,
                     b"string": client.get,
                 }[client.type(key)](key)
-                yield Straw(f"Redis {key!r}", key + b"\n" + repr(value).encode())
+                yield SeizedItem(f"Redis {key!r}", key + b"\n" + repr(value).encode())
         yield from files_below(self.postgresql.folder, self.redis.folder)
 
 
 @dataclass
-class House:
-    """Its processes, started by their names in the Procfile."""
+class NewsroomProcesses:
+    """Processes, started by their names in the Procfile."""
 
     folder: Path
     stores: Stores
@@ -155,7 +163,7 @@ class House:
     keys_dir: Path
     port: int = field(default_factory=free_port)
     running: dict[str, Process] = field(default_factory=dict)
-    _loaded: Loaded | None = None
+    _loaded: ForkServer | None = None
     _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -180,24 +188,24 @@ class House:
         }
 
     def manage(self, *arguments: str) -> str:
-        """Runs `manage.py` and returns what it says."""
+        """Runs `manage.py` and returns its output."""
         ended = self.loaded().manage(*arguments)
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
     def python(self, script: str, *arguments: object) -> Any:
-        """Runs it in a process of the house, and returns what it calls `answer`."""
-        whole = f"{BEFORE}{script}\n{BEHIND}"
+        """Runs a script with this environment, and returns its variable `answer`."""
+        whole = f"{SCRIPT_START}{script}\n{SCRIPT_END}"
         ended = self.loaded().script(whole, *map(str, arguments))
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout.splitlines()[-1])
 
-    def loaded(self) -> Loaded:
-        """A process with the house's environment; a relay's thread may ask for it too."""
+    def loaded(self) -> ForkServer:
+        """A process that forks commands, with this environment. Thread-safe."""
         with self._loading:
             if self._loaded is None or self._loaded.environment != self.environment:
                 self._unload()
-                self._loaded = Loaded(self.environment)
+                self._loaded = ForkServer(self.environment)
             return self._loaded
 
     def _unload(self) -> None:
@@ -206,9 +214,9 @@ class House:
             self._loaded = None
 
     def start(self, name: str, *options: str) -> None:
-        """Starts what the Procfile has under this name, with options of the test's.
+        """Starts a process of the Procfile, with additional options.
 
-        One worker serves every queue, as it may, unless a test starts the Procfile's intake too.
+        A worker serves every queue, unless the intake worker is running too.
         """
         procfile = (ROOT / "Procfile").read_text().splitlines()
         named = dict(line.split(": ", 1) for line in procfile)
@@ -224,14 +232,14 @@ class House:
         """All of them if none is named."""
         stopping = [self.running.pop(name) for name in names or tuple(self.running)]
         for process in stopping:
-            process.ask_to_stop()
+            process.terminate()
         for process in stopping:
             process.wait_or_kill()
         if not names:
             self._unload()
 
     def kill(self, *names: str) -> None:
-        """With SIGKILL, and with all that they have started; all of them if none is named."""
+        """SIGKILLs the process groups; all of them if none is named."""
         for name in names or tuple(self.running):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.running[name].pid, signal.SIGKILL)
@@ -249,14 +257,14 @@ class House:
         source: str = "127.0.0.1",
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
-        """A reader's request from an address of this machine."""
+    ) -> WebResponse:
+        """A visitor's request from a loopback address."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=60, source_address=(source, 0)
         )
         sent = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
         with contextlib.closing(connection):
-            # What is too large is answered before all of it was sent.
+            # A response to a body that is too large comes before all of it was sent.
             with contextlib.suppress(BrokenPipeError):
                 connection.request(
                     method,
@@ -266,18 +274,20 @@ class House:
                 )
             answer = connection.getresponse()
             location = answer.getheader("Location") or ""
-            return Answer(answer.status, answer.read().decode(), location)
+            return WebResponse(answer.status, answer.read().decode(), location)
 
-    def seize(self) -> Iterator[Straw]:
-        """All of it but the keys. Letters are at the relay, which is somebody else's."""
+    def seize(self) -> Iterator[SeizedItem]:
+        """Everything but the keys, and letters at the relay, which is not part of the newsroom."""
         yield from self.stores.seize()
         yield from files_below(self.var_dir, self.temporary, self.folder / "home")
 
 
 @contextlib.contextmanager
-def house(folder: Path, stores: Stores, relay: Catcher, keys_dir: Path) -> Iterator[House]:
-    """Ends whatever still runs."""
-    built = House(folder, stores, relay, keys_dir)
+def running_newsroom(
+    folder: Path, stores: Stores, relay: Catcher, keys_dir: Path
+) -> Iterator[NewsroomProcesses]:
+    """Stops all processes at the end."""
+    built = NewsroomProcesses(folder, stores, relay, keys_dir)
     try:
         yield built
     finally:

@@ -1,4 +1,4 @@
-"""Runs the tests that use a database, or those that `-m` names, on a PostgreSQL of their own."""
+"""Runs the tests that use a database, or those that `-m` selects, on a new PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,30 +7,34 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.services import MIGRATED, Missing, running_postgresql
+from tests.services import MIGRATED_DATABASE, ServiceNotInstalled, running_postgresql
 
 TEMPLATE = "TEST_DATABASE_TEMPLATE"
-"""The variable that tells tests/conftest.py which database to copy."""
-NOTHING_TO_RUN = 5
-"""What pytest answers when none of the tests it was given uses a database."""
+"""The variable that names the template database for tests/conftest.py."""
+NO_TESTS_COLLECTED = 5
+"""pytest's exit status if no test was collected."""
 
 
 def main() -> int:
-    """The exit code of pytest; without PostgreSQL 0, or 1 where services are required."""
+    """pytest's exit status; without PostgreSQL 0, or 1 if REQUIRE_SERVICES is set."""
     try:
         with running_postgresql() as postgresql:
             print("On PostgreSQL:", flush=True)
             command = [sys.executable, "-m", "pytest", "-m", "django_db", *sys.argv[1:]]
-            environment = {**os.environ, "DATABASE_URL": postgresql.url(), TEMPLATE: MIGRATED}
+            environment = {
+                **os.environ,
+                "DATABASE_URL": postgresql.url(),
+                TEMPLATE: MIGRATED_DATABASE,
+            }
             code = subprocess.run(command, env=environment).returncode
-            return 0 if code == NOTHING_TO_RUN and names_a_path(sys.argv[1:]) else code
-    except Missing as missing:
+            return 0 if code == NO_TESTS_COLLECTED and names_a_path(sys.argv[1:]) else code
+    except ServiceNotInstalled as missing:
         print(f"Not run on PostgreSQL: {missing}")
         return 1 if os.environ.get("REQUIRE_SERVICES") else 0
 
 
 def names_a_path(arguments: list[str]) -> bool:
-    """Otherwise all tests were asked for, and some of them use a database."""
+    """Without a path all tests are selected, some of which use a database."""
     return any(Path(argument.partition("::")[0]).exists() for argument in arguments)
 
 

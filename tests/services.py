@@ -1,7 +1,6 @@
-"""Private servers for the tests that need the real thing, on free ports, gone afterwards.
+"""Real servers for tests, on free ports.
 
-A test whose program is not installed is skipped with a reason that says how to get it; where
-REQUIRE_SERVICES is set, as in CI, it fails instead.
+A test whose program is not installed is skipped, or fails if REQUIRE_SERVICES is set, as in CI.
 """
 
 from __future__ import annotations
@@ -22,37 +21,36 @@ from pathlib import Path
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from newsroom.database_roles import WEB, WORKER
+from newsroom.database_roles import WEB_ROLE, WORKER_ROLE
 from tests import database_templates
 
 ROOT = Path(__file__).resolve().parents[1]
-MIGRATED = "migrated"
-"""A database of every PostgreSQL that tests start, to be copied."""
+MIGRATED_DATABASE = "migrated"
+"""The template database of every PostgreSQL that tests start."""
 DEBIAN_PACKAGES = {"postgres": "postgresql"}
-"""Where it is not the program's own name."""
+"""Packages that are not named like the program."""
 
 
-class Missing(Exception):
-    """A program that is not installed, and how to get it."""
+class ServiceNotInstalled(Exception):
+    """A program is not installed; says how to install it."""
 
 
 def program(name: str) -> str:
-    """The program's path. Debian keeps PostgreSQL's own outside of PATH.
-
-    Raises Missing.
-    """
-    places = [
+    """The program's path, PostgreSQL's outside of PATH too. Raises ServiceNotInstalled."""
+    directories = [
         os.environ.get("PATH", ""),
         *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"))),
     ]
-    found = shutil.which(name, path=os.pathsep.join(places))
+    found = shutil.which(name, path=os.pathsep.join(directories))
     if found is None:
         package = DEBIAN_PACKAGES.get(name, name)
-        raise Missing(f"{name} is not installed: make services (Debian's package {package})")
+        raise ServiceNotInstalled(
+            f"{name} is not installed: make services (Debian's package {package})"
+        )
     return found
 
 
-def skip_or_fail(missing: Missing) -> None:
+def skip_or_fail(missing: ServiceNotInstalled) -> None:
     """Skips the test; in CI a missing service is a failure."""
     if os.environ.get("REQUIRE_SERVICES"):
         pytest.fail(str(missing))
@@ -60,14 +58,14 @@ def skip_or_fail(missing: Missing) -> None:
 
 
 def free_port() -> int:
-    """One that nobody listens on just now."""
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Asks until it is ready; raises TimeoutError naming what was not."""
+    """Polls until ready. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
@@ -76,18 +74,18 @@ def wait_for(ready: Callable[[], bool], what: str, seconds: float = 30) -> None:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Whether something accepts connections."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
 def children_of(pid: int) -> list[int]:
-    """Out of /proc, since a bare machine may have no ps."""
+    """From /proc, since ps may not be installed."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # The name stands in brackets and may hold anything; the parent is the second after.
+            # The second field after the name, which is in brackets: proc(5).
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
             if parent == pid:
                 found.append(int(stat.parent.name))
@@ -95,15 +93,15 @@ def children_of(pid: int) -> list[int]:
 
 
 def database_url(connection: BaseDatabaseWrapper) -> str:
-    """A test's own database, for another process to be given as DATABASE_URL."""
+    """The test database as DATABASE_URL."""
     at = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{at['NAME']}"
     return f"postgres://{at['USER']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
-def fill(disk: Path) -> Path:
-    """Leaves not a byte."""
+def fill_disk(disk: Path) -> Path:
+    """Fills the file system; returns the file."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
@@ -113,7 +111,7 @@ def fill(disk: Path) -> Path:
 
 
 class Server:
-    """A server in a process and a folder of its own, that can be killed and started again."""
+    """A server with its own folder, which can be killed and restarted."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -124,11 +122,11 @@ class Server:
         raise NotImplementedError
 
     def user(self) -> str | None:
-        """Whom it runs as, where that is not us."""
+        """The user that it runs as; None for the current one."""
         return None
 
     def start(self) -> None:
-        """Returns once it takes connections."""
+        """Returns once it accepts connections."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -142,17 +140,17 @@ class Server:
 
     def _has_started(self) -> bool:
         if self.process is None or self.process.poll() is not None:
-            said = (self.folder / "log").read_text(errors="replace")[-1000:]
-            raise RuntimeError(f"{type(self).__name__} ended at its start: {said}")
+            log = (self.folder / "log").read_text(errors="replace")[-1000:]
+            raise RuntimeError(f"{type(self).__name__} exited at its start: {log}")
         return self.is_ready()
 
     def is_ready(self) -> bool:
         return listens(self.port)
 
-    def end(self, how: signal.Signals) -> None:
-        """Ends it and waits until it is gone."""
+    def end(self, number: signal.Signals) -> None:
+        """Sends the signal and waits for the exit."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
+            self.process.send_signal(number)
             self.process.wait(30)
         self.process = None
 
@@ -161,7 +159,7 @@ class Server:
 
 
 class Redis(Server):
-    """Keeps everything that it is told, so that a killed one knows it again."""
+    """With an append-only file, so that a killed one loses nothing."""
 
     def command(self) -> list[str]:
         options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync always"
@@ -173,10 +171,10 @@ class Redis(Server):
 
 
 class Sink(Server):
-    """An SMTP server that writes each letter down before it answers, so what it has is true.
+    """An SMTP server that records each letter before its reply.
 
-    `seconds` is how long it takes over each. It kills itself once it has `dies_at` letters, if
-    that is not 0, and before it answers the last.
+    `seconds` is the delay per letter. It kills itself before the reply to letter number `dies_at`,
+    if that is not 0.
     """
 
     def __init__(self, folder: Path, *, seconds: float = 0, dies_at: int = 0) -> None:
@@ -193,40 +191,41 @@ class Sink(Server):
         return [sys.executable, str(ROOT / "benchmarks" / "sink.py"), *map(str, options)]
 
     def recipients(self) -> list[str]:
-        """Of each letter, in their order."""
+        """Of each letter, in order."""
         return [line.split()[0] for line in self.file.read_text().splitlines()]
 
 
 class PostgreSQL(Server):
-    """A new cluster with one superuser and no password, which only this machine can reach."""
+    """A new cluster on 127.0.0.1, with one superuser and no password."""
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
-        """Always durable across a killed server, which is what tests kill; `durable`: across a
-        lost disk too, at the price of production."""
+        """`durable` turns fsync on, which matters for a crashed host only."""
         super().__init__(folder)
         self.durable = durable
 
     def user(self) -> str | None:
-        """It refuses to run as root."""
+        """PostgreSQL refuses to run as root."""
         if os.geteuid() != 0:
             return None
         names = {entry.pw_name for entry in pwd.getpwall()}
         return "postgres" if "postgres" in names else "nobody"
 
     def initialise(self) -> None:
-        """By a copy of one that has the database MIGRATED; whoever runs it owns it."""
+        """Copies a cached cluster that has the database MIGRATED_DATABASE."""
         version = subprocess.run([program("postgres"), "-V"], capture_output=True, text=True).stdout
-        made = database_templates.kept("postgresql", f"{version} {self.user()}", make_cluster)
-        self._open_the_folder()
+        made = database_templates.cached_template(
+            "postgresql", f"{version} {self.user()}", make_cluster
+        )
+        self._make_accessible()
         subprocess.run(["cp", "-a", str(made), str(self.folder / "data")], check=True)
 
-    def _open_the_folder(self) -> None:
+    def _make_accessible(self) -> None:
         if self.user() is not None:
             self.folder.chmod(0o755)
 
-    def initialise_anew(self) -> None:
-        """With nothing in it."""
-        self._open_the_folder()
+    def run_initdb(self) -> None:
+        """An empty cluster."""
+        self._make_accessible()
         data = self.folder / "data"
         data.mkdir(mode=0o700)
         user = self.user()
@@ -248,12 +247,12 @@ class PostgreSQL(Server):
         return [program("postgres"), "-D", str(self.folder / "data"), *options.split()]
 
     def is_ready(self) -> bool:
-        """Listening is not enough: after a kill it reads its log before it takes anybody in."""
+        """pg_isready: after a crash it listens before it has recovered."""
         asked = [program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(asked).returncode == 0
 
     def kill(self) -> None:
-        """Its children die with it, but not at once, and hold its memory until then."""
+        """Waits for its children too, which hold its shared memory."""
         children = children_of(self.process.pid) if self.process else []
         super().kill()
         wait_for(lambda: not any(map(_is_running, children)), "the end of PostgreSQL's children")
@@ -262,27 +261,27 @@ class PostgreSQL(Server):
         return f"postgres://newsroom@127.0.0.1:{self.port}/{database}"
 
     def create_roles(self) -> None:
-        """The web process's and the worker's; `migrate` gives them their rights."""
-        for role in (WEB, WORKER):
+        """Creates the roles of web and worker; `migrate` grants their rights."""
+        for role in (WEB_ROLE, WORKER_ROLE):
             where = f"-h 127.0.0.1 -p {self.port} -U newsroom"
             subprocess.run([program("createuser"), *where.split(), role], check=True)
 
     def create(self, database: str, *, template: str = "template0") -> str:
-        """A new database and its address: an empty one, or a copy."""
+        """Creates a database; returns its URL."""
         where = f"-h 127.0.0.1 -p {self.port} -U newsroom -T {template}"
         subprocess.run([program("createdb"), *where.split(), database], check=True)
         return self.url(database)
 
 
 def make_cluster(folder: Path) -> None:
-    """For `prepared`, which keeps its one folder."""
-    with folder_for("cluster") as work:
+    """For database_templates.cached_template."""
+    with temporary_folder("cluster") as work:
         cluster = PostgreSQL(work)
-        cluster.initialise_anew()
+        cluster.run_initdb()
         cluster.start()
         try:
             cluster.create_roles()
-            database_templates.migrate(cluster.create(MIGRATED))
+            database_templates.migrate(cluster.create(MIGRATED_DATABASE))
         finally:
             cluster.end(signal.SIGINT)
         subprocess.run(["cp", "-a", str(work / "data"), str(folder / "data")], check=True)
@@ -296,8 +295,8 @@ def _is_running(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def folder_for(name: str) -> Iterator[Path]:
-    """A folder that another user can enter, unlike pytest's own."""
+def temporary_folder(name: str) -> Iterator[Path]:
+    """A folder that other users can enter, unlike pytest's."""
     with tempfile.TemporaryDirectory(
         prefix=f"newsroom-{name}-", ignore_cleanup_errors=True
     ) as made:
@@ -306,9 +305,9 @@ def folder_for(name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[Redis]:
-    """Raises Missing."""
+    """Raises ServiceNotInstalled."""
     program("redis-server")
-    with folder_for("redis") as folder:
+    with temporary_folder("redis") as folder:
         redis = Redis(folder)
         redis.start()
         try:
@@ -319,9 +318,9 @@ def running_redis() -> Iterator[Redis]:
 
 @contextlib.contextmanager
 def running_postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
-    """Raises Missing."""
+    """Raises ServiceNotInstalled."""
     program("postgres")
-    with folder_for("postgresql") as folder:
+    with temporary_folder("postgresql") as folder:
         postgresql = PostgreSQL(folder, durable=durable)
         postgresql.initialise()
         postgresql.start()

@@ -1,4 +1,4 @@
-"""What stands in a picture, for tests to measure."""
+"""The elements and sizes of an SVG."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 
-def parts_of(picture: str, tag: str, class_: str = "") -> list[Mapping[str, str]]:
-    """The attributes of its elements of that kind and class, in their order, and their "text"."""
+def elements_of(picture: str, tag: str, class_: str = "") -> list[Mapping[str, str]]:
+    """The attributes of its elements with that tag and class, in order, with their "text"."""
     return [
         {**one.attrib, "text": "".join(one.itertext())}
         for one in ET.fromstring(picture).iter(tag)
@@ -16,8 +16,8 @@ def parts_of(picture: str, tag: str, class_: str = "") -> list[Mapping[str, str]
 
 
 def texts_of(picture: str, class_: str) -> list[str]:
-    """The words of that class."""
-    return [one["text"] for one in parts_of(picture, "text", class_=class_)]
+    """The texts with that class."""
+    return [one["text"] for one in elements_of(picture, "text", class_=class_)]
 
 
 def size_of(picture: str) -> tuple[float, float]:

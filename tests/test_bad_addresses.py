@@ -20,15 +20,15 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from articles.search import encrypted_query
-from articles.search.encrypted_query import Asked
+from articles.search.encrypted_query import SearchInput
 from core import languages
-from core.http import LARGEST_FORM, READERS_URLCONF
+from core.http import MAX_FORM_BYTES, PUBLIC_URLCONF
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter.models import Subscriber
-from newsletter.subscribers.rate_limit import Pace
+from newsletter.subscribers.rate_limit import RateLimiter
 from tests.factories import WEEK, make_article, make_edition, make_page, make_subscriber
-from tests.html_pages import read
+from tests.html_pages import parse_html
 
 pytestmark = pytest.mark.django_db
 
@@ -84,18 +84,18 @@ def rows(shared_rows: None) -> dict[str, str]:
         "number": "1",
         "version": "0" * 16,
         "path": "none.png",
-        "token": tokens.make_token(Kind.LETTER, Subscriber.objects.get().pk, 1),
+        "token": tokens.make_token(TokenKind.LETTER, Subscriber.objects.get().pk, 1),
     }
 
 
 @pytest.fixture
 def good(rows: dict[str, str], db: None) -> dict[str, str]:
-    sealed = encrypted_query.make_token(Asked("бюджэт", "", ""), timezone.now())
-    return {**rows, "sealed": sealed}
+    encrypted = encrypted_query.encrypt_query(SearchInput("бюджэт", "", ""), timezone.now())
+    return {**rows, "encrypted": encrypted}
 
 
 def routes(within: URLResolver, before: str = "") -> Iterator[str]:
-    """Every route of the readers' addresses, as `<language:language>/<int:pk>/`."""
+    """Every route of the public URLs, as `<language:language>/<int:pk>/`."""
     for one in within.url_patterns:
         route = before + str(one.pattern)
         if isinstance(one, URLPattern):
@@ -104,7 +104,7 @@ def routes(within: URLResolver, before: str = "") -> Iterator[str]:
             yield from routes(one, route)
 
 
-ROUTES = sorted(set(routes(get_resolver(READERS_URLCONF))))
+ROUTES = sorted(set(routes(get_resolver(PUBLIC_URLCONF))))
 
 
 def filled(route: str, values: dict[str, str]) -> str:
@@ -197,7 +197,7 @@ def test_whatever_is_searched_for_gets_an_answer(client: Client, good: dict[str,
             client.get(f"/{next(codes)}/search/?{body}", follow=True),
             client.post(f"/{next(codes)}/search/", body, content_type=FORM, follow=True),
         ):
-            assert answer.status_code in {200, 400} or len(body) > LARGEST_FORM, name
+            assert answer.status_code in {200, 400} or len(body) > MAX_FORM_BYTES, name
             assert 'name="q"' in answer.content.decode() or answer.status_code == 413, name
             for address, _status in answer.redirect_chain:
                 assert client.get(f"{address}2/").status_code in {200, 404}, name
@@ -206,18 +206,18 @@ def test_whatever_is_searched_for_gets_an_answer(client: Client, good: dict[str,
 def test_what_is_nearly_the_address_of_a_search_is_no_page(
     client: Client, good: dict[str, str]
 ) -> None:
-    sealed = good["sealed"]
+    token = good["encrypted"]
     changed = [
-        *(sealed[:-1], f"{sealed}a", sealed[:-9], sealed * 2, sealed * 12, sealed[:64]),
-        *(f"{sealed[:-2]}{'a' if sealed[-2] != 'a' else 'b'}{sealed[-1]}", f"0{sealed[1:]}"),
-        *(f"{sealed[:20]}%20{sealed[20:]}", f"{sealed[:-1]}=", f"ж{sealed[1:]}"),
+        *(token[:-1], f"{token}a", token[:-9], token * 2, token * 12, token[:64]),
+        *(f"{token[:-2]}{'a' if token[-2] != 'a' else 'b'}{token[-1]}", f"0{token[1:]}"),
+        *(f"{token[:20]}%20{token[20:]}", f"{token[:-1]}=", f"ж{token[1:]}"),
     ]
-    assert client.get(f"/be/search/{sealed}/").status_code == 200
+    assert client.get(f"/be/search/{token}/").status_code == 200
     for wrong in changed:
         for address in (f"/be/search/{wrong}/", f"/be/search/{wrong}/2/"):
             assert client.get(address).status_code == 404, address
     for page in ("0", "2", HUGE, "9" * 19):
-        assert client.get(f"/be/search/{sealed}/{page}/").status_code == 404, page
+        assert client.get(f"/be/search/{token}/{page}/").status_code == 404, page
 
 
 def test_whatever_is_typed_into_the_sign_up_gets_an_answer(
@@ -226,7 +226,7 @@ def test_whatever_is_typed_into_the_sign_up_gets_an_answer(
     fields = ("email", "edition", "variant", "website")
     for field, (name, words) in itertools.product(fields, SEARCHED.items()):
         # Each is the first to sign up, or the later ones would be refused unread.
-        monkeypatch.setattr("newsletter.public.views.pace", Pace())
+        monkeypatch.setattr("newsletter.public.views.sign_up_limiter", RateLimiter())
         sent = quote(words, errors="surrogatepass")
         body = f"email=reader%40example.org&edition=en&{field}={sent}"
         with transaction.atomic():
@@ -267,7 +267,7 @@ def is_a_refusal(answer: HttpResponse, status: int, code: str, words: dict[str, 
     assert answer.headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert not answer.cookies
-    [html] = read(text).all("html")
+    [html] = parse_html(text).all("html")
     assert html.attributes["lang"] == code
     assert words[code] in text
     assert [link.attributes["href"] for link in html.all("a")] == [f"/{code}/"]
@@ -304,7 +304,7 @@ def test_a_host_that_is_not_ours_is_refused_before_anything_is_asked(
 def test_a_form_that_is_too_large_is_told_so(
     code: str, host: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    body = "q=" + "a" * LARGEST_FORM
+    body = "q=" + "a" * MAX_FORM_BYTES
     with django_assert_num_queries(0):
         answer = Client().post(f"/{code}/search/", body, content_type=FORM, headers={"host": host})
     is_a_refusal(answer, 413, code, TOO_MUCH)

@@ -110,7 +110,7 @@ def counted(var_dir: Path, query: str) -> int:
         connection.close()
 
 
-def test_a_newcomer_sees_the_week_sent_and_ctrl_c_ends_everything(
+def test_the_demo_sends_a_digest_and_ctrl_c_stops_all_processes(
     demo: Demo, tmp_path: Path, port: int
 ) -> None:
     said = demo.until_ready()

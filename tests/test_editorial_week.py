@@ -17,8 +17,8 @@ from core import languages
 from newsletter.models import Mailing
 from staff import roles
 from staff.second_factor import needs_second_factor
-from tests.articles.browser import ADD, LIST, page_of
-from tests.chromium import Visitor
+from tests.articles.browser import ADD, LIST, change_url
+from tests.chromium import BrowserWindow
 from tests.factories import a_jpeg, enrol, make_article, make_edition, make_topic, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
@@ -26,7 +26,7 @@ EDITOR = ".cke_wysiwyg_div[lang={}]"
 
 
 @pytest.fixture
-def windows(chromium: Browser, live_server: LiveServer) -> Iterator[dict[str, Visitor]]:
+def windows(chromium: Browser, live_server: LiveServer) -> Iterator[dict[str, BrowserWindow]]:
     """A window for each of them, logged in."""
     with contextlib.ExitStack() as stack:
         opened = {}
@@ -37,7 +37,7 @@ def windows(chromium: Browser, live_server: LiveServer) -> Iterator[dict[str, Vi
             ("second", roles.EDITOR),
         ):
             context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-            opened[name] = Visitor(context, live_server.url)
+            opened[name] = BrowserWindow(context, live_server.url)
             stack.callback(opened[name].close)
             opened[name].log_in(member(name, role))
         yield opened
@@ -53,11 +53,11 @@ def member(name: str, role: str) -> Any:
     return user
 
 
-def open_tab(visitor: Visitor, path: str, language: str) -> Page:
+def open_tab(visitor: BrowserWindow, path: str, language: str) -> Page:
     """An article's form, in one of its languages."""
     page = visitor.go(path)
     page.get_by_role("tab", name=language).click()
-    code = next(code for code in languages.codes() if languages.own_name(code) == language)
+    code = next(code for code in languages.codes() if languages.native_name(code) == language)
     expect(page.locator(EDITOR.format(code))).to_be_visible()
     return page
 
@@ -76,14 +76,14 @@ def press(page: Page, button: str) -> None:
         page.get_by_role("button", name=button, exact=True).locator("visible=true").first.click()
 
 
-def chip(visitor: Visitor, code: str) -> str:
+def chip(visitor: BrowserWindow, code: str) -> str:
     """What the list says of the newest article in a language."""
     page = visitor.go(LIST)
     found = page.locator("#result_list .chips").first.locator(".chip", has_text=code.upper())
     return found.get_attribute("title") or ""
 
 
-def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
+def test_a_week_at_the_desk(windows: dict[str, BrowserWindow], client: Any) -> None:
     topic = make_topic()
 
     # An analyst writes in Russian, and hands it in.
@@ -105,7 +105,7 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     assert chip(windows["editor"], "be") == "Беларуская: Draft"
 
     # An editor edits the Russian: stale; puts it back: not any more.
-    page = open_tab(windows["editor"], page_of(article), "Русский")
+    page = open_tab(windows["editor"], change_url(article), "Русский")
     write(page, "ru", "Бюджет", "Бюджет сокращён.")
     press(page, "Save and continue editing")
     assert chip(windows["editor"], "be") == "Беларуская: Draft, stale"
@@ -113,20 +113,20 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     expect(page.get_by_text("The text in Русский has changed")).to_be_visible()
     page = windows["translator"].go(f"{LIST}{article.pk}/translate/be/")
     expect(page.locator(".translating-changes ins")).to_contain_text("сокращён")
-    page = open_tab(windows["editor"], page_of(article), "Русский")
+    page = open_tab(windows["editor"], change_url(article), "Русский")
     write(page, "ru", "Бюджет", "Бюджет растёт.")
     press(page, "Save and continue editing")
     assert chip(windows["editor"], "be") == "Беларуская: Draft"
 
     # Publishes both.
     for language, path in (("Русский", "ru"), ("Беларуская", "be")):
-        page = open_tab(windows["editor"], page_of(article), language)
+        page = open_tab(windows["editor"], change_url(article), language)
         press(page, "Publish")
         assert client.get(f"/{path}/{article.pk}/", follow=True).status_code == 200
 
     # Two editors collide.
-    first = open_tab(windows["editor"], page_of(article), "Русский")
-    second = open_tab(windows["second"], page_of(article), "Русский")
+    first = open_tab(windows["editor"], change_url(article), "Русский")
+    second = open_tab(windows["second"], change_url(article), "Русский")
     write(first, "ru", "Бюджет", "Первый текст.")
     press(first, "Publish changes")
     write(second, "ru", "Бюджет", "Второй текст.")
@@ -138,7 +138,7 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     assert "Второй текст." in client.get(f"/ru/{article.pk}/", follow=True).content.decode()
 
     # A picture is uploaded on the way into the text, and readers see it.
-    page = open_tab(windows["editor"], page_of(article), "Русский")
+    page = open_tab(windows["editor"], change_url(article), "Русский")
     with windows["editor"].context.expect_page() as opening:
         page.locator(".cke_button__picture:visible").click()
     library = opening.value
@@ -175,7 +175,7 @@ def test_a_week_at_the_desk(windows: dict[str, Visitor], client: Any) -> None:
     assert Mailing.objects.count() == 2
 
     # And an article in it is withdrawn: from the site, and from the letters that wait.
-    page = windows["editor"].go(page_of(article))
+    page = windows["editor"].go(change_url(article))
     page.locator("summary", has_text="Withdraw").click()
     page.get_by_role("link", name="Withdraw the whole article").click()
     expect(page.get_by_text("is cancelled, and its digest opens again").first).to_be_visible()

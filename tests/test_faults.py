@@ -18,20 +18,20 @@ from django.conf import settings
 
 from demo.mail_catcher.catcher import Catcher
 from tests.interrupted_mailings import (
-    AFTER_THE_LEASE,
     LAUNCH,
     LEDGER,
+    REAP_EXPIRED,
     at_letter,
     everyone_once,
     is_sent,
 )
-from tests.newsletter.relays import Moody
-from tests.newsroom_processes import Embedded, House, Servers, house
+from tests.newsletter.relays import ScriptedRelay
+from tests.newsroom_processes import Embedded, NewsroomProcesses, Servers, running_newsroom
 from tests.services import (
-    Missing,
     PostgreSQL,
     Redis,
-    fill,
+    ServiceNotInstalled,
+    fill_disk,
     program,
     running_postgresql,
     running_redis,
@@ -44,28 +44,28 @@ pytestmark = pytest.mark.long
 READERS, MANY = 12, 300
 SIGN_UP = {"email": "maryia@example.org", "edition": "en"}
 READERS_AND_A_DIGEST = """
-from newsletter.campaigns import schedule as due
+from newsletter import schedule
 from tests.factories import make_mailing
 answer = make_mailing(readers=int(sys.argv[1])).pk
-due.keep_the_journal()
+schedule.update_departures_log()
 """
 LEAVING = """
 from django.db import transaction
 from django.utils import timezone
-from newsletter.campaigns import schedule as due
+from newsletter import schedule
 from newsletter.models import Subscriber
 for number, reader in enumerate(Subscriber.objects.order_by("pk")[:3]):
     with transaction.atomic():
         reader.forget(timezone.now()) if number == 2 else reader.end("left", timezone.now())
-due.keep_the_journal()
+schedule.update_departures_log()
 """
 LAUNCHING = """
 from django.utils import timezone
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.models import Mailing
 from newsletter.tasks import enqueue_lanes
 mailing = Mailing.objects.get()
-mailings.launch(mailing, timezone.now())
+lifecycle.launch(mailing, timezone.now())
 enqueue_lanes(mailing)
 """
 SENT_BY_RELAY = """
@@ -84,16 +84,16 @@ def services() -> Iterator[tuple[PostgreSQL, Redis]]:
                 stack.enter_context(running_postgresql()),
                 stack.enter_context(running_redis()),
             )
-        except Missing as missing:
+        except ServiceNotInstalled as missing:
             skip_or_fail(missing)
 
 
 @pytest.fixture
 def caught(tmp_path: Path) -> Iterator[Catcher]:
-    Moody.moods.clear()
-    with Catcher(tmp_path / "caught", handler=Moody) as catcher:
+    ScriptedRelay.replies.clear()
+    with Catcher(tmp_path / "caught", handler=ScriptedRelay) as catcher:
         yield catcher
-    Moody.moods.clear()
+    ScriptedRelay.replies.clear()
 
 
 @pytest.fixture
@@ -103,24 +103,24 @@ def built(
     tmp_path: Path,
     keys_dir: Path,
     request: pytest.FixtureRequest,
-) -> Iterator[House]:
+) -> Iterator[NewsroomProcesses]:
     name = re.sub(r"\W", "_", request.node.name)[:60]
-    with house(tmp_path / "house", Servers(*services, name), caught, keys_dir) as built:
+    with running_newsroom(tmp_path / "house", Servers(*services, name), caught, keys_dir) as built:
         yield built
 
 
 @pytest.fixture
-def small_house(small_disk: Path, caught: Catcher, keys_dir: Path) -> Iterator[House]:
+def small_house(small_disk: Path, caught: Catcher, keys_dir: Path) -> Iterator[NewsroomProcesses]:
     folder = small_disk / "house"
-    with house(folder, Embedded(folder / "var"), caught, keys_dir) as built:
+    with running_newsroom(folder, Embedded(folder / "var"), caught, keys_dir) as built:
         yield built
 
 
 def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
-    built: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+    built: NewsroomProcesses, services: tuple[PostgreSQL, Redis], caught: Catcher
 ) -> None:
     _postgresql, redis = services
-    Moody.moods["RCPT"] = at_letter(3, redis.kill)
+    ScriptedRelay.replies["RCPT"] = at_letter(3, redis.kill)
     built.start("worker")
     built.python(LAUNCH, READERS)
     wait_for(lambda: redis.process is None, "the kill")
@@ -134,15 +134,15 @@ def test_redis_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
 
 
 def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
-    built: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+    built: NewsroomProcesses, services: tuple[PostgreSQL, Redis], caught: Catcher
 ) -> None:
     postgresql, _redis = services
-    Moody.moods["RCPT"] = at_letter(3, postgresql.kill)
+    ScriptedRelay.replies["RCPT"] = at_letter(3, postgresql.kill)
     built.start("worker")
     built.python(LAUNCH, READERS)
     wait_for(lambda: postgresql.process is None, "the kill")
     postgresql.start()
-    built.python(AFTER_THE_LEASE)
+    built.python(REAP_EXPIRED)
     built.manage("run_due")
     wait_for(lambda: is_sent(built), "the end of the sending", 60)
     counts = built.python(LEDGER)
@@ -154,12 +154,14 @@ def test_postgresql_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
 
 
 def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
-    built: House, caught: Catcher, tmp_path: Path, keys_dir: Path
+    built: NewsroomProcesses, caught: Catcher, tmp_path: Path, keys_dir: Path
 ) -> None:
     """Each host has files of its own, but for the journal, and a relay that says what it sent."""
     with ExitStack() as stack:
-        theirs = stack.enter_context(Catcher(tmp_path / "theirs", handler=Moody))
-        other = stack.enter_context(house(tmp_path / "other", built.stores, theirs, keys_dir))
+        theirs = stack.enter_context(Catcher(tmp_path / "theirs", handler=ScriptedRelay))
+        other = stack.enter_context(
+            running_newsroom(tmp_path / "other", built.stores, theirs, keys_dir)
+        )
         busy: set[int] = set()
 
         def until_both_are_busy(server: Any, _about: str) -> None:
@@ -172,10 +174,10 @@ def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
                 built.manage("run_due")
             return len(busy) == 2
 
-        Moody.moods["RCPT"] = until_both_are_busy
+        ScriptedRelay.replies["RCPT"] = until_both_are_busy
         for host, name in ((built, "one@first.example"), (other, "two@second.example")):
             journal = str(tmp_path / "shared" / "journal")
-            host.environment |= {"RELAY_TIMEOUT": "60", "JOURNAL_FILE": journal}
+            host.environment |= {"RELAY_TIMEOUT": "60", "DEPARTURES_FILE": journal}
             # One newsroom: what one host freezes the other has to come to as well.
             host.environment["SITE_URL"] = f"http://127.0.0.1:{built.port}"
             # With more processes a host could work on all lanes alone.
@@ -198,7 +200,7 @@ def test_workers_on_two_hosts_share_a_mailing_and_claim_no_letter_twice(
 
 
 def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_is_back(
-    built: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+    built: NewsroomProcesses, services: tuple[PostgreSQL, Redis], caught: Catcher
 ) -> None:
     _postgresql, redis = services
     built.python("from tests.factories import make_edition\nanswer = make_edition().pk")
@@ -217,7 +219,7 @@ def test_with_redis_down_from_the_start_a_sign_up_is_kept_and_answered_once_it_i
 
 
 def test_with_postgresql_down_readers_are_told_kindly_and_all_goes_on_once_it_is_back(
-    built: House, services: tuple[PostgreSQL, Redis], caught: Catcher
+    built: NewsroomProcesses, services: tuple[PostgreSQL, Redis], caught: Catcher
 ) -> None:
     postgresql, _redis = services
     built.python("from tests.factories import make_edition\nanswer = make_edition().pk")
@@ -239,13 +241,13 @@ def test_with_postgresql_down_readers_are_told_kindly_and_all_goes_on_once_it_is
 
 
 def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
-    small_house: House, small_disk: Path, caught: Catcher
+    small_house: NewsroomProcesses, small_disk: Path, caught: Catcher
 ) -> None:
     small_house.python("from tests.factories import make_edition\nanswer = make_edition().pk")
     small_house.start("web")
     small_house.start("worker")
     wait_for(lambda: "ready." in small_house.log("worker"), "the worker")
-    ballast = fill(small_disk)
+    ballast = fill_disk(small_disk)
     status, page, _ = small_house.ask("POST", "/be/subscribe/", SIGN_UP)
     assert status == 503
     assert "паспрабуйце" in page
@@ -260,15 +262,15 @@ def test_a_full_disk_refuses_a_sign_up_kindly_and_takes_it_once_there_is_room(
 
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_sending_loses_and_doubles_nobody(
-    small_house: House, small_disk: Path, caught: Catcher
+    small_house: NewsroomProcesses, small_disk: Path, caught: Catcher
 ) -> None:
-    Moody.moods["RCPT"] = at_letter(3, lambda: fill(small_disk) and None)
+    ScriptedRelay.replies["RCPT"] = at_letter(3, lambda: fill_disk(small_disk) and None)
     small_house.start("worker")
     small_house.python(LAUNCH, READERS)
     ballast = small_disk / "ballast"
     wait_for(lambda: "OperationalError" in small_house.log("worker"), "the full disk", 60)
     ballast.unlink()
-    small_house.python(AFTER_THE_LEASE)
+    small_house.python(REAP_EXPIRED)
     small_house.manage("run_due")
     wait_for(lambda: is_sent(small_house), "the end of the sending", 60)
     counts = small_house.python(LEDGER)
@@ -278,9 +280,9 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_sending_loses_and_doubles_nobod
 
 
 def test_a_restored_backup_writes_to_nobody_who_has_left_since(
-    built: House, caught: Catcher
+    built: NewsroomProcesses, caught: Catcher
 ) -> None:
-    """A real dump, put back over a newsroom in which three readers left or were forgotten."""
+    """A real dump, put back over a newsroom in which three subscribers left or were forgotten."""
     built.python(READERS_AND_A_DIGEST, READERS)
     url = built.environment["DATABASE_URL"]
     dump = subprocess.run(

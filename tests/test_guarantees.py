@@ -1,4 +1,4 @@
-"""The promises of the design, each a test named after it. The details are tested beside."""
+"""The guarantees of DESIGN.md, section 6, each a test named after it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from articles.models import Article
 from articles.text import sanitizer
 from core import languages
 from demo.mail_catcher.catcher import Catcher
-from keys import sealing
-from keys import tokens as links
-from keys.sealing import KeyMissing
-from keys.tokens import Kind
-from newsletter.campaigns import lifecycle as mailings
+from keys import sealing, tokens
+from keys.sealing import KeyNotFound
+from keys.tokens import TokenKind
+from newsletter.campaigns import lifecycle
 from newsletter.delivery import batch, ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import (
@@ -38,7 +37,7 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.subscribers import sign_up
-from tests.articles.requests import ask
+from tests.articles.requests import submit_search
 from tests.factories import (
     A_RELAY,
     MONDAY_MORNING,
@@ -50,31 +49,31 @@ from tests.factories import (
     make_subscriber,
     make_topic,
 )
-from tests.newsletter import single_mails
-from tests.newsletter.relays import Moody, once, to
+from tests.newsletter import transactional_mails
+from tests.newsletter.relays import ScriptedRelay, once, to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
 ROOT = Path(__file__).resolve().parents[1]
-READERS_PAGES = (
+PUBLIC_PAGES = (
     *("/", "/en/", "/be/", "/ru/", f"/be/weeks/{WEEK}/", "/be/weeks/", "/be/subscribe/"),
     *("/be/barometer/", "/be/barometer/2026/", "/be/barometer/all.csv", "/be/about/"),
     *("/be/search/", "/be/search/?q=бюджэт"),
 )
 
 
-def test_promise_1_the_ledger_balances(relay: Catcher) -> None:
+def test_guarantee_1_the_ledger_balances(relay: Catcher) -> None:
     mailing = make_mailing(readers=6)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     keys = sealing.worker_keys()
-    # Ids are random, so "the first" is anybody: the one refused must not be the one who left.
-    leaver, refused, *_others = Subscriber.objects.all()
-    leaver.end(SubscriberStatus.LEFT, NOW)
-    Moody.moods["RCPT"] = to(refused.address(keys), "550 5.1.1 unknown")
-    Moody.moods["MAIL"] = once(lambda _server, _about: "451 4.3.0 later")
+    # Ids are random: the rejected one must not be the one who left.
+    leaver, rejected, *_others = Subscriber.objects.all()
+    leaver.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    ScriptedRelay.replies["RCPT"] = to(rejected.address(keys), "550 5.1.1 unknown")
+    ScriptedRelay.replies["MAIL"] = once(lambda _server, _about: "451 4.3.0 later")
     for minutes in (0, 1, 10, 20):
         run_lane(mailing.pk, 0, lambda at=minutes: NOW + dt.timedelta(minutes=at))
-        counts = mailings.ledger(mailing)
+        counts = lifecycle.ledger(mailing)
         assert counts.balances
         assert counts.audience == 6
     assert (counts.sent, counts.failed, counts.excluded) == (4, 1, 1)
@@ -82,34 +81,35 @@ def test_promise_1_the_ledger_balances(relay: Catcher) -> None:
     assert counts.uncertain == uncertain.count()
 
 
-def test_promise_2_kill_anything_lose_nobody(relay: Catcher) -> None:
-    """The kills are in newsletter/delivery/test_killed_lanes.py; this is their outcome."""
+def test_guarantee_2_kill_anything_lose_nobody(relay: Catcher) -> None:
+    """The kills are in newsletter/delivery/test_killed_lanes.py; here a lane's lease expires."""
     mailing = make_mailing(readers=4)
-    mailings.launch(mailing, NOW)
-    lane = ledger.take_slot(mailing, 0, NOW)
+    lifecycle.launch(mailing, NOW)
+    lane = ledger.open_lane(mailing, 0, NOW)
     assert lane is not None
     first, *_ = ledger.claim(lane, A_RELAY, NOW, 10).letters
     batch.commit(lane, [], [first.pk], "relay", NOW)
-    later = NOW + 2 * ledger.lease()
-    ledger.sweep(later)
+    later = NOW + 2 * ledger.lease_duration()
+    ledger.reap_expired(later)
     run_lane(mailing.pk, 0, lambda: later)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert (counts.sent, counts.uncertain) == (3, 1)
     recipients = [letter.recipients for letter in relay.letters]
     assert len(recipients) == len(set(recipients)) == 3
 
 
-def test_promise_3_a_get_changes_nothing(client: Client) -> None:
+def test_guarantee_4_a_get_changes_nothing(client: Client) -> None:
     edition = make_edition(code="be-ru")
-    reader = make_subscriber(edition=edition)
+    subscriber = make_subscriber(edition=edition)
     pending = make_subscriber(edition=edition)
     Subscriber.objects.filter(pk=pending.pk).update(status=SubscriberStatus.PENDING)
+    confirm = tokens.make_token(TokenKind.CONFIRM, pending.pk, pending.sign_up_timestamp)
     paths = [
-        f"/be/letter/{links.make_token(Kind.LETTER, reader.pk, 1)}/",
-        f"/be/confirm/{links.make_token(Kind.CONFIRM, pending.pk, pending.sign_up_second)}/",
-        *READERS_PAGES,
+        f"/be/letter/{tokens.make_token(TokenKind.LETTER, subscriber.pk, 1)}/",
+        f"/be/confirm/{confirm}/",
+        *PUBLIC_PAGES,
     ]
     before = list(Subscriber.objects.order_by("pk").values())
     for path in paths * 2:
@@ -120,14 +120,14 @@ def test_promise_3_a_get_changes_nothing(client: Client) -> None:
     assert not Suppression.objects.exists()
 
 
-def test_promise_4_the_web_process_cannot_read_the_list(
+def test_guarantee_5_the_web_process_cannot_read_the_list(
     client: Client, without_worker_key: None
 ) -> None:
-    """A whole web process is asked, with what the Procfile gives it."""
+    """In a process with the web process's environment of the Procfile."""
     procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
     for role in ("web", "beat"):
         assert procfile[role].startswith("env WORKER_KEY_FILE=none ")
-    asked = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable,
             "manage.py",
@@ -140,22 +140,22 @@ def test_promise_4_the_web_process_cannot_read_the_list(
         capture_output=True,
         text=True,
     )
-    assert "This process was not given the worker's key" in asked.stderr
+    assert "This process was not given the worker's key" in process.stderr
     make_edition(code="be-ru")
     answer = client.post("/be/subscribe/", {"email": "new@example.org", "edition": "be-ru"})
     assert answer.status_code == 302
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyNotFound):
         sign_up.process_sign_up(SignUp.objects.get().pk, NOW)
 
 
-def test_promise_5_a_seized_disk_shows_no_reader(
+def test_guarantee_6_a_seized_disk_shows_no_subscriber(
     relay: Catcher,
     client: Client,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The database and what was logged, within one process.
+    """The database and the log of one process.
 
-    tests/test_seizure.py searches all that real processes leave on disk.
+    tests/test_seizure.py searches everything that real processes leave on disk.
     """
     planted = ["planted.one@example.org", "planted.two@example.org", "planted.three@example.org"]
     mailing = make_mailing(readers=0)
@@ -166,23 +166,23 @@ def test_promise_5_a_seized_disk_shows_no_reader(
     )
     subscriber_id = sign_up.process_sign_up(SignUp.objects.get().pk, NOW)
     assert subscriber_id is not None
-    single_mails.send_confirmation(subscriber_id, NOW)
+    transactional_mails.send_confirmation(subscriber_id, NOW)
     client.post(
         "/en/subscribe/", {"email": planted[2], "edition": "en"}, REMOTE_ADDR="198.51.100.7"
     )
-    mailings.launch(mailing, NOW)
-    Moody.moods["RCPT"] = to(planted[0], f"550 5.1.1 <{planted[0]}> unknown")
+    lifecycle.launch(mailing, NOW)
+    ScriptedRelay.replies["RCPT"] = to(planted[0], f"550 5.1.1 <{planted[0]}> unknown")
     run_lane(mailing.pk, 0, lambda: NOW)
-    tokens = {
+    sent_tokens = {
         found for letter in relay.letters for found in re.findall(rb"[a-z2-7]{45}", letter.raw)
     }
-    assert len(tokens) >= 2
-    client.get("/en/letter/" + min(tokens).decode() + "x/")
+    assert len(sent_tokens) >= 2
+    client.get("/en/letter/" + min(sent_tokens).decode() + "x/")
     seized = caplog.text.encode() + everything_in_the_database()
     assert b"newsroom.example" in seized
     for secret in (*planted, "planted", "198.51.100.7"):
         assert secret.encode() not in seized
-    for token in tokens:
+    for token in sent_tokens:
         assert token not in seized
 
 
@@ -198,19 +198,19 @@ def everything_in_the_database() -> bytes:
     return bytes(dump)
 
 
-def test_promise_6_readers_pages_set_no_cookie_and_load_nothing_from_elsewhere(
+def test_guarantee_8_public_pages_set_no_cookie_and_load_nothing_from_elsewhere(
     client: Client,
 ) -> None:
     make_edition(code="be-ru")
     article = make_article(verdict="worsened")
     make_page(code="about")
-    for path in (*READERS_PAGES, article.path_in("be"), "/be/topics/elite/", "/be/none/"):
+    for path in (*PUBLIC_PAGES, article.path_in("be"), "/be/topics/elite/", "/be/none/"):
         for host in ("localhost", "mirror.example"):
             answer = client.get(path, headers={"host": host, "accept-language": "ru"}, follow=True)
             assert answer.status_code in {200, 404}
             assert not answer.cookies
             page = answer.content.decode()
-            # What a search engine is told is data, which no browser runs.
+            # JSON-LD is data, which no browser executes.
             assert "<script" not in page.replace('<script type="application/ld+json">', "")
             assert host not in page
             for address in re.findall(r'(?:src|href|action)="([^"]*)"', page):
@@ -223,7 +223,7 @@ def test_promise_6_readers_pages_set_no_cookie_and_load_nothing_from_elsewhere(
     assert f'<html lang="{languages.default()}"' in root.content.decode()
 
 
-def test_promise_7_no_foreign_text_under_a_languages_label(client: Client) -> None:
+def test_guarantee_9_no_foreign_text_under_a_languages_label(client: Client) -> None:
     make_edition(code="be-ru")
     article = make_article(published_in=("ru",), written_in=("ru",), verdict="improved")
     text = article.text_in("ru")
@@ -232,7 +232,7 @@ def test_promise_7_no_foreign_text_under_a_languages_label(client: Client) -> No
         assert '<html lang="be"' in page
         assert text.body not in page
         for found in re.finditer(re.escape(text.title), page):
-            # Wherever its title stands, the nearest `lang` before it is its own.
+            # The nearest `lang` before its title is its own.
             assert re.findall(r'lang="(\w+)"', page[: found.start()])[-1] == "ru"
         assert 'hreflang="be"' not in alternates(page)
     assert f'href="{article.path_in("ru")}"' in client.get("/be/barometer/").content.decode()
@@ -248,7 +248,7 @@ def alternates(page: str) -> str:
     return "".join(re.findall(r'<link rel="alternate"[^>]*>', page))
 
 
-def test_promise_8_what_is_withdrawn_is_gone_everywhere(
+def test_guarantee_10_what_is_withdrawn_is_gone_everywhere(
     client: Client,
     relay: Catcher,
 ) -> None:
@@ -258,13 +258,13 @@ def test_promise_8_what_is_withdrawn_is_gone_everywhere(
     make_article(topic=make_topic(code="west"), published_in=("en",), title="Another")
     title = article.text_in("en").title
     paths = ["/", "/en/", f"/en/weeks/{WEEK}/", "/en/weeks/", "/en/topics/elite/"]
-    paths += [ask(client, "budget", "en"), ask(client, "grows", "en")]
+    paths += [submit_search(client, "budget", "en"), submit_search(client, "grows", "en")]
     assert title in client.get(paths[-1]).content.decode().partition("<main")[2]
     assert any(title in client.get(path).content.decode() for path in paths)
     of_verdicts = ["/en/barometer/", "/en/barometer/all.csv", "/en/barometer/2026.json"]
     assert all(title in client.get(path).content.decode() for path in of_verdicts)
     paths += ["/en/barometer/", "/en/barometer/all.csv", "/en/barometer/all.json"]
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     workflow.withdraw(article, timezone.now())
     for path in paths:
         assert title not in client.get(path).content.decode()
@@ -275,7 +275,7 @@ def test_promise_8_what_is_withdrawn_is_gone_everywhere(
     assert relay.letters == []
 
 
-def test_promise_9_bad_input_gets_a_clear_error_and_nothing_is_lost(client: Client) -> None:
+def test_guarantee_12_bad_input_gets_a_clear_error_and_nothing_is_lost(client: Client) -> None:
     make_edition(code="be-ru")
     answer = client.post("/be/subscribe/", {"email": "чытач@пошта", "edition": "be-ru"})
     page = answer.content.decode()
@@ -292,8 +292,8 @@ def test_promise_9_bad_input_gets_a_clear_error_and_nothing_is_lost(client: Clie
         assert client.get(path).status_code == 404
 
 
-def test_promise_10_what_you_can_type_is_what_survives() -> None:
-    """At save, for site and letter alike, whoever saves."""
+def test_guarantee_13_what_you_can_type_is_what_survives() -> None:
+    """At save, for the site and letters alike."""
     typed = '<p>kept <strong>bold</strong></p><script>alert(1)</script><p onclick="x()">also</p>'
     article = make_article()
     Article.objects.get(pk=article.pk)
@@ -302,23 +302,23 @@ def test_promise_10_what_you_can_type_is_what_survives() -> None:
     article.refresh_from_db()
     assert article.body_en == "<p>kept <strong>bold</strong></p><p>also</p>"
     assert article.body_en == sanitizer.clean(article.body_en)
-    # The editor's configuration is made of the same table.
+    # The editor's toolbar is made from the same table.
     assert settings.CKEDITOR_CONFIGS["default"]["toolbar"] == sanitizer.toolbar()
 
 
-def test_the_confirmation_goes_by_the_same_rules() -> None:
+def test_a_confirmation_is_sent_by_the_same_rules() -> None:
     edition = make_edition(code="be-ru")
     row = sign_up.sign_up("reader@example.org", edition, "be", NOW)
     subscriber_id = sign_up.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    single_mails.send_confirmation(subscriber_id, NOW)
+    transactional_mails.send_confirmation(subscriber_id, NOW)
     [message] = mail.outbox
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
     assert settings.SITE_URL in message.body
     assert not re.search(r"<img|src=|url\(", str(message.alternatives[0].content))
 
 
-def test_no_module_of_ours_reads_the_clock_but_an_entry_point() -> None:
+def test_only_entry_points_read_the_clock() -> None:
     """Time is an argument."""
     entry_points = re.compile(
         r"/(\w*views|tasks|admin|management|demo)(/|\.py)|(newsroom|core)/health\.py"

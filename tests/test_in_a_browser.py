@@ -1,4 +1,4 @@
-"""The site and the desk in Chromium: everything works under the policies, and they hold."""
+"""The site and the admin in Chromium: everything works under the CSP, and the CSP holds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from articles.editorial.saving import save_article
 from articles.models import Article, Author, Picture
 from articles.search import query
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter.models import Mailing, Subscriber
-from tests.articles.browser import ADD, page_of
-from tests.chromium import CHROMIUM, Visitor, wait_until_answered
+from tests.articles.browser import ADD, change_url
+from tests.chromium import CHROMIUM, BrowserWindow, wait_until_answered
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -38,16 +38,16 @@ ADDRESSES = """all => all.map((one) =>
 
 
 @pytest.fixture
-def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[BrowserWindow]:
     """A window of its own."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-    opened = Visitor(context, live_server.url)
+    opened = BrowserWindow(context, live_server.url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def editor(visitor: Visitor) -> Visitor:
+def editor(visitor: BrowserWindow) -> BrowserWindow:
     """The window of a superuser."""
     visitor.log_in(make_user())
     return visitor
@@ -65,7 +65,7 @@ def a_whole_site() -> Mailing:
     return mailing
 
 
-def pages_of_each_kind(visitor: Visitor, start: str) -> list[str]:
+def pages_of_each_kind(visitor: BrowserWindow, start: str) -> list[str]:
     """Follows the links from there, opens one page of each kind, and says which."""
     waiting, kinds, opened = [start], set(), []
     staff = start.startswith("/admin/")
@@ -97,9 +97,9 @@ def saved(page: Page, button: str) -> None:
     ).to_be_visible()
 
 
-def test_no_readers_page_is_refused_anything(visitor: Visitor) -> None:
+def test_no_public_page_violates_the_csp(visitor: BrowserWindow) -> None:
     a_whole_site()
-    token = tokens.make_token(Kind.LETTER, Subscriber.objects.first().pk, 1)
+    token = tokens.make_token(TokenKind.LETTER, Subscriber.objects.first().pk, 1)
     opened = pages_of_each_kind(visitor, "/be/")
     kinds = ["/weeks/", "/topics/elite/", "/subscribe/", "/barometer/", "/about/", "/privacy/"]
     kinds.append("/search/")
@@ -109,18 +109,20 @@ def test_no_readers_page_is_refused_anything(visitor: Visitor) -> None:
     assert visitor.refused == []
 
 
-def test_a_reader_signs_up_and_leaves_without_a_script(
+def test_signing_up_and_unsubscribing_need_no_script(
     chromium: Browser, live_server: LiveServer
 ) -> None:
     make_mailing(readers=1)
-    reader = Subscriber.objects.get()
+    subscriber = Subscriber.objects.get()
     context = chromium.new_context(java_script_enabled=False, locale="en")
     page = context.new_page()
     page.goto(f"{live_server.url}/en/")
     page.get_by_label("address").fill("new@example.org")
     page.get_by_role("button", name="Subscribe").click()
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
-    page.goto(f"{live_server.url}/en/letter/{tokens.make_token(Kind.LETTER, reader.pk, 1)}/")
+    page.goto(
+        f"{live_server.url}/en/letter/{tokens.make_token(TokenKind.LETTER, subscriber.pk, 1)}/"
+    )
     page.get_by_role("button", name="Leave the list").click()
     expect(page.get_by_role("heading", name="You have left the list")).to_be_visible()
     assert context.cookies() == []
@@ -129,12 +131,12 @@ def test_a_reader_signs_up_and_leaves_without_a_script(
 
 @pytest.fixture
 def two_pages_of_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query, "RESULTS_PER_PAGE", 2)
+    monkeypatch.setattr(query, "PAGE_SIZE", 2)
     for number in range(3):
         make_article(week=WEEK.previous(number), title=f"N{number}")
 
 
-def test_a_reader_searches_and_pages_without_a_script_or_a_trace(
+def test_searching_and_paging_need_no_script_and_leave_no_trace(
     chromium: Browser, live_server: LiveServer, two_pages_of_results: None
 ) -> None:
     context = chromium.new_context(java_script_enabled=False, locale="en")
@@ -205,7 +207,7 @@ def test_a_browser_keeps_nothing_of_what_was_searched_for(
 
 
 def look_for(page: Page, live_server: LiveServer, words: str) -> None:
-    """As readers do, from the first page on."""
+    """From the home page on."""
     page.goto(f"{live_server.url}/en/")
     page.get_by_role("link", name="Search").click()
     page.get_by_label("Words").fill(words)
@@ -214,7 +216,7 @@ def look_for(page: Page, live_server: LiveServer, words: str) -> None:
 
 
 @pytest.mark.long
-def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:
+def test_no_admin_page_violates_the_csp(editor: BrowserWindow) -> None:
     a_whole_site()
     opened = pages_of_each_kind(editor, "/admin/")
     for kind in (
@@ -232,7 +234,7 @@ def test_no_page_of_the_admin_is_refused_anything(editor: Visitor) -> None:
     assert editor.errors == []
 
 
-def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Visitor) -> None:
+def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: BrowserWindow) -> None:
     make_topic()
     page = editor.go(ADD)
     page.get_by_role("tab", name="Беларуская").click()
@@ -267,7 +269,7 @@ def test_an_analyst_writes_in_the_editor_and_what_was_typed_is_saved(editor: Vis
     )
 
 
-def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: Visitor) -> None:
+def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: BrowserWindow) -> None:
     page = editor.go(ADD)
     with editor.context.expect_page() as opening:
         page.locator(".cke_button__picture:visible").click()
@@ -281,7 +283,7 @@ def test_a_picture_is_uploaded_on_the_way_into_the_text(editor: Visitor) -> None
     )
 
 
-def test_the_forms_helpers_work(editor: Visitor) -> None:
+def test_the_forms_helpers_work(editor: BrowserWindow) -> None:
     """The calendar, the search for an author, the theme, the list's actions, the palette."""
     Author.objects.create(name_en="Hanna Lis", name_be="Ганна Ліс", name_ru="Анна Лис")
     make_article()
@@ -322,7 +324,7 @@ SUBMITTING = """() => new Promise((refused) => {
 })"""
 
 
-def plant(visitor: Visitor, path: str) -> Page:
+def plant(visitor: BrowserWindow, path: str) -> Page:
     """Opens the page as if the sanitiser and every template had a hole."""
 
     def answer(route: Route) -> None:
@@ -341,7 +343,9 @@ def plant(visitor: Visitor, path: str) -> Page:
     return page
 
 
-def test_what_was_planted_on_a_readers_page_neither_runs_nor_calls_home(visitor: Visitor) -> None:
+def test_what_is_injected_into_a_public_page_neither_runs_nor_calls_home(
+    visitor: BrowserWindow,
+) -> None:
     page = plant(visitor, make_article().path_in("en"))
     expect(page.locator("main")).to_be_visible()
     assert page.evaluate(SUBMITTING) == "form-action"
@@ -352,15 +356,17 @@ def test_what_was_planted_on_a_readers_page_neither_runs_nor_calls_home(visitor:
     }
 
 
-def test_what_was_planted_in_the_admin_neither_runs_nor_calls_home(editor: Visitor) -> None:
+def test_what_is_injected_into_the_admin_neither_runs_nor_calls_home(editor: BrowserWindow) -> None:
     plant(editor, "/admin/")
     refused = {line.split(" refused ")[0] for line in editor.refused if " refused " in line}
     assert refused >= {"script-src-elem", "script-src-attr", "style-src-elem", "img-src"}
 
 
-def test_not_even_beside_the_editor_does_a_planted_script_element_run(editor: Visitor) -> None:
+def test_not_even_beside_the_editor_does_a_planted_script_element_run(
+    editor: BrowserWindow,
+) -> None:
     """What CKEditor needs opens attributes and styles, and neither scripts nor the world."""
-    path = page_of(make_article())
+    path = change_url(make_article())
     page = editor.go(path)
     page.evaluate("""() => {
         const script = document.createElement("script");

@@ -16,16 +16,16 @@ import pytest
 
 from demo.mail_catcher.catcher import Catcher
 from tests.interrupted_mailings import (
-    AFTER_THE_LEASE,
     LAUNCH,
     LEDGER,
+    REAP_EXPIRED,
     STATUS,
     at_letter,
     everyone_once,
     is_sent,
 )
-from tests.newsletter.relays import Moody
-from tests.newsroom_processes import Embedded, House
+from tests.newsletter.relays import ScriptedRelay
+from tests.newsroom_processes import Embedded, NewsroomProcesses
 from tests.services import Sink, children_of, wait_for
 
 pytestmark = pytest.mark.long
@@ -45,19 +45,19 @@ from newsletter.delivery.lanes import run_lane
 run_lane(Mailing.objects.get().pk, 0, lambda: timezone.now() + dt.timedelta(minutes=1))
 """
 SMALL_TASKS = """
-from newsletter.tasks import write_journal
+from newsletter.tasks import write_departures_log
 for _ in range(int(sys.argv[1])):
-    write_journal.delay()
+    write_departures_log.delay()
 """
 RESUME = """
 from django.utils import timezone
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.models import Mailing
 from newsletter.tasks import enqueue_lanes
 from core.states import InvalidTransition
 mailing = Mailing.objects.get()
 try:
-    mailings.resume(mailing, timezone.now())
+    lifecycle.resume(mailing, timezone.now())
     enqueue_lanes(mailing)
 except InvalidTransition as error:
     answer = str(error)
@@ -72,20 +72,20 @@ publishing.withdraw(Article.objects.get(), timezone.now())
 
 @pytest.fixture
 def caught(tmp_path: Path) -> Iterator[Catcher]:
-    Moody.moods.clear()
-    with Catcher(tmp_path / "caught", handler=Moody) as catcher:
+    ScriptedRelay.replies.clear()
+    with Catcher(tmp_path / "caught", handler=ScriptedRelay) as catcher:
         yield catcher
-    Moody.moods.clear()
+    ScriptedRelay.replies.clear()
 
 
 @pytest.fixture
-def moved_in(tmp_path: Path, keys_dir: Path) -> Iterator[Callable[..., House]]:
+def moved_in(tmp_path: Path, keys_dir: Path) -> Iterator[Callable[..., NewsroomProcesses]]:
     """Makes a house with one lane, on a relay of the test's."""
-    built: list[House] = []
+    built: list[NewsroomProcesses] = []
 
-    def move_in(relay: Catcher | Sink, connections: int = CONNECTIONS) -> House:
+    def move_in(relay: Catcher | Sink, connections: int = CONNECTIONS) -> NewsroomProcesses:
         stores = Embedded(tmp_path / "house" / "var")
-        made = House(tmp_path / "house", stores, relay, keys_dir)
+        made = NewsroomProcesses(tmp_path / "house", stores, relay, keys_dir)
         made.environment |= {"LANES": "1", "CONNECTIONS": str(connections)}
         # A relay answers when the test has struck, however long that takes.
         made.environment |= {"RELAY_TIMEOUT": "60"}
@@ -97,11 +97,11 @@ def moved_in(tmp_path: Path, keys_dir: Path) -> Iterator[Callable[..., House]]:
         made.kill()
 
 
-def nothing_in_hand(built: House) -> bool:
+def nothing_in_hand(built: NewsroomProcesses) -> bool:
     return built.stores.query(NOTHING_IN_HAND) == [(0, 0)]
 
 
-def states(built: House) -> Counter[str]:
+def states(built: NewsroomProcesses) -> Counter[str]:
     return Counter(status for (status,) in built.stores.query(STATES))
 
 
@@ -114,7 +114,7 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("whom", ["child", "worker"])
 def test_a_worker_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
-    moved_in: Callable[..., House], caught: Catcher, whom: str
+    moved_in: Callable[..., NewsroomProcesses], caught: Catcher, whom: str
 ) -> None:
     built = moved_in(caught)
     killed: list[int] = []
@@ -127,13 +127,13 @@ def test_a_worker_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
         wait_for(lambda: is_gone(child), "the child's end")
         killed.append(child)
 
-    Moody.moods["RCPT"] = at_letter(5, kill)
+    ScriptedRelay.replies["RCPT"] = at_letter(5, kill)
     built.start("worker", *ONE_CHILD)
     built.python(LAUNCH, READERS)
     wait_for(lambda: bool(killed), "the kill", 60)
     assert 0 < everyone_once(caught) < READERS
 
-    built.python(AFTER_THE_LEASE)
+    built.python(REAP_EXPIRED)
     if whom == "worker":
         built.kill("worker")
         built.start("worker", *ONE_CHILD)
@@ -147,7 +147,7 @@ def test_a_worker_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
 
 
 def test_a_worker_whose_idle_children_were_killed_goes_on_working(
-    moved_in: Callable[..., House], caught: Catcher
+    moved_in: Callable[..., NewsroomProcesses], caught: Catcher
 ) -> None:
     built = moved_in(caught)
     """One of them may hold what all of them need to get a task."""
@@ -165,7 +165,7 @@ def test_a_worker_whose_idle_children_were_killed_goes_on_working(
 
 
 def test_a_relay_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
-    moved_in: Callable[..., House], tmp_path: Path
+    moved_in: Callable[..., NewsroomProcesses], tmp_path: Path
 ) -> None:
     (tmp_path / "sink").mkdir()
     sink = Sink(tmp_path / "sink", dies_at=5)
@@ -198,7 +198,7 @@ def test_a_relay_killed_in_the_middle_of_a_sending_loses_and_doubles_nobody(
 
 
 def test_a_worker_told_to_stop_ends_what_it_has_begun_and_leaves_nobody_uncertain(
-    moved_in: Callable[..., House], caught: Catcher
+    moved_in: Callable[..., NewsroomProcesses], caught: Catcher
 ) -> None:
     built = moved_in(caught)
 
@@ -206,7 +206,7 @@ def test_a_worker_told_to_stop_ends_what_it_has_begun_and_leaves_nobody_uncertai
         os.kill(built.running["worker"].pid, signal.SIGTERM)
         wait_for(lambda: "Warm shutdown" in built.log("worker-again"), "the worker's obedience")
 
-    Moody.moods["RCPT"] = at_letter(4, stop)
+    ScriptedRelay.replies["RCPT"] = at_letter(4, stop)
     built.start("worker", *ONE_CHILD)
     built.python(LAUNCH, MANY)
     worker = built.running["worker"].pid
@@ -227,11 +227,13 @@ def test_a_worker_told_to_stop_ends_what_it_has_begun_and_leaves_nobody_uncertai
 
 
 def test_an_editor_pauses_resumes_and_cancels_under_a_running_worker(
-    moved_in: Callable[..., House], caught: Catcher
+    moved_in: Callable[..., NewsroomProcesses], caught: Catcher
 ) -> None:
     built = moved_in(caught, connections=1)
     mailing = "1"
-    Moody.moods["RCPT"] = at_letter(3, lambda: built.manage("mailing", "pause", mailing) and None)
+    ScriptedRelay.replies["RCPT"] = at_letter(
+        3, lambda: built.manage("mailing", "pause", mailing) and None
+    )
     built.start("worker", *ONE_CHILD)
     built.python(LAUNCH, READERS)
     wait_for(lambda: built.stores.query(STATUS) == [("paused",)], "the pause", 60)
@@ -240,7 +242,9 @@ def test_an_editor_pauses_resumes_and_cancels_under_a_running_worker(
     assert everyone_once(caught) == 2
     assert states(built) == {"sent": 2, "pending": READERS - 2}
 
-    Moody.moods["RCPT"] = at_letter(3, lambda: built.manage("mailing", "cancel", mailing) and None)
+    ScriptedRelay.replies["RCPT"] = at_letter(
+        3, lambda: built.manage("mailing", "cancel", mailing) and None
+    )
     built.python(RESUME)
     wait_for(lambda: built.stores.query(STATUS) == [("cancelled",)], "the cancelling", 60)
     wait_for(lambda: nothing_in_hand(built), "the lane's end")
@@ -249,10 +253,10 @@ def test_an_editor_pauses_resumes_and_cancels_under_a_running_worker(
 
 
 def test_an_article_withdrawn_in_the_middle_of_a_sending_stops_it(
-    moved_in: Callable[..., House], caught: Catcher
+    moved_in: Callable[..., NewsroomProcesses], caught: Catcher
 ) -> None:
     built = moved_in(caught, connections=1)
-    Moody.moods["RCPT"] = at_letter(3, lambda: built.python(WITHDRAW))
+    ScriptedRelay.replies["RCPT"] = at_letter(3, lambda: built.python(WITHDRAW))
     built.start("worker", *ONE_CHILD)
     built.python(LAUNCH, READERS)
     wait_for(lambda: built.stores.query(STATUS) == [("paused",)], "the pause", 60)

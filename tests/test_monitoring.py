@@ -21,10 +21,10 @@ import redis
 
 from demo.mail_catcher.catcher import Catcher
 from demo.process_manager import Process
-from tests.newsroom_processes import House, Servers, house
+from tests.newsroom_processes import NewsroomProcesses, Servers, running_newsroom
 from tests.services import (
-    Missing,
     Server,
+    ServiceNotInstalled,
     children_of,
     running_postgresql,
     running_redis,
@@ -46,7 +46,7 @@ NONE = {"worker": "silent", "intake": "silent"}
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator[House]:
+def served(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator[NewsroomProcesses]:
     """A newsroom whose web process runs."""
     folder = tmp_path_factory.mktemp("house")
     try:
@@ -54,16 +54,16 @@ def served(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path) -> Iterator
             running_postgresql() as postgresql,
             running_redis() as server,
             Catcher(folder / "caught") as relay,
-            house(folder, Servers(postgresql, server), relay, keys_dir) as built,
+            running_newsroom(folder, Servers(postgresql, server), relay, keys_dir) as built,
         ):
             built.start("web")
             yield built
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)
 
 
 @pytest.fixture
-def whole(served: House) -> Iterator[House]:
+def whole(served: NewsroomProcesses) -> Iterator[NewsroomProcesses]:
     """Of the others nobody knows yet."""
     with redis.Redis.from_url(served.stores.environment["BROKER_URL"]) as client:
         client.flushdb()
@@ -72,7 +72,7 @@ def whole(served: House) -> Iterator[House]:
         served.stop(name)
 
 
-def start_elsewhere(built: House, name: str) -> None:
+def start_elsewhere(built: NewsroomProcesses, name: str) -> None:
     """As on another host: nothing of its folder is the web process's."""
     here = built.environment
     built.environment = {**here, "VAR_DIR": str(built.folder / f"var-of-{name}")}
@@ -80,7 +80,7 @@ def start_elsewhere(built: House, name: str) -> None:
     built.environment = here
 
 
-def ask(built: House, query: str = "") -> tuple[int, dict[str, str]]:
+def ask(built: NewsroomProcesses, query: str = "") -> tuple[int, dict[str, str]]:
     """Fails where no answer comes in time."""
     connection = http.client.HTTPConnection("127.0.0.1", built.port, timeout=BOUND)
     with contextlib.closing(connection):
@@ -89,7 +89,7 @@ def ask(built: House, query: str = "") -> tuple[int, dict[str, str]]:
         return answer.status, json.loads(answer.read())
 
 
-def said(built: House, **different: str) -> Callable[[], bool]:
+def said(built: NewsroomProcesses, **different: str) -> Callable[[], bool]:
     """Whether that, and nothing else, is wrong."""
     return lambda: ask(built)[1] == {**WELL, **different}
 
@@ -109,7 +109,7 @@ def frozen(server: Server) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
-def test_one_answer_tells_of_every_process_wherever_it_runs(whole: House) -> None:
+def test_one_answer_tells_of_every_process_wherever_it_runs(whole: NewsroomProcesses) -> None:
     wait_for(said(whole, **NONE, beat="silent"), "the word on what is missing")
     start_elsewhere(whole, "worker")
     wait_for(said(whole, beat="silent"), "the worker's sign")
@@ -130,7 +130,7 @@ def test_one_answer_tells_of_every_process_wherever_it_runs(whole: House) -> Non
     wait_for(said(whole, **NONE), "the end of the worker's sign")
 
 
-def test_a_redis_that_hangs_takes_no_web_process_away(whole: House) -> None:
+def test_a_redis_that_hangs_takes_no_web_process_away(whole: NewsroomProcesses) -> None:
     stores: Any = whole.stores
     unknown = {"broker": "no answer", **dict.fromkeys((*NONE, "beat"), "unknown")}
     with frozen(stores.redis):
@@ -140,7 +140,9 @@ def test_a_redis_that_hangs_takes_no_web_process_away(whole: House) -> None:
     wait_for(said(whole, **NONE, beat="silent"), "Redis, which is back")
 
 
-def test_a_database_that_hangs_is_said_to_and_seen_when_it_is_back(whole: House) -> None:
+def test_a_database_that_hangs_is_said_to_and_seen_when_it_is_back(
+    whole: NewsroomProcesses,
+) -> None:
     stores: Any = whole.stores
     unknown = {"letters": "unknown", "relays": "unknown"}
     away = {"database": "no answer", **unknown, **NONE, "beat": "silent"}
@@ -152,7 +154,7 @@ def test_a_database_that_hangs_is_said_to_and_seen_when_it_is_back(whole: House)
     wait_for(lambda: ask(whole)[0] == 200, "the database, which is back")
 
 
-def test_both_that_hang_take_no_longer_than_one(whole: House) -> None:
+def test_both_that_hang_take_no_longer_than_one(whole: NewsroomProcesses) -> None:
     stores: Any = whole.stores
     with frozen(stores.postgresql), frozen(stores.redis):
         nothing = {
@@ -162,7 +164,7 @@ def test_both_that_hang_take_no_longer_than_one(whole: House) -> None:
     wait_for(lambda: ask(whole)[0] == 200, "both, which are back")
 
 
-def test_a_process_that_was_frozen_is_no_longer_said_to_live(whole: House) -> None:
+def test_a_process_that_was_frozen_is_no_longer_said_to_live(whole: NewsroomProcesses) -> None:
     """It is there, its connection too, and it does nothing."""
     start_elsewhere(whole, "worker")
     wait_for(said(whole, beat="silent"), "the worker's sign")

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from tests.needles import Straw, files_below, of_address, of_ip, of_token, search
+from tests.needles import SeizedItem, files_below, of_address, of_ip, of_token, search
 
 ADDRESS = "Planted.K3v9+news@planted-пошта.бел"
 NORMAL = "planted.k3v9+news@" + "planted-пошта.бел".encode("idna").decode()
@@ -42,9 +42,9 @@ ADDRESSES_GUISES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("address", [ADDRESS, NORMAL])
 @pytest.mark.parametrize("guise", ADDRESSES_GUISES)
-def test_an_address_is_found_in_every_guise(guise: str, address: str) -> None:
+def test_an_address_is_found_in_every_encoding(guise: str, address: str) -> None:
     content = os.urandom(500) + ADDRESSES_GUISES[guise](address) + os.urandom(500)
-    assert search([Straw("here", content)], of_address(ADDRESS))
+    assert search([SeizedItem("here", content)], of_address(ADDRESS))
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_an_address_is_found_in_every_guise(guise: str, address: str) -> None:
     ],
 )
 def test_an_ip_address_is_found_in_its_notations(address: str, said: str) -> None:
-    assert search([Straw("here", said.encode())], of_ip(address))
+    assert search([SeizedItem("here", said.encode())], of_ip(address))
 
 
 @pytest.mark.parametrize("said", [TOKEN, TOKEN.upper(), TOKEN[:-3], f"{TOKEN[:22]} {TOKEN[22:]}"])
 def test_a_token_is_found_in_any_case_and_broken(said: str) -> None:
-    assert search([Straw("log", f"/en/letter/{said}/".encode())], of_token(TOKEN))
+    assert search([SeizedItem("log", f"/en/letter/{said}/".encode())], of_token(TOKEN))
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     others = b"reader@example.org from 203.0.113.9, 2001:db8::1, " + os.urandom(1_000_000)
     wanted = of_address(ADDRESS) + of_ip("198.51.100.7") + of_token(TOKEN)
-    assert search([Straw("here", others)], wanted) == []
+    assert search([SeizedItem("here", others)], wanted) == []
 
 
 def test_every_file_is_read_with_its_name_and_however_deep(tmp_path: Path) -> None:

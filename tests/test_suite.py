@@ -1,27 +1,30 @@
-"""What the suite promises of itself: which databases and which settings it runs with."""
+"""The suite's databases and settings, and limits on the size of the code."""
 
 from __future__ import annotations
 
 import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection
 
+from newsroom.catalogues.files import APPS
 from tests import settings as quick
 
+MAX_CORE_MODULES, MAX_MODULE_LINES = 10, 400
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 DIFFERS = re.compile(
     r"\bIntegrityError\b|\.cursor\(|\bconnection\.vendor\b|select_for_update"
     r"|\bCheckConstraint\b|\bUniqueConstraint\b"
 )
-"""What a test says that is about the database itself."""
+"""Found in tests that depend on the database."""
 
 
-def test_tests_have_settings_of_their_own_and_what_they_start_has_a_newsrooms() -> None:
+def test_tests_have_their_own_settings_and_started_processes_the_real_ones() -> None:
     assert settings.PASSWORD_HASHERS == quick.PASSWORD_HASHERS
     assert os.environ["DJANGO_SETTINGS_MODULE"] == "newsroom.settings"
 
@@ -33,7 +36,7 @@ def test_a_test_for_both_databases_runs_on_the_one_that_was_asked_for() -> None:
     assert connection.vendor == {"sqlite": "sqlite", "postgres": "postgresql"}[asked]
 
 
-def test_whatever_speaks_of_the_database_itself_runs_on_both() -> None:
+def test_database_specific_tests_run_on_both_databases() -> None:
     said = {
         str(path.relative_to(TESTS)): path.read_text()
         for path in TESTS.rglob("test_*.py")
@@ -57,3 +60,37 @@ def test_every_change_has_to_pass_every_test_on_both_databases() -> None:
     assert not re.search(r"-m\b|-k\b|--ignore|--deselect", options)
     # Or each process would start a module's servers for itself.
     assert "--dist loadfile" in options
+
+
+def modules(package: str) -> dict[str, str]:
+    """The source of each module of a package, by its path."""
+    return {
+        str(path.relative_to(ROOT)): path.read_text()
+        for path in (ROOT / package).rglob("*.py")
+        if "migrations" not in path.parts
+    }
+
+
+def test_core_stays_small() -> None:
+    assert len(modules("core").keys() - {"core/__init__.py"}) <= MAX_CORE_MODULES
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    lengths = {
+        name: len(source.splitlines()) for app in APPS for name, source in modules(app).items()
+    }
+    assert len(lengths) > 200
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_MODULE_LINES} == {}
+
+
+def test_no_import_stands_within_a_function() -> None:
+    """Ruff's rule PLC0415; AppConfig.ready() alone needs models that are not loaded before."""
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "PLC0415" in lint["select"]
+    assert "PLC0415" not in lint["ignore"]
+    allowed = {paths for paths, rules in lint["per-file-ignores"].items() if "PLC0415" in rules}
+    assert allowed == {"*/apps.py"}
+    silenced = {
+        name for app in APPS for name, source in modules(app).items() if "PLC0415" in source
+    }
+    assert silenced == set()

@@ -1,4 +1,4 @@
-"""One story, from a written article to a reader who left.
+"""One story, from a written article to a subscriber who left.
 
 Everything is done as people do it: in the admin, on the public pages and out of the letters.
 """
@@ -108,4 +108,4 @@ def test_from_a_written_article_to_a_reader_who_left(relay: Catcher, client: Cli
     assert Subscriber.objects.active().exists()
     assert client.post(path).status_code == 200
     gone = Subscriber.objects.get()
-    assert (gone.status, gone.sealed_address) == (SubscriberStatus.LEFT, b"")
+    assert (gone.status, gone.sealed_address) == (SubscriberStatus.UNSUBSCRIBED, b"")

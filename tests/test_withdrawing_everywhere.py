@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from demo.process_manager import Process
-from tests.newsletter.relays import Moody
-from tests.newsroom_processes import Embedded, House, Servers, Stores, house
+from tests.newsletter.relays import ScriptedRelay
+from tests.newsroom_processes import Embedded, NewsroomProcesses, Servers, Stores, running_newsroom
 from tests.services import (
-    Missing,
+    ServiceNotInstalled,
     free_port,
     listens,
     running_postgresql,
@@ -45,21 +45,21 @@ else:
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
 def newsroom(
-    request: pytest.FixtureRequest, tmp_path: Path, relay: Moody, keys_dir: Path
-) -> Iterator[House]:
+    request: pytest.FixtureRequest, tmp_path: Path, relay: ScriptedRelay, keys_dir: Path
+) -> Iterator[NewsroomProcesses]:
     with ExitStack() as stack:
         stores: Stores = Embedded(tmp_path / "var")
         if request.param == "PostgreSQL":
             try:
                 postgresql = stack.enter_context(running_postgresql())
                 redis = stack.enter_context(running_redis())
-            except Missing as missing:
+            except ServiceNotInstalled as missing:
                 skip_or_fail(missing)
             stores = Servers(postgresql, redis)
-        yield stack.enter_context(house(tmp_path, stores, relay, keys_dir))
+        yield stack.enter_context(running_newsroom(tmp_path, stores, relay, keys_dir))
 
 
-def two_web_processes(newsroom: House) -> list[str]:
+def two_web_processes(newsroom: NewsroomProcesses) -> list[str]:
     """Each with one worker, so that it is known who answers."""
     addresses = []
     for name in ("first", "second"):
@@ -75,13 +75,13 @@ def two_web_processes(newsroom: House) -> list[str]:
 
 UNNOTICED = """
 from django.db import connection, transaction
-from articles.models import Masthead, SiteVersion
+from articles.models import SiteSettings, SiteVersion
 with transaction.atomic():
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
     number = SiteVersion.objects.get().number
-    Masthead.objects.update(name_be="Unseen")
+    SiteSettings.objects.update(name_be="Unseen")
     SiteVersion.objects.update(number=number)
 """
 """A change that the site's version does not tell of: the triggers are off, or put right."""
@@ -104,7 +104,7 @@ def fetch(address: str) -> tuple[int, str]:
 
 
 def test_8_what_is_withdrawn_is_gone_from_what_every_web_process_has_stored(
-    newsroom: House,
+    newsroom: NewsroomProcesses,
 ) -> None:
     newsroom.manage("migrate", "--verbosity", "0")
     made = newsroom.python(NEWSROOM)

@@ -1,4 +1,4 @@
-"""Public pages as a web process answers them: from its memory, and by Django behind it."""
+"""A client of one web process: the page cache and Django behind it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SIZE = 32 * 1024 * 1024
 
 
 @dataclass
-class Answer:
-    """What was sent."""
+class Response:
+    """Status, headers and body."""
 
     status_code: int
     headers: dict[str, str]
@@ -27,7 +27,7 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Asks one web process, which takes the site's version from `number`."""
+    """Requests pages of one web process, whose site version is `number`."""
 
     number: int | None = 1
     cache: PageCache = field(init=False)
@@ -37,21 +37,23 @@ class Visitor:
 
     @property
     def stored(self) -> int:
-        """How many pages the process has stored."""
+        """The number of cached pages."""
         assert self.cache.store is not None
         return len(self.cache.store)
 
     def get(
         self, path: str, headers: dict[str, str] | None = None, *, method: str = "GET"
-    ) -> Answer:
-        asked = RequestFactory().generic(method, path, headers=headers)
-        told: list[tuple[str, list[tuple[str, str]]]] = []
+    ) -> Response:
+        request = RequestFactory().generic(method, path, headers=headers)
+        started: list[tuple[str, list[tuple[str, str]]]] = []
         with _within_the_tests_transaction():
             body = b"".join(
-                self.cache(asked.environ, lambda status, sent, *_error: told.append((status, sent)))
+                self.cache(
+                    request.environ, lambda status, sent, *_error: started.append((status, sent))
+                )
             )
-        [(status, sent)] = told
-        return Answer(int(status.split()[0]), dict(sent), body)
+        [(status, sent)] = started
+        return Response(int(status.split()[0]), dict(sent), body)
 
 
 @contextmanager

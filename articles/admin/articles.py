@@ -1,4 +1,4 @@
-"""Writing: the shared facts of an article, and one tab for each of its languages."""
+"""The article's admin: shared fields, and one tab for each language."""
 
 from __future__ import annotations
 
@@ -18,32 +18,38 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles.admin.autosave import draft_urls
+from articles.admin.autosave import autosave_urls
 from articles.admin.filters import LanguageStatusFilter, StaleFilter, WeekFilter
-from articles.admin.forms import DO, FACTS, PUBLISH, ArticleForm, language_fields
-from articles.admin.language_panels import panel_of, shown
-from articles.admin.languages import Fieldset, TextsAdmin
-from articles.admin.object_actions import VerbsAdmin
+from articles.admin.forms import (
+    ACTION_BUTTON,
+    PUBLISH_BUTTON,
+    SHARED_FIELDS,
+    ArticleForm,
+    language_fields,
+)
+from articles.admin.language_panels import language_panel, render_panel
+from articles.admin.languages import Fieldset, TranslatedTextsAdmin
+from articles.admin.object_actions import ObjectActionsAdmin
 from articles.admin.previews import open_links, preview_urls
 from articles.admin.revisions import revision_urls
 from articles.admin.translating import translating_urls
-from articles.admin.withdrawing import WITHDRAWING
+from articles.admin.withdrawing import WITHDRAWAL_ACTIONS
 from articles.admin.workflow import (
-    act_on_language,
-    give_up_draft,
-    hand_in_changes,
-    keep_what_was_typed,
+    discard_draft,
+    run_language_action,
+    save_posted_drafts,
+    submit_changes,
 )
 from articles.editorial import permissions, preview_links
 from articles.editorial.saving import save_article
 from articles.models import Article, Draft, Status
-from articles.models.texts import TEXTS
+from articles.models.texts import TEXT_FIELDS
 from core import languages
 
 
 @admin.register(Article)
-class ArticleAdmin(VerbsAdmin, TextsAdmin):
-    """An analyst starts in any one language, adds another, publishes a language."""
+class ArticleAdmin(ObjectActionsAdmin, TranslatedTextsAdmin):
+    """Each language is written, saved and published by itself."""
 
     form = ArticleForm
     list_display = ("titled", "topic", "week_label", "verdict", "states")
@@ -56,21 +62,21 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         "authors",
     )
     list_per_page = 30
-    # The number beside a search: it would be counted anew for each page.
+    # Saves a COUNT(*) on each page of a search.
     show_full_result_count = False
     search_fields = ("title",)
     autocomplete_fields = ("authors", "cover")
     change_form_before_template = "admin/articles/before_form.html"
 
     class Media:
-        js = (Script("drafts.js", type="module"), Script("typing.js", type="module"))
+        js = (Script("autosave.js", type="module"), Script("smart_quotes.js", type="module"))
 
-    verbs = WITHDRAWING
+    object_actions = WITHDRAWAL_ACTIONS
 
     # --- The list --------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
-        found: QuerySet[Article] = Article.objects.with_everything()
+        found: QuerySet[Article] = Article.objects.with_related()
         return found
 
     @admin.display(description=_("title"))
@@ -83,7 +89,7 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
 
     @admin.display(description=_("languages"))
     def states(self, article: Article) -> SafeString:
-        """A chip for each language: its state in words too, for whoever sees no colour."""
+        """A chip for each language, with its state in words as the title."""
         rows, stale = article.language_rows, article.stale_languages
         chips = []
         for code in languages.codes():
@@ -94,39 +100,39 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
                 status, words = Status.WITHDRAWN, Status.WITHDRAWN.label
             if code in stale:
                 status, words = f"{status} stale", f"{words}, {__('stale')}"
-            chips.append((status, f"{languages.own_name(code)}: {words}", code.upper()))
+            chips.append((status, f"{languages.native_name(code)}: {words}", code.upper()))
         joined = format_html_join(" ", '<span class="chip {}" title="{}">{}</span>', chips)
         return format_html('<span class="chips">{}</span>', joined)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Article], search_term: str
     ) -> tuple[QuerySet[Article], bool]:
-        """SQLite folds no Cyrillic case, so a word is looked for as it may stand in a title."""
+        """SQLite's LIKE ignores case for ASCII only, so several cases of each word are tried."""
         for word in search_term.split():
-            forms_of_it = {word}
+            variants = {word}
             if connection.vendor == "sqlite":
-                forms_of_it |= {word.lower(), word.upper(), word.capitalize()}
+                variants |= {word.lower(), word.upper(), word.capitalize()}
             matches = Q()
             for code in languages.codes():
-                for form in forms_of_it:
-                    matches |= Q(**{f"title_{code}__icontains": form})
+                for variant in variants:
+                    matches |= Q(**{f"title_{code}__icontains": variant})
             queryset = queryset.filter(matches)
         return queryset, False
 
-    # --- Who may ---------------------------------------------------------------------
+    # --- Permissions -----------------------------------------------------------------
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A translator opens every article, an analyst their own."""
+        """A translator may open every article, an analyst their own."""
         user = request.user
         if obj is None:
             return user.has_perm(permissions.WRITE) or user.has_perm(permissions.TRANSLATE)
         return permissions.may_open(user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What was public is withdrawn, which readers are told; only a draft may be deleted."""
+        """Only what was never public: the rest is withdrawn, and its page says so."""
         if obj is not None and (
             obj.first_published_at() is not None
-            or not permissions.may_write_facts(request.user, obj)
+            or not permissions.may_write_shared_fields(request.user, obj)
         ):
             return False
         return super().has_delete_permission(request, obj)
@@ -140,7 +146,7 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        if request.method == "POST" and give_up_draft(request, object_id):
+        if request.method == "POST" and discard_draft(request, object_id):
             return HttpResponseRedirect(request.path)
         response: HttpResponse = super().changeform_view(
             request, object_id, form_url, extra_context
@@ -148,39 +154,39 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         return response
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Fieldset]:
-        facts: list[Any] = [("topic", "week"), ("verdict", "authors"), "cover", "old_path"]
-        if permissions.may_write_facts(request.user, obj):
-            facts.append("seen")
+        shared: list[Any] = [("topic", "week"), ("verdict", "authors"), "cover", "old_path"]
+        if permissions.may_write_shared_fields(request.user, obj):
+            shared.append("seen")
         tabs = []
         for code in languages.codes():
             writable = permissions.may_write(request.user, obj, code)
             own = list(language_fields(request.user, obj, code, writable=writable))
-            texts = [f"{field}_{code}" for field in TEXTS] if writable else []
+            texts = [f"{field}_{code}" for field in TEXT_FIELDS] if writable else []
             fields = [*own[:2], *texts, *own[2:]]
-            tabs.append((languages.own_name(code), {"classes": ["tab"], "fields": fields}))
-        return [(None, {"fields": facts}), *tabs]
+            tabs.append((languages.native_name(code), {"classes": ["tab"], "fields": fields}))
+        return [(None, {"fields": shared}), *tabs]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """A translator reads what the article is about, and does not change it."""
+        """The shared fields, for a translator."""
         fixed = super().get_readonly_fields(request, obj)
-        if permissions.may_write_facts(request.user, obj):
+        if permissions.may_write_shared_fields(request.user, obj):
             return fixed
-        return (*fixed, *FACTS)
+        return (*fixed, *SHARED_FIELDS)
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        own: dict[str, Any] = {"user": request.user, "draft": self._handed_in(request, obj)}
+        own: dict[str, Any] = {"user": request.user, "draft": self._submitted_draft(request, obj)}
         for code in languages.codes():
             writable = permissions.may_write(request.user, obj, code)
             own |= language_fields(request.user, obj, code, writable=writable)
         kwargs["form"] = type("ArticleForm", (self.form,), own)
         return super().get_form(request, obj, **kwargs)
 
-    def _handed_in(self, request: HttpRequest, obj: Any) -> Draft | None:
-        """The draft that an editor came to read."""
+    def _submitted_draft(self, request: HttpRequest, obj: Any) -> Draft | None:
+        """The submitted draft that an editor opened by its link."""
         asked = request.GET.get("draft", "")
         if obj is None or not asked.isdecimal() or not permissions.may_publish(request.user):
             return None
-        drafts = Draft.objects.handed_in().filter(article=obj, pk=int(asked[:18]))
+        drafts = Draft.objects.submitted().filter(article=obj, pk=int(asked[:18]))
         return drafts.select_related("owner").first()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -201,62 +207,62 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         Draft.objects.of(request.user, obj.pk if change else None).delete()
         if form.draft is not None:
             form.draft.delete()
-        for text, base in form.to_hand_in.values():
-            hand_in_changes(request, obj, text, base)
+        for text, base in form.to_submit.values():
+            submit_changes(request, obj, text, base)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        act_on_language(request, form.instance)
+        run_language_action(request, form.instance)
 
     def response_change(self, request: HttpRequest, obj: Model) -> HttpResponse:
-        _stay_after_acting(request)
+        _stay_on_page(request)
         return super().response_change(request, obj)
 
     def response_add(
         self, request: HttpRequest, obj: Model, post_url_continue: str | None = None
     ) -> HttpResponse:
-        _stay_after_acting(request)
+        _stay_on_page(request)
         return super().response_add(request, obj, post_url_continue)
 
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Any, object_id: str
     ) -> HttpResponse:
-        """Somebody deleted it: what was being typed into it is kept as drafts."""
+        """The article was deleted meanwhile: the posted texts become drafts."""
         if request.method == "POST":
-            keep_what_was_typed(request, object_id)
+            save_posted_drafts(request, object_id)
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            *draft_urls(self.admin_site),
+            *autosave_urls(self.admin_site),
             *preview_urls(self.admin_site),
             *revision_urls(self),
             *translating_urls(self),
             *super().get_urls(),
         ]
 
-    def facts(self, row: Any) -> dict[str, Any]:
-        """What the page says of the article beside its form."""
-        told: dict[str, Any] = {
-            "facts_template": "admin/articles/public.html",
+    def get_extra_context(self, row: Any) -> dict[str, Any]:
+        """Public pages, previews and preview links."""
+        context: dict[str, Any] = {
+            "details_template": "admin/articles/article_details.html",
             "show_save_and_add_another": False,
         }
         if row is None:
-            return told
+            return context
         return {
-            **told,
+            **context,
             "public": [
-                (languages.own_name(code), row.path_in(code)) for code in row.public_languages
+                (languages.native_name(code), row.path_in(code)) for code in row.public_languages
             ],
             "previews": [
                 (
-                    languages.own_name(text.language),
+                    languages.native_name(text.language),
                     reverse("admin:articles_article_preview", args=[row.pk, text.language]),
                 )
                 for text in row.texts()
             ],
-            "share_days": preview_links.DAYS,
+            "share_days": preview_links.LIFETIME_CHOICES_DAYS,
             "preview_links": open_links(row),
         }
 
@@ -273,23 +279,23 @@ class ArticleAdmin(VerbsAdmin, TextsAdmin):
         return obj.get_absolute_url() if obj.public_languages else None
 
 
-def _panel_to_read(code: str) -> Any:
-    """For whoever may only look: Django then asks the admin for each field's value."""
+def _readonly_panel(code: str) -> Any:
+    """With view permission only, Django takes a field's value from the admin."""
 
     @admin.display(description=_("Status"))
     def panel(_admin: Any, article: Article) -> SafeString:
-        return shown(panel_of(AnonymousUser(), article, code, None, None))
+        return render_panel(language_panel(AnonymousUser(), article, code, None, None))
 
     return panel
 
 
 for _code in languages.codes():
-    setattr(ArticleAdmin, f"panel_{_code}", _panel_to_read(_code))
+    setattr(ArticleAdmin, f"panel_{_code}", _readonly_panel(_code))
 
 
-def _stay_after_acting(request: HttpRequest) -> None:
-    """Whoever publishes one language looks at the next."""
-    if PUBLISH in request.POST or DO in request.POST:
+def _stay_on_page(request: HttpRequest) -> None:
+    """After an action on a language, as after "Save and continue editing"."""
+    if PUBLISH_BUTTON in request.POST or ACTION_BUTTON in request.POST:
         data = request.POST.copy()
         data["_continue"] = "1"
         request.POST = data

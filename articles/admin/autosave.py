@@ -1,4 +1,4 @@
-"""Where a browser leaves what is being typed, while it is being typed."""
+"""Autosave: the endpoint of static/autosave.js."""
 
 from __future__ import annotations
 
@@ -13,59 +13,61 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from articles.editorial import permissions
-from articles.editorial.autosave import begin_again, keep_draft
+from articles.editorial.autosave import move_draft_to_new_article, save_draft
 from articles.models import Article, ArticleText, Draft
 from articles.text import sanitizer
 from core import languages
-from core.http import LARGEST_TEXTS, takes_up_to
+from core.http import MAX_TEXT_FORM_BYTES, max_body_bytes
 
-MOST = sanitizer.LONGEST + 50_000
-"""Characters of one language's text; a longer one is a paste that went wrong."""
+MAX_DRAFT_CHARS = sanitizer.MAX_BODY_LENGTH + 50_000
+"""Of one language's title, lead and body together. More than Save takes: markup goes there."""
 
 
-def draft_urls(admin_site: Any) -> list[URLPattern]:
-    """Below the articles' address in the admin."""
+def autosave_urls(admin_site: Any) -> list[URLPattern]:
+    """URLs below the articles' changelist."""
     view = admin_site.admin_view
     return [
-        path("draft/", view(keep), name="articles_article_draft"),
-        path("draft/<int:pk>/<slug:verb>/", view(settle), name="articles_article_settle"),
+        path("draft/", view(autosave), name="articles_article_draft"),
+        path(
+            "draft/<int:pk>/<slug:verb>/", view(resolve_draft), name="articles_article_draft_action"
+        ),
     ]
 
 
-@takes_up_to(LARGEST_TEXTS)
-def keep(request: HttpRequest) -> HttpResponse:
-    """POST keeps one language. GET gives a token to a page that outlived its log-in."""
+@max_body_bytes(MAX_TEXT_FORM_BYTES)
+def autosave(request: HttpRequest) -> HttpResponse:
+    """POST stores one language. GET returns a CSRF token: a new log-in rotates it."""
     if request.method != "POST":
         return JsonResponse({"token": get_token(request)})
     code, article_id = request.POST.get("language", ""), _number(request, "article")
     if not languages.is_language(code):
         return JsonResponse({"error": _("There is no such language.")}, status=400)
-    article = Article.objects.with_everything().filter(pk=article_id).first()
-    # What is typed into an article that somebody deleted is kept all the same.
-    is_gone = article_id is not None and article is None
-    if not is_gone and not permissions.may_write(request.user, article, code):
+    article = Article.objects.with_related().filter(pk=article_id).first()
+    # A text for a deleted article is stored all the same.
+    is_deleted = article_id is not None and article is None
+    if not is_deleted and not permissions.may_write(request.user, article, code):
         raise PermissionDenied
-    text = ArticleText.typed(code, request.POST)
-    if len(text.title) + len(text.lead) + len(text.body) > MOST:
-        told = _("The text is too long to be kept: more than %(most)s characters.")
-        return JsonResponse({"error": told % {"most": MOST}}, status=413)
+    text = ArticleText.from_form(code, request.POST)
+    if len(text.title) + len(text.lead) + len(text.body) > MAX_DRAFT_CHARS:
+        message = _("The text is too long to be kept: more than %(most)s characters.")
+        return JsonResponse({"error": message % {"most": MAX_DRAFT_CHARS}}, status=413)
     now = timezone.now()
-    kept = keep_draft(request.user, article_id, text, _number(request, "base") or 0, now)
-    return JsonResponse({"saved": date(timezone.localtime(now), "H:i"), "kept": kept is not None})
+    draft = save_draft(request.user, article_id, text, _number(request, "base") or 0, now)
+    return JsonResponse({"saved": date(timezone.localtime(now), "H:i"), "kept": draft is not None})
 
 
-def settle(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Begins a new article with one's draft, or throws it away."""
+def resolve_draft(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Moves one's own draft to a new article, or deletes it."""
     if request.method != "POST":
         return HttpResponse(status=405, headers={"Allow": "POST"})
     draft = Draft.objects.filter(pk=pk, owner_id=request.user.pk).first()
-    where = reverse("admin:index")
+    target = reverse("admin:index")
     if draft is not None and verb == "begin":
-        begin_again(draft, timezone.now())
-        where = reverse("admin:articles_article_add")
+        move_draft_to_new_article(draft, timezone.now())
+        target = reverse("admin:articles_article_add")
     elif draft is not None and verb == "discard":
         draft.delete()
-    return HttpResponse(status=302, headers={"Location": where})
+    return HttpResponse(status=302, headers={"Location": target})
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

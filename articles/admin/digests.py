@@ -1,4 +1,4 @@
-"""The week's digest: gathered, reordered, introduced."""
+"""The digest's admin."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from modeltranslation.admin import TranslationAdmin
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminDateWidget
 
-from articles.admin.languages import language_tabs, mark_language
-from articles.admin.object_actions import Verb, VerbsAdmin
-from articles.editorial.coverage import choose_policies, matrix
-from articles.editorial.digest_builder import DigestApproved, EmptyWeek, gather
+from articles.admin.languages import language_tabs, set_lang_attributes
+from articles.admin.object_actions import ObjectAction, ObjectActionsAdmin
+from articles.editorial.coverage import coverage_matrix, save_gap_policies
+from articles.editorial.digest_builder import DigestApproved, EmptyWeek, build_digest
 from articles.models import Article, Digest, DigestEntry, Topic
 from articles.models.digests import GapPolicy
 from core import languages
-from core.http import LARGEST_TEXTS
+from core.http import MAX_TEXT_FORM_BYTES
 
 
-def gather_again(_request: HttpRequest, digest: Digest) -> str:
-    """What came out since it was gathered."""
+def add_published_articles(_request: HttpRequest, digest: Digest) -> str:
+    """Appends articles published since."""
     before = digest.entries.count()
-    added = gather(digest.week).entries.count() - before
+    added = build_digest(digest.week).entries.count() - before
     return __("Articles added: %(count)s.") % {"count": added}
 
 
 def _chosen_policies(request: HttpRequest) -> list[tuple[int, str, str]]:
-    """What the matrix's selects say; only gaps have one."""
+    """The matrix's selects; only gaps have one."""
     topics = set(Topic.objects.values_list("pk", flat=True))
     return [
         (topic, code, request.POST[name])
@@ -44,7 +44,7 @@ def _chosen_policies(request: HttpRequest) -> list[tuple[int, str, str]]:
 
 
 class NewDigestForm(forms.ModelForm):
-    """Only a week: the articles come by themselves."""
+    """Only a week: its articles are added on saving."""
 
     def clean_week(self) -> Any:
         week = self.cleaned_data["week"]
@@ -56,7 +56,7 @@ class NewDigestForm(forms.ModelForm):
 
 
 class EntryInline(TabularInline):
-    """In the order of the letter; drag to change it."""
+    """The digest's articles, sortable by dragging."""
 
     model = DigestEntry
     fields = ("article", "position")
@@ -65,7 +65,7 @@ class EntryInline(TabularInline):
     hide_title = True
     extra = 0
 
-    # A digest's articles are part of it: whoever may change the one may change the others.
+    # Entries have the digest's permissions.
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("articles.view_digest"))
 
@@ -86,20 +86,20 @@ class EntryInline(TabularInline):
         digest = Digest.objects.filter(pk=digest_id).first() if digest_id else None
         if db_field.name == "article" and digest is not None:
             of_week = Article.objects.public().of_week(digest.week)
-            # One that was withdrawn meanwhile stays a valid choice, or nothing could be saved
-            # before it was removed; the digest's page and letter leave it out.
+            # An article withdrawn since stays a valid choice, so that the form can be saved;
+            # page and letter leave it out.
             chosen = Q(pk__in=of_week) | Q(pk__in=digest.entries.values("article"))
-            # Asked once: each row of the form has the same choices.
+            # One query for all rows of the formset.
             known = list(Article.objects.filter(chosen).values_list("pk", flat=True))
             kwargs["queryset"] = Article.objects.filter(pk__in=known)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 @admin.register(Digest)
-class DigestAdmin(VerbsAdmin, TranslationAdmin):
-    """An approved one is frozen; it has to be opened again before it is changed."""
+class DigestAdmin(ObjectActionsAdmin, TranslationAdmin):
+    """An approved digest is read-only until it is reopened."""
 
-    largest_form = LARGEST_TEXTS
+    max_body_bytes = MAX_TEXT_FORM_BYTES
 
     list_display = ("__str__", "status", "approved_at")
     list_filter = ("status",)
@@ -110,27 +110,26 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
     class Media:
         js = (Script("ordering.js", type="module"),)
 
-    verbs: tuple[Verb, ...] = (
-        Verb(
+    object_actions: tuple[ObjectAction, ...] = (
+        ObjectAction(
             "gather",
             _("Add what was published meanwhile"),
-            gather_again,
+            add_published_articles,
             "articles.change_digest",
             lambda digest: not digest.is_approved,
             refuses=(EmptyWeek, DigestApproved),
         ),
     )
 
-    def facts(self, row: Any) -> dict[str, Any]:
-        """The week's matrix, in the form, so that its policies are saved with it."""
+    def get_extra_context(self, row: Any) -> dict[str, Any]:
+        """The coverage matrix; its selects are part of the form."""
         if row is None:
             return {}
-        # Asked once, for the matrix and for whoever shows what comes of it.
         prefetch_related_objects([row], "gaps")
         return {
-            "matrix": matrix(row.week, row),
+            "matrix": coverage_matrix(row.week, row),
             "policies": GapPolicy.choices,
-            "matrix_languages": [(code, languages.own_name(code)) for code in languages.codes()],
+            "matrix_languages": [(code, languages.native_name(code)) for code in languages.codes()],
             "may_choose": not row.is_approved,
         }
 
@@ -146,7 +145,7 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
         if obj is None:
             kwargs["form"] = NewDigestForm
         form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
+        set_lang_attributes(form.base_fields)
         return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -157,10 +156,10 @@ class DigestAdmin(VerbsAdmin, TranslationAdmin):
     def save_model(self, request: HttpRequest, obj: Digest, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
-            choose_policies(obj, _chosen_policies(request))
+            save_gap_policies(obj, _chosen_policies(request))
             return
-        gathered = gather(obj.week)
-        obj.pk, obj._state.adding = gathered.pk, False
+        digest = build_digest(obj.week)
+        obj.pk, obj._state.adding = digest.pk, False
         obj.refresh_from_db()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,4 +1,4 @@
-"""By what the list of articles is narrowed, beside topic, verdict and author."""
+"""Filters of the articles' changelist."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from articles.models import Article, ArticleLanguage, Status
 from articles.models.languages import UNPUBLISHED
 from core import languages
-from core.weeks import NotAWeek, Week
+from core.weeks import InvalidWeek, Week
 
-WEEKS_OFFERED = 26
+MAX_WEEK_CHOICES = 26
 
 
 class LanguageStatusFilter(admin.SimpleListFilter):
@@ -35,7 +35,7 @@ class LanguageStatusFilter(admin.SimpleListFilter):
             ("missing", __("missing in %(language)s")),
         )
         return [
-            (f"{code}:{state}", label % {"language": languages.own_name(code)})
+            (f"{code}:{state}", label % {"language": languages.native_name(code)})
             for code in languages.codes()
             for state, label in states
         ]
@@ -76,17 +76,17 @@ class StaleFilter(admin.SimpleListFilter):
 
 
 class WeekFilter(admin.SimpleListFilter):
-    """The newest weeks by their names; an older one by its Monday in the address."""
+    """The newest weeks; an older one by its Monday in the query string."""
 
     title = _("week")
     parameter_name = "week"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         weeks = (
-            Article.objects.of_any_week()
+            Article.objects.with_valid_week()
             .order_by("-week")
             .values_list("week", flat=True)
-            .distinct()[:WEEKS_OFFERED]
+            .distinct()[:MAX_WEEK_CHOICES]
         )
         here = languages.current()
         return [
@@ -100,5 +100,5 @@ class WeekFilter(admin.SimpleListFilter):
             return queryset.filter(week__isnull=True)
         try:
             return queryset.filter(week=Week.parse(chosen)) if chosen else queryset
-        except NotAWeek:
+        except InvalidWeek:
             return queryset.none()

@@ -1,4 +1,4 @@
-"""A language's state above its text, and the buttons that change it."""
+"""Language panels: one language's state, and the buttons that change it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.editorial import permissions
-from articles.editorial.warnings import doubts
+from articles.editorial.warnings import publish_warnings
 from articles.models import Article, ArticleLanguage, ArticleText, Draft, Revision, Status
 from core import languages
 
-DESPITE = "!"
-"""After the language of a button that publishes: its doubts have been seen."""
+WARNINGS_SEEN_SUFFIX = "!"
+"""Suffix of a publish button's value: its warnings have been shown."""
 
 
 @dataclass(frozen=True)
 class Button:
-    """Saves what was typed, and then does this."""
+    """A submit button: saves the form, then runs its action."""
 
     name: str
     value: str
@@ -33,7 +33,7 @@ class Button:
 
     @property
     def attrs(self) -> SafeString:
-        """Of its element."""
+        """HTML attributes."""
         title = __("Saves first.")
         named = {"form": "article_form", "name": self.name, "value": self.value, "title": title}
         return flatatt(named)
@@ -41,7 +41,7 @@ class Button:
 
 @dataclass(frozen=True)
 class LanguagePanel:
-    """What an editor sees of one language before its text."""
+    """One language's panel, as one user sees it."""
 
     code: str
     article: Article | None
@@ -50,18 +50,18 @@ class LanguagePanel:
     may_publish: bool
     needs_review: bool
     draft: Draft | None
-    """What is in the fields, if it is not what was saved."""
+    """The draft in the fields, if they do not show the saved text."""
     is_of_another: bool
     has_moved_on: bool
-    """Somebody saved this language after the draft was begun."""
+    """Somebody saved this language since the draft was begun."""
     buttons: list[Button] = field(default_factory=list)
-    handed_in: list[Draft] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-    """What to look at before it is published, or mended if it is."""
+    submitted: list[Draft] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """See articles.editorial.warnings."""
 
     @property
     def name(self) -> str:
-        return languages.own_name(self.code)
+        return languages.native_name(self.code)
 
     @property
     def is_withdrawn(self) -> bool:
@@ -79,21 +79,21 @@ class LanguagePanel:
 
     @property
     def text(self) -> ArticleText:
-        """What is saved, for whoever only reads it."""
+        """The saved text."""
         return (
             self.article.text_in(self.code) if self.article else ArticleText(self.code, "", "", "")
         )
 
     @property
     def stale_source(self) -> str:
-        """The language whose change made it stale; empty if it is not."""
+        """Its source language if it is stale, else empty."""
         if self.article is None or self.row is None:
             return ""
         return self.row.source_language if self.code in self.article.stale_languages else ""
 
     @property
     def stale_source_name(self) -> str:
-        return languages.own_name(self.stale_source)
+        return languages.native_name(self.stale_source)
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -101,15 +101,15 @@ class LanguagePanel:
         if self.article is None:
             return []
         written = (text.language for text in self.article.texts())
-        return [(code, languages.own_name(code)) for code in written if code != self.code]
+        return [(code, languages.native_name(code)) for code in written if code != self.code]
 
     @property
-    def obstacles(self) -> list[str]:
-        """Why it was not published at its hour."""
+    def publish_errors(self) -> list[str]:
+        """Why its scheduled publication was missed."""
         if self.row is None or self.row.missed_at is None or self.article is None:
             return []
         self.row.article = self.article
-        return self.row.obstacles(self.text)
+        return self.row.publish_errors(self.text)
 
     @property
     def public_since(self) -> dt.datetime | None:
@@ -117,24 +117,24 @@ class LanguagePanel:
 
     @property
     def remark(self) -> str:
-        """Why it was sent back, until it is public."""
+        """The reviewer's remark, until it is public."""
         return self.row.remark if self.row is not None and not self.row.is_public else ""
 
     @property
     def publishes_at_once(self) -> bool:
-        """Whether the public sees at once what this person saves."""
+        """Whether saving changes the public page."""
         is_public = self.row is not None and self.row.is_public
         return is_public and self.may_write and not self.is_withdrawn
 
     @property
     def save_label(self) -> str:
-        """What saving does, as this person's button says it."""
+        """Of the save button: what saving does for this user."""
         if self.needs_review:
             return __("Hand in for review")
         return __("Publish changes") if self.row is not None and self.row.is_public else __("Save")
 
     @property
-    def may_send_back(self) -> bool:
+    def may_request_changes(self) -> bool:
         return self.may_publish and self.row is not None and self.row.status == Status.REVIEW
 
     @property
@@ -147,7 +147,7 @@ class LanguagePanel:
 
     @property
     def can_be_scheduled(self) -> bool:
-        """Whether to offer a day and hour."""
+        """Whether to show the schedule's field."""
         return (
             self.may_publish
             and self.row is not None
@@ -156,22 +156,22 @@ class LanguagePanel:
         )
 
 
-def panel_of(
+def language_panel(
     user: Any,
     article: Article | None,
     code: str,
     draft: Draft | None,
     newest: Revision | None,
 ) -> LanguagePanel:
-    """The panel as this person sees it."""
+    """The panel as this user sees it."""
     row = article.language_rows.get(code) if article else None
     may_write = permissions.may_write(user, article, code)
     may_publish = permissions.may_publish(user)
     needs_review = permissions.needs_review(user, article, code)
-    handed_in = []
+    submitted = []
     if article is not None and may_publish:
-        handed_in = [one for one in waiting_drafts(article) if one.language == code]
-    doubted = doubts(article.text_in(code)) if article is not None and may_write else []
+        submitted = [one for one in submitted_drafts(article) if one.language == code]
+    warnings = publish_warnings(article.text_in(code)) if article is not None and may_write else []
     return LanguagePanel(
         code=code,
         article=article,
@@ -184,18 +184,18 @@ def panel_of(
         has_moved_on=draft is not None
         and newest is not None
         and newest.number > draft.base_revision,
-        buttons=_buttons(article, row, code, may_write, may_publish, bool(doubted)),
-        doubts=doubted,
-        handed_in=[one for one in handed_in if draft is None or one.pk != draft.pk],
+        buttons=_buttons(article, row, code, may_write, may_publish, bool(warnings)),
+        warnings=warnings,
+        submitted=[one for one in submitted if draft is None or one.pk != draft.pk],
     )
 
 
-def waiting_drafts(article: Article) -> list[Draft]:
-    """Changes to public texts that were handed in; asked for once a page."""
-    known: list[Draft] | None = getattr(article, "_waiting_drafts", None)
+def submitted_drafts(article: Article) -> list[Draft]:
+    """Submitted changes to public texts; queried once a page."""
+    known: list[Draft] | None = getattr(article, "_submitted_drafts", None)
     if known is None:
-        known = list(article.drafts.handed_in().select_related("owner"))
-        article._waiting_drafts = known  # type: ignore[attr-defined]
+        known = list(article.drafts.submitted().select_related("owner"))
+        article._submitted_drafts = known  # type: ignore[attr-defined]
     return known
 
 
@@ -205,7 +205,7 @@ def _buttons(
     code: str,
     may_write: bool,
     may_publish: bool,
-    is_doubted: bool,
+    has_warnings: bool,
 ) -> list[Button]:
     if article is not None and article.withdrawn_at is not None:
         return []
@@ -213,39 +213,48 @@ def _buttons(
     status = row.status if row else "missing"
     is_public = row is not None and row.is_public
     if may_publish and may_write and not is_public:
-        label = __("Publish anyway") if is_doubted else __("Publish")
-        found.append(Button("_publish", f"{code}{DESPITE if is_doubted else ''}", label, "primary"))
+        label = __("Publish anyway") if has_warnings else __("Publish")
+        found.append(
+            Button(
+                "_publish",
+                f"{code}{WARNINGS_SEEN_SUFFIX if has_warnings else ''}",
+                label,
+                "primary",
+            )
+        )
     if may_write and not may_publish and status in {"missing", Status.DRAFT, Status.WITHDRAWN}:
-        found.append(Button("_do", f"hand-in:{code}", __("Hand in for review"), "primary"))
+        found.append(
+            Button("_do", f"submit-for-review:{code}", __("Hand in for review"), "primary")
+        )
     if row is not None and code in (article.stale_languages if article else []) and may_write:
-        found.append(Button("_do", f"still-right:{code}", __("Still right")))
+        found.append(Button("_do", f"mark-current:{code}", __("Still right")))
     if may_publish and status in {Status.REVIEW, Status.SCHEDULED}:
         label = __("Take off the schedule") if status == Status.SCHEDULED else __("Send back")
-        found.append(Button("_do", f"send-back:{code}", label))
+        found.append(Button("_do", f"request-changes:{code}", label))
     return found
 
 
-def shown(panel: LanguagePanel, schedule_typed: str = "") -> SafeString:
+def render_panel(panel: LanguagePanel, schedule_typed: str = "") -> SafeString:
     """The panel as HTML."""
     context = {"panel": panel, "schedule_typed": schedule_typed}
-    return render_to_string("admin/articles/language.html", context)
+    return render_to_string("admin/articles/language_panel.html", context)
 
 
 class PanelWidget(forms.Widget):
-    """Only shows: nothing in it is a field of the form."""
+    """Renders the panel; has no value."""
 
     panel: LanguagePanel | None = None
     schedule_typed = ""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        return shown(self.panel, self.schedule_typed) if self.panel else SafeString()
+        return render_panel(self.panel, self.schedule_typed) if self.panel else SafeString()
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return True
 
 
 class PanelField(forms.Field):
-    """Stands in a tab's list of fields so that the panel comes before the text."""
+    """Places the panel among a tab's fields, before the text."""
 
     def __init__(self) -> None:
         super().__init__(required=False, disabled=True, label=_("Status"), widget=PanelWidget)

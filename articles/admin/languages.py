@@ -1,4 +1,4 @@
-"""One tab for each language: one click switches the whole row, and tabs count their errors."""
+"""Language tabs, and the base of admins whose texts are written in the editor."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from modeltranslation.admin import TranslationAdmin
 from articles.admin.editor_policy import with_editor
 from articles.fields import body_widget
 from core import languages
-from core.http import LARGEST_TEXTS
-from staff.base_admin import DeskAdmin
+from core.http import MAX_TEXT_FORM_BYTES
+from staff.base_admin import BaseModelAdmin
 
 Fieldset = tuple[Any, dict[str, Any]]
 LABELS = {"title": _("Title"), "lead": _("Lead"), "body": _("Body")}
 
 
 def language_tabs(*fields: str) -> list[Fieldset]:
-    """A fieldset for each language with these fields in it."""
+    """One tab fieldset for each language with these fields."""
     return [
         (
-            languages.own_name(code),
+            languages.native_name(code),
             {"classes": ["tab"], "fields": [f"{field}_{code}" for field in fields]},
         )
         for code in languages.codes()
     ]
 
 
-def mark_language(form_fields: dict[str, Any]) -> None:
-    """Tells the browser each field's own language, for spelling and hyphens."""
+def set_lang_attributes(form_fields: dict[str, Any]) -> None:
+    """Sets each field's `lang`, for spell checking and hyphenation."""
     for name, field in form_fields.items():
         _, _, code = name.rpartition("_")
         if languages.is_language(code):
@@ -39,10 +39,10 @@ def mark_language(form_fields: dict[str, Any]) -> None:
             field.widget.attrs["spellcheck"] = "true"
 
 
-class TextsAdmin(DeskAdmin, TranslationAdmin):
-    """Of whole texts, each language's written in the editor."""
+class TranslatedTextsAdmin(BaseModelAdmin, TranslationAdmin):
+    """Base of admins with a rich text in each language."""
 
-    largest_form = LARGEST_TEXTS
+    max_body_bytes = MAX_TEXT_FORM_BYTES
 
     @method_decorator(with_editor)
     def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -51,9 +51,9 @@ class TextsAdmin(DeskAdmin, TranslationAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
+        set_lang_attributes(form.base_fields)
         for name, field in form.base_fields.items():
-            # The tab names the language; the label need not.
+            # The tab already names the language.
             field.label = LABELS.get(name.rpartition("_")[0], field.label)
         return form
 
@@ -66,7 +66,7 @@ class TextsAdmin(DeskAdmin, TranslationAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        # Not urlencoded, which makes six bytes of each Cyrillic letter.
+        # multipart/form-data: urlencoding takes six bytes for each Cyrillic letter.
         context["has_file_field"] = True
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response

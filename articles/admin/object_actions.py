@@ -1,4 +1,4 @@
-"""Buttons that do something to one row: each is a form that POSTs, since a GET changes nothing."""
+"""Object actions: buttons above a row's form, each a POST of its own."""
 
 from __future__ import annotations
 
@@ -20,79 +20,81 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 
 from core.states import InvalidTransition
-from staff.base_admin import DeskAdmin
+from staff.base_admin import BaseModelAdmin
 
-Act = Callable[[HttpRequest, Any], str]
-"""Does it and returns what to tell; raises InvalidTransition or one of the verb's own to say no."""
+ActionHandler = Callable[[HttpRequest, Any], str]
+"""Runs the action and returns the success message. Refuses by InvalidTransition or `refuses`."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """What a verb shows before it acts: a template that asks, and what it needs."""
+class ConfirmationPage:
+    """What an action shows before it runs: a template and its context."""
 
     template: str
     context: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Verb:
-    """One button: its name in the address, its label, who may press it and when it shows."""
+class ObjectAction:
+    """One button."""
 
     name: str
+    """Its segment of the URL."""
     label: Any
-    act: Act
+    handler: ActionHandler
     permission: str
-    shows: Callable[[Any], bool]
+    is_available: Callable[[Any], bool]
+    """For this row, in its present state."""
     variant: str = "default"
-    """How Unfold draws it: default, primary or danger."""
+    """Unfold's: default, primary or danger."""
     question: Any = ""
-    """What to ask before; empty where pressing it by mistake costs nothing."""
+    """Asked before; empty where pressing it by mistake costs nothing."""
     group: Any = ""
-    """Verbs of one group stand together behind one word, and share their question."""
-    page: Callable[[HttpRequest, Any], Page] | None = None
-    """The button leads to a page that says what would happen, and asks. May refuse, as `act`."""
+    """Actions of one group share a heading and the first one's question."""
+    page: Callable[[HttpRequest, Any], ConfirmationPage] | None = None
+    """Builds the confirmation page that the button leads to. May refuse, as `handler`."""
     refuses: tuple[type[Exception], ...] = ()
-    """What else it may say no by, beside InvalidTransition."""
+    """Exceptions beside InvalidTransition that become an error message."""
 
     @property
-    def asks_first(self) -> bool:
-        """For templates, which would call `page`."""
+    def has_confirmation_page(self) -> bool:
+        """For templates: `page` itself would be called there."""
         return self.page is not None
 
 
-class VerbsAdmin(DeskAdmin):
-    """A row's verbs above its form."""
+class ObjectActionsAdmin(BaseModelAdmin):
+    """Object actions above a row's form."""
 
-    verbs: tuple[Verb, ...] = ()
-    change_form_outer_before_template = "admin/articles/verbs.html"
-    # The verbs are forms of their own: pressing one would throw away what was just typed.
+    object_actions: tuple[ObjectAction, ...] = ()
+    change_form_outer_before_template = "admin/articles/object_actions.html"
+    # Each action is a form of its own: submitting it loses what was typed in the main form.
     warn_unsaved_form = True
 
     def get_urls(self) -> list[URLPattern]:
         opts = self.model._meta
         site = self.admin_site
-        acting = path(
-            "<path:object_id>/do/<slug:verb>/",
-            site.admin_view(self.do),
+        action = path(
+            "<path:object_id>/do/<slug:name>/",
+            site.admin_view(self.object_action_view),
             name=f"{opts.app_label}_{opts.model_name}_do",
         )
-        return [acting, *super().get_urls()]
+        return [action, *super().get_urls()]
 
-    def do(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
-        """Does one verb and goes back to the row; a GET only says what it would do."""
-        chosen = next((one for one in self.verbs if one.name == verb), None)
-        if chosen is None or not _may(request, chosen):
+    def object_action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """POST runs the action and goes back to the row; GET shows its confirmation page."""
+        action = next((one for one in self.object_actions if one.name == name), None)
+        if action is None or not _may(request, action):
             raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
-        refusals: tuple[type[Exception], ...] = (InvalidTransition, *chosen.refuses)
+        refusals: tuple[type[Exception], ...] = (InvalidTransition, *action.refuses)
         try:
-            if request.method in {"GET", "HEAD"} and chosen.page is not None:
-                return self._ask_first(request, row, chosen, chosen.page(request, row))
+            if request.method in {"GET", "HEAD"} and action.page is not None:
+                return self._confirmation_page(request, row, action, action.page(request, row))
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
-            messages.success(request, chosen.act(request, row))
+            messages.success(request, action.handler(request, row))
         except refusals as refusal:
             messages.error(request, str(refusal))
         opts = self.opts
@@ -100,14 +102,16 @@ class VerbsAdmin(DeskAdmin):
             reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk])
         )
 
-    def _ask_first(self, request: HttpRequest, row: Any, verb: Verb, page: Page) -> HttpResponse:
+    def _confirmation_page(
+        self, request: HttpRequest, row: Any, action: ObjectAction, page: ConfirmationPage
+    ) -> HttpResponse:
         opts = self.model._meta
         context = {
             **self.admin_site.each_context(request),
             "opts": opts,
             "original": row,
-            "title": verb.label,
-            "verb": verb,
+            "title": action.label,
+            "action": action,
             "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[row.pk]),
             **page.context,
         }
@@ -118,22 +122,22 @@ class VerbsAdmin(DeskAdmin):
     ) -> HttpResponse:
         row = kwargs.get("obj")
         opts = self.model._meta
-        context["verbs"] = [
+        context["object_actions"] = [
             (
-                verb,
-                reverse(f"admin:{opts.app_label}_{opts.model_name}_do", args=[row.pk, verb.name]),
+                action,
+                reverse(f"admin:{opts.app_label}_{opts.model_name}_do", args=[row.pk, action.name]),
             )
-            for verb in self.verbs
-            if row is not None and verb.shows(row) and _may(request, verb)
+            for action in self.object_actions
+            if row is not None and action.is_available(row) and _may(request, action)
         ]
-        context.update(self.facts(row))
+        context.update(self.get_extra_context(row))
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 
-    def facts(self, row: Any) -> dict[str, Any]:
-        """What the page says of the row beside its form."""
+    def get_extra_context(self, row: Any) -> dict[str, Any]:
+        """Context of the templates around the form."""
         return {}
 
 
-def _may(request: HttpRequest, verb: Verb) -> bool:
-    return bool(request.user.has_perm(verb.permission))
+def _may(request: HttpRequest, action: ObjectAction) -> bool:
+    return bool(request.user.has_perm(action.permission))

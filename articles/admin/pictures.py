@@ -1,4 +1,4 @@
-"""The picture library: uploading, describing, and choosing from a form or the editor."""
+"""The picture library."""
 
 from __future__ import annotations
 
@@ -20,22 +20,27 @@ from django.utils.translation import gettext_lazy as _
 from modeltranslation.admin import TranslationAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from articles.admin.languages import language_tabs, mark_language
-from articles.editorial.image_uploads import is_used, keep, remove, uses_of
-from articles.images import decoding
-from articles.images.decoding import BadPicture
-from articles.images.processing import Prepared
+from articles.admin.languages import language_tabs, set_lang_attributes
+from articles.editorial.image_uploads import (
+    articles_using,
+    delete_picture,
+    is_picture_used,
+    store_picture,
+)
+from articles.images import image_decoder
+from articles.images.decoder_process import ProcessedImage
+from articles.images.image_decoder import InvalidImage
 from articles.models import Picture
 from core import languages
-from core.http import LARGEST_TEXTS
-from staff.base_admin import DeskAdmin
+from core.http import MAX_TEXT_FORM_BYTES
+from staff.base_admin import BaseModelAdmin
 
 
 class PictureForm(forms.ModelForm):
-    """A new picture has a file; a known one keeps its own, so that no page changes by itself."""
+    """Only a new picture takes a file: pages that show an old one do not change."""
 
     user: Any
-    prepared: Prepared | None = None
+    prepared: ProcessedImage | None = None
     file = forms.FileField(
         label=_("File"),
         widget=UnfoldAdminFileFieldWidget,
@@ -48,31 +53,31 @@ class PictureForm(forms.ModelForm):
             del self.fields["file"]
 
     def clean_file(self) -> Any:
-        """Decoded and made ready here, so that what is wrong is said at the field."""
+        """Decodes the file, so that errors are shown at the field."""
         upload = self.cleaned_data["file"]
-        if upload.size > decoding.MOST_BYTES:
-            raise forms.ValidationError(decoding.too_heavy())
+        if upload.size > image_decoder.MAX_BYTES:
+            raise forms.ValidationError(image_decoder.too_large_message())
         try:
-            self.prepared = decoding.prepare(upload.read())
-        except BadPicture as error:
+            self.prepared = image_decoder.process_upload(upload.read())
+        except InvalidImage as error:
             raise forms.ValidationError(str(error)) from None
         return upload
 
     def _post_clean(self) -> None:
-        """Writes the files as the last check: a full disk is said at the field too."""
+        """Writes the files last, so that a full disk is an error of the field too."""
         super()._post_clean()  # type: ignore[misc]
         if self.prepared is not None and not self.errors:
             try:
-                keep(self.prepared, self.instance, by=self.user, now=timezone.now())
-            except BadPicture as error:
+                store_picture(self.prepared, self.instance, by=self.user, now=timezone.now())
+            except InvalidImage as error:
                 self.add_error("file", str(error))
 
 
 @admin.register(Picture)
-class PictureAdmin(DeskAdmin, TranslationAdmin):
-    """Thumbnails to choose from; a form to describe one in each language."""
+class PictureAdmin(BaseModelAdmin, TranslationAdmin):
+    """A list of thumbnails, and a form with a description in each language."""
 
-    largest_form = LARGEST_TEXTS
+    max_body_bytes = MAX_TEXT_FORM_BYTES
 
     form = PictureForm
     list_display = ("thumb", "described", "credit", "measures", "uploaded_at", "uploaded_by")
@@ -85,7 +90,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
     readonly_fields = ("shown", "used_in")
 
     class Media:
-        js = (Script("focus.js", type="module"),)
+        js = (Script("focal_point.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Picture]:
         found: QuerySet[Picture] = super().get_queryset(request)
@@ -112,7 +117,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
 
     @admin.display(description=_("picture"))
     def shown(self, picture: Picture) -> SafeString:
-        """A click on it sets the focal point; the two numbers do the same."""
+        """The preview of static/focal_point.js."""
         return format_html(
             '<span class="focus" data-focus><img src="{}" alt=""><span class="focus-mark"></span>'
             "</span><span>{}</span>",
@@ -122,7 +127,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
 
     @admin.display(description=_("used in"))
     def used_in(self, picture: Picture) -> SafeString:
-        found = uses_of(picture)
+        found = articles_using(picture)
         if not found:
             return format_html("{}", __("Nowhere yet."))
         return format_html("{}", "; ".join(str(article) for article in found[:20]))
@@ -138,7 +143,7 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         kwargs["form"] = type("PictureForm", (self.form,), {"user": request.user})
         form = super().get_form(request, obj, **kwargs)
-        mark_language(form.base_fields)
+        set_lang_attributes(form.base_fields)
         return form
 
     def save_model(self, request: HttpRequest, obj: Picture, form: Any, change: bool) -> None:
@@ -146,22 +151,22 @@ class PictureAdmin(DeskAdmin, TranslationAdmin):
             super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not while anything shows it."""
-        used = obj is not None and is_used(obj)
+        """Not while it is used."""
+        used = obj is not None and is_picture_used(obj)
         return not used and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Picture) -> None:
-        remove(obj)
+        delete_picture(obj)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """One by one: a list of many would go past what each is used in."""
+        """No bulk deletion: it bypasses the check of each picture's use."""
         found: dict[str, Any] = super().get_actions(request)
         found.pop("delete_selected", None)
         return found
 
 
 def figure(request: HttpRequest, pk: int, language: str) -> HttpResponse:
-    """What the editor puts into a body: the picture with its words in the field's language."""
+    """The editor's HTML for a picture, with description and caption in the field's language."""
     if not languages.is_language(language) or not request.user.has_perm("articles.view_picture"):
         raise Http404
     picture = get_object_or_404(Picture, pk=pk)

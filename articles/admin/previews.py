@@ -1,4 +1,4 @@
-"""Previews: the real page of what is saved or typed, and links for people without an account."""
+"""Previews of saved and autosaved texts, and managing preview links."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from articles.editorial import permissions, preview_links
 from articles.editorial.autosave import drafts_by_language
 from articles.models import Article, PreviewLink
 from articles.public import selectors
-from articles.public.page_cache import private_page
+from articles.public.page_cache import private_response
 from core import languages
 
 
 def preview_urls(admin_site: Any) -> list[URLPattern]:
-    """Below an article's address in the admin."""
+    """URLs below an article's change page."""
     return [
         path(
             "<int:pk>/preview/<slug:language>/",
@@ -40,40 +40,44 @@ def preview_urls(admin_site: Any) -> list[URLPattern]:
 
 @require_safe
 def preview(request: HttpRequest, pk: int, language: str) -> HttpResponse:
-    """With what this person has typed and not saved, if there is anything."""
+    """The public page with this user's draft, if any."""
     if not languages.is_language(language):
         raise Http404
-    article = get_object_or_404(Article.objects.with_everything(), pk=pk)
+    article = get_object_or_404(Article.objects.with_related(), pk=pk)
     if not request.user.has_perm("articles.view_article") and not permissions.may_open(
         request.user, article
     ):
         raise PermissionDenied
     draft = drafts_by_language(request.user, article).get(language)
-    # What is typed has not been through Save, where the sanitiser stands.
+    # A draft was not sanitised by Save.
     text = draft.text.cleaned() if draft else article.text_in(language)
     paths = {
         code: reverse("admin:articles_article_preview", args=[pk, code])
         for code in languages.codes()
     }
     with translation.override(language):
-        shown = selectors.preview_page(article, text, language, paths)
-        return private_page(render(request, "articles/preview.html", shown))
+        shown = selectors.preview_context(article, text, language, paths)
+        return private_response(render(request, "articles/preview.html", shown))
 
 
 @require_POST
 def share(request: HttpRequest, pk: int) -> HttpResponse:
-    """Makes a link."""
+    """Creates a preview link."""
     article = _own(request, pk)
     asked = request.POST.get("days", "")
-    days = int(asked) if asked in map(str, preview_links.DAYS) else preview_links.DAYS[0]
-    preview_links.share(article, days, timezone.now(), by=request.user)
+    days = (
+        int(asked)
+        if asked in map(str, preview_links.LIFETIME_CHOICES_DAYS)
+        else preview_links.LIFETIME_CHOICES_DAYS[0]
+    )
+    preview_links.create_preview_link(article, days, timezone.now(), by=request.user)
     messages.success(request, _("The link is made. Whoever has it reads this article only."))
     return _back(pk)
 
 
 @require_POST
 def revoke(request: HttpRequest, pk: int, link: int) -> HttpResponse:
-    """Closes a link before its time."""
+    """Revokes a preview link."""
     article = _own(request, pk)
     get_object_or_404(PreviewLink, pk=link, article=article).revoke(timezone.now())
     messages.success(request, _("The link is closed."))
@@ -81,12 +85,13 @@ def revoke(request: HttpRequest, pk: int, link: int) -> HttpResponse:
 
 
 def open_links(article: Article) -> list[tuple[PreviewLink, str]]:
-    """Each with its address in the first language that there is."""
+    """Each with its URL in the article's first language."""
     texts = article.texts()
     language = texts[0].language if texts else languages.default()
     links = PreviewLink.objects.open(timezone.now()).filter(article=article)
     return [
-        (link, preview_links.path_of(link, language)) for link in links.select_related("made_by")
+        (link, preview_links.preview_url(link, language))
+        for link in links.select_related("made_by")
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the newsroom is called, what it writes about, and who signs."""
+"""Site settings, topics and authors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.urls import reverse
 from modeltranslation.admin import TranslationAdmin
 
 from articles.admin.languages import language_tabs
-from articles.models import Author, Masthead, Topic
+from articles.models import Author, SiteSettings, Topic
 from core import languages
-from staff.base_admin import DeskAdmin
+from staff.base_admin import BaseModelAdmin
 
 
-@admin.register(Masthead)
-class MastheadAdmin(DeskAdmin, TranslationAdmin):
-    """One row, so its list is its form."""
+@admin.register(SiteSettings)
+class SiteSettingsAdmin(BaseModelAdmin, TranslationAdmin):
+    """A single row: the list redirects to its form."""
 
     fieldsets = language_tabs("name", "tagline", "digest_title")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not Masthead.objects.exists()
+        return super().has_add_permission(request) and not SiteSettings.objects.exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -30,26 +30,28 @@ class MastheadAdmin(DeskAdmin, TranslationAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        verb = "change" if Masthead.objects.exists() else "add"
-        args = [Masthead.SINGLETON] if verb == "change" else []
-        return HttpResponseRedirect(reverse(f"admin:articles_masthead_{verb}", args=args))
+        if SiteSettings.objects.exists():
+            path = reverse("admin:articles_sitesettings_change", args=[SiteSettings.SINGLETON])
+        else:
+            path = reverse("admin:articles_sitesettings_add")
+        return HttpResponseRedirect(path)
 
-    def save_model(self, request: HttpRequest, obj: Masthead, form: Any, change: bool) -> None:
-        obj.pk = Masthead.SINGLETON
+    def save_model(self, request: HttpRequest, obj: SiteSettings, form: Any, change: bool) -> None:
+        obj.pk = SiteSettings.SINGLETON
         super().save_model(request, obj, form, change)
 
 
 @admin.register(Topic)
-class TopicAdmin(DeskAdmin, TranslationAdmin):
-    """The few standing subjects."""
+class TopicAdmin(BaseModelAdmin, TranslationAdmin):
+    """Topics, in their order."""
 
     list_display = ("name", "code", "position")
     fieldsets = [(None, {"fields": ["code", "position"]}), *language_tabs("name")]
 
 
 @admin.register(Author)
-class AuthorAdmin(DeskAdmin, TranslationAdmin):
-    """Bylines, possibly pseudonyms; never log-ins."""
+class AuthorAdmin(BaseModelAdmin, TranslationAdmin):
+    """Bylines; no user accounts."""
 
     list_display = ("name", "code")
     search_fields = ("code", *(f"name_{code}" for code in languages.codes()))

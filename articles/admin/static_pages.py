@@ -1,4 +1,4 @@
-"""About and privacy: texts that stand for years."""
+"""The admin of the static pages."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from articles.admin.languages import Fieldset, TextsAdmin, language_tabs
+from articles.admin.languages import Fieldset, TranslatedTextsAdmin, language_tabs
 from articles.models import Page
-from articles.models.static_pages import PageCode, mark_of
+from articles.models.static_pages import PageCode, content_hash
 from articles.public.static_pages import save_page
 from core import languages
 
-MEANWHILE = _(
+EDIT_CONFLICT_MESSAGE = _(
     "Somebody saved another text in this language while you were writing. Yours stands here and is"
     " not saved yet. Look at the page as readers see it; save once more to replace it."
 )
 
 
 class PageForm(forms.ModelForm):
-    """Two people at one page lose nothing of each other's.
+    """Detects concurrent edits.
 
-    Each language's hidden `base_` is the mark of the text that the form began from: a language
-    that only somebody else changed meanwhile stays as it is now, and one that both changed is
-    saved on the second asking only.
+    The hidden `base_<language>` is the hash of the text that the form began from. A language
+    that only somebody else changed keeps their text; one that both changed is an error, and
+    saving again overwrites.
     """
 
     def clean(self) -> dict[str, Any]:
@@ -39,46 +39,46 @@ class PageForm(forms.ModelForm):
             title, body, base = f"title_{code}", f"body_{code}", f"base_{code}"
             if now is None or title not in cleaned or body not in cleaned:
                 continue
-            mine = mark_of(cleaned[title] or "", cleaned[body] or "")
-            theirs = now.mark_in(code)
+            mine = content_hash(cleaned[title] or "", cleaned[body] or "")
+            theirs = now.content_hash_in(code)
             if theirs in (mine, cleaned.get(base)):
                 continue
             if mine == cleaned.get(base):
                 cleaned[title], cleaned[body] = now.title_in(code), now.body_in(code)
             else:
                 again[base] = theirs
-                self.add_error(title, MEANWHILE)
+                self.add_error(title, EDIT_CONFLICT_MESSAGE)
         self.data = again
         return cleaned
 
     @property
     def changed_data(self) -> list[str]:
-        """For the history: what only carries the form is no change."""
+        """For the history, without the form's own hidden fields."""
         return [name for name in super().changed_data if not name.startswith("base_")]
 
 
 @admin.register(Page)
-class PageAdmin(TextsAdmin):
-    """One row for each page; an empty language is no page in it."""
+class PageAdmin(TranslatedTextsAdmin):
+    """One row for each page; an empty language has no page."""
 
     list_display = ("__str__", "languages_written")
     form = PageForm
 
     @admin.display(description=_("languages"))
     def languages_written(self, page: Page) -> str:
-        return ", ".join(languages.own_name(code) for code in page.written_in) or "–"
+        return ", ".join(languages.native_name(code) for code in page.written_in) or "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and bool(_codes_left())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Emptied in each language it is gone for readers."""
+        """Emptying a language removes its page."""
         return False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Fieldset]:
         own = ("title", "body", "base") if self._may_write(request, obj) else ("title", "body")
-        told = _("Readers see at once what is saved here. A language left empty is no page.")
-        return [(None, {"fields": ["code"], "description": told}), *language_tabs(*own)]
+        description = _("Readers see at once what is saved here. A language left empty is no page.")
+        return [(None, {"fields": ["code"], "description": description}), *language_tabs(*own)]
 
     def _may_write(self, request: HttpRequest, obj: Page | None) -> bool:
         return (
@@ -91,12 +91,11 @@ class PageAdmin(TextsAdmin):
         return ("code",) if obj is not None else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        # What a form carries for itself is no field of the model.
         bases = {
             f"base_{code}": forms.CharField(
                 label="",
                 required=False,
-                initial=obj.mark_in(code) if obj else "",
+                initial=obj.content_hash_in(code) if obj else "",
                 widget=forms.HiddenInput,
             )
             for code in languages.codes()

@@ -1,4 +1,4 @@
-"""One language beside another: the source to read, the translation to write."""
+"""The translation page: source and translation side by side."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from articles.admin.editor_policy import with_editor
-from articles.admin.forms import DO, PUBLISH, note_field
-from articles.admin.language_panels import panel_of
+from articles.admin.forms import ACTION_BUTTON, PUBLISH_BUTTON, note_field
+from articles.admin.language_panels import language_panel
 from articles.admin.workflow import (
-    act_on_language,
-    give_up_draft,
-    hand_in_changes,
-    keep_what_was_typed,
+    discard_draft,
+    run_language_action,
+    save_posted_drafts,
+    submit_changes,
 )
 from articles.editorial import permissions
-from articles.editorial.autosave import drafts_by_language, keep_draft
+from articles.editorial.autosave import drafts_by_language, save_draft
 from articles.editorial.conflicts import Choice, Conflict, merge, newest_revisions
-from articles.editorial.saving import save_article, translated_from
+from articles.editorial.saving import record_translation_source, save_article
 from articles.fields import BodyFormField
 from articles.models import Article, ArticleText, Draft
-from articles.models.texts import TEXTS
+from articles.models.texts import TEXT_FIELDS
 from articles.text import diff
-from articles.text.diff import Difference
+from articles.text.diff import TextDiff
 from core import languages
-from core.http import LARGEST_TEXTS, takes_up_to
+from core.http import MAX_TEXT_FORM_BYTES, max_body_bytes
 
 
 def translating_urls(model_admin: Any) -> list[URLPattern]:
-    """Below an article's address in the admin."""
+    """URLs below an article's change page."""
     site = model_admin.admin_site
 
-    @takes_up_to(LARGEST_TEXTS)
+    @max_body_bytes(MAX_TEXT_FORM_BYTES)
     def view(request: HttpRequest, pk: int, target: str) -> HttpResponse:
         return translate(request, pk, target, site.each_context(request), model_admin)
 
@@ -57,7 +57,7 @@ def translating_urls(model_admin: Any) -> list[URLPattern]:
 
 
 class TranslationForm(forms.Form):
-    """One language's text, with the names that it has in the article's own form."""
+    """One language's text, with the field names of ArticleForm."""
 
     def __init__(self, code: str, note: dict[str, forms.Field], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,12 +91,12 @@ class TranslationForm(forms.Form):
 
     @property
     def text(self) -> ArticleText:
-        """As it would be saved."""
-        return ArticleText.typed(self.code, self.cleaned_data, f"_{self.code}")
+        """The posted text."""
+        return ArticleText.from_form(self.code, self.cleaned_data, f"_{self.code}")
 
     @property
     def notes(self) -> dict[str, str]:
-        """What readers are told of the correction, if anything."""
+        """The public note on the correction, if any."""
         note = self.cleaned_data.get(f"note_{self.code}", "")
         return {self.code: note} if note else {}
 
@@ -107,28 +107,28 @@ class TranslationForm(forms.Form):
 
 @dataclass(frozen=True)
 class Source:
-    """What is translated from, and what changed in it since the translation was made."""
+    """The source text, and its changes since the translation was made."""
 
     text: ArticleText
     revision: int
     fingerprint: str
-    changes: Difference | None
+    changes: TextDiff | None
 
     @property
     def name(self) -> str:
-        return languages.own_name(self.text.language)
+        return languages.native_name(self.text.language)
 
 
 def translate(
     request: HttpRequest, pk: int, target: str, context: dict[str, Any], model_admin: Any
 ) -> HttpResponse:
-    """GET shows both; POST saves the translation and may do one thing with it."""
+    """GET shows both; POST saves the translation and may run one action."""
     if not languages.is_language(target):
         raise Http404
-    if request.method == "POST" and give_up_draft(request, str(pk)):
+    if request.method == "POST" and discard_draft(request, str(pk)):
         return HttpResponseRedirect(request.get_full_path())
     with transaction.atomic():
-        articles = Article.objects.with_everything()
+        articles = Article.objects.with_related()
         if request.method == "POST":
             articles = articles.locked()
         article = articles.filter(pk=pk).first()
@@ -136,7 +136,7 @@ def translate(
             return _deleted(request, pk)
         if not permissions.may_write(request.user, article, target):
             raise PermissionDenied
-        # What was read while writing, whatever else has come in since.
+        # The source as it was shown, whatever was saved since.
         asked = request.POST.get("source_language") or request.GET.get("from", "")
         source = source_of(article, target, asked)
         newest = newest_revisions(article).get(target)
@@ -155,11 +155,11 @@ def translate(
         "form": form,
         "media": form.media,
         "source": source,
-        "panel": panel_of(request.user, article, target, draft, newest),
+        "panel": language_panel(request.user, article, target, draft, newest),
         "target": target,
-        "target_name": languages.own_name(target),
+        "target_name": languages.native_name(target),
         "sources": [
-            (code, languages.own_name(code))
+            (code, languages.native_name(code))
             for code in (text.language for text in article.texts())
             if code != target
         ],
@@ -169,27 +169,27 @@ def translate(
 
 
 def _deleted(request: HttpRequest, pk: int) -> HttpResponse:
-    """Somebody deleted the article: what was typed waits on the first page."""
+    """The article was deleted: the posted text becomes a draft, shown on the dashboard."""
     if request.method != "POST":
         raise Http404
-    keep_what_was_typed(request, str(pk))
+    save_posted_drafts(request, str(pk))
     return HttpResponseRedirect(reverse("admin:index"))
 
 
 def _without_source(request: HttpRequest, article: Article, target: str) -> HttpResponse:
-    """The article's own form has what was typed, if anything was."""
+    """Goes to the article's own form; a posted text becomes a draft."""
     form = TranslationForm(target, {}, request.POST)
     if request.method == "POST" and form.is_valid():
-        keep_draft(request.user, article.pk, form.text, form.base, timezone.now())
+        save_draft(request.user, article.pk, form.text, form.base, timezone.now())
     messages.info(request, __("There is no other language to translate from yet."))
     return HttpResponseRedirect(reverse("admin:articles_article_change", args=[article.pk]))
 
 
 def source_of(article: Article, target: str, asked: str) -> Source | None:
-    """The language that was asked for, else the one it was made from, else the nearest."""
+    """The requested language, else the recorded source, else the nearest with a text."""
     row = article.language_rows.get(target)
     written = {text.language: text for text in article.texts() if text.language != target}
-    wanted = [asked, row.source_language if row else "", *languages.nearest_first(target)]
+    wanted = [asked, row.source_language if row else "", *languages.preference_order(target)]
     code = next((one for one in wanted if one in written), None)
     if code is None:
         return None
@@ -199,7 +199,7 @@ def source_of(article: Article, target: str, asked: str) -> Source | None:
         made_from = article.revisions.of(article, code).filter(fingerprint=row.source_fingerprint)
         old = made_from.first()
         if old is not None:
-            changes = diff.difference(
+            changes = diff.diff_texts(
                 (old.title, old.lead, old.body), (text.title, text.lead, text.body)
             )
     return Source(text, now.revision, now.fingerprint, changes)
@@ -217,7 +217,7 @@ def _form(
     if request.method == "POST":
         return TranslationForm(target, note, request.POST)
     text = draft.text if draft else article.text_in(target)
-    initial: dict[str, Any] = {f"{field}_{target}": getattr(text, field) for field in TEXTS}
+    initial: dict[str, Any] = {f"{field}_{target}": getattr(text, field) for field in TEXT_FIELDS}
     initial[f"base_{target}"] = draft.base_revision if draft else base
     initial |= {"source_language": source.text.language, "source_revision": source.revision}
     return TranslationForm(target, note, initial=initial)
@@ -226,38 +226,38 @@ def _form(
 def _save(
     request: HttpRequest, article: Article, form: TranslationForm, source: Source, newest: Any
 ) -> bool:
-    """False where the page has to ask something first; what was typed stays in its fields."""
+    """False for a conflict or an error; the form then keeps what was typed."""
     code, now, mine = form.code, timezone.now(), form.text
     before = article.text_in(code)
-    if permissions.needs_review(request.user, article, code) and not mine.reads_as(before):
-        hand_in_changes(request, article, mine, form.base)
+    if permissions.needs_review(request.user, article, code) and not mine.is_same_text(before):
+        submit_changes(request, article, mine, form.base)
         return True
     merged = _merged(request, article, form, newest)
     if merged is None:
         return False
-    article.put_text(merged)
+    article.set_text(merged)
     changed = save_article(article, by=request.user, now=now, notes=form.notes)
     Draft.objects.of(request.user, article.pk).filter(language=code).delete()
-    is_current = _rest_on_source(request, article, form, source, merged, is_new=bool(changed))
+    is_current = _record_source(request, article, form, source, merged, is_new=bool(changed))
     if changed:
-        told = __("Saved: %(language)s.") % {"language": languages.own_name(code)}
-        messages.success(request, told)
-    elif DO not in request.POST and PUBLISH not in request.POST:
+        message = __("Saved: %(language)s.") % {"language": languages.native_name(code)}
+        messages.success(request, message)
+    elif ACTION_BUTTON not in request.POST and PUBLISH_BUTTON not in request.POST:
         messages.info(request, __("Nothing has changed."))
     if not is_current:
         messages.warning(
             request, __("The source has changed while you were writing: see what changed in it.")
         )
-    # "Still right" is said of the source as it was shown, and no more.
-    if is_current or not request.POST.get(DO, "").startswith("still-right:"):
-        act_on_language(request, article)
+    # "Still right" confirms the source as it was shown only.
+    if is_current or not request.POST.get(ACTION_BUTTON, "").startswith("mark-current:"):
+        run_language_action(request, article)
     return True
 
 
 def _merged(
     request: HttpRequest, article: Article, form: TranslationForm, newest: Any
 ) -> ArticleText | None:
-    """The text to save; None with the reason on the form."""
+    """The text to save; None with an error on the form."""
     code = form.code
     seen = request.POST.get(f"seen_{code}", "")
     choice = Choice(
@@ -269,7 +269,7 @@ def _merged(
         form.conflict = merged
         return None
     row = article.language_rows.get(code)
-    if row is not None and row.is_answered_for:
+    if row is not None and row.is_public_or_scheduled:
         for field in ("title", "body"):
             if not getattr(merged, field):
                 form.add_error(
@@ -279,7 +279,7 @@ def _merged(
     return None if form.errors else merged
 
 
-def _rest_on_source(
+def _record_source(
     request: HttpRequest,
     article: Article,
     form: TranslationForm,
@@ -288,16 +288,16 @@ def _rest_on_source(
     *,
     is_new: bool,
 ) -> bool:
-    """It was made from the source as it was shown; False if more has come in since."""
+    """Records the source as it was shown; False if it has changed since."""
     code, shown = form.code, form.cleaned_data.get("source_language") or ""
     row = article.language_rows.get(code)
     number = form.cleaned_data.get("source_revision") or 0
     revision = article.revisions.of(article, shown).filter(number=number).first()
-    if row is None or revision is None or not merged.reads_as(form.text):
-        # Another's text was taken over: it rests on what they translated it from.
+    if row is None or revision is None or not merged.is_same_text(form.text):
+        # The other's text was chosen: its recorded source stays.
         return True
     if not is_new and row.source_language != shown:
-        # Only looked at beside another language than its own source.
+        # Unchanged, and shown beside another language than its source.
         return True
-    rests = translated_from(article, code, revision, by=request.user if is_new else None)
+    rests = record_translation_source(article, code, revision, by=request.user if is_new else None)
     return not rests or revision.fingerprint == source.fingerprint

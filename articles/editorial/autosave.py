@@ -1,4 +1,4 @@
-"""What somebody is typing: kept while they type, and given back."""
+"""Autosave: drafts of what somebody is typing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from articles.models import Article, ArticleText, Draft, Revision
 
 
 @transaction.atomic
-def keep_draft(
+def save_draft(
     owner: Any, article_id: int | None, text: ArticleText, base: int, now: dt.datetime
 ) -> Draft | None:
-    """Keeps one language as it stands in somebody's editor.
+    """Stores one language as it is in somebody's editor.
 
-    `base` is the revision that the typing began from. None where there is nothing to keep:
-    the text is what that revision says. A draft that was handed in is taken back by typing on.
+    `base` is the revision that the editing began from. Returns None where the text equals a
+    saved one. A submitted draft that is edited again is no longer submitted.
     """
     text = text.cleaned()
     found = Draft.objects.of(owner, article_id).filter(language=text.language)
@@ -26,10 +26,10 @@ def keep_draft(
         found.delete()
         return None
     same = found.first()
-    if same is not None and same.text.reads_as(text):
-        # Only looked at: an editor may still be reading what was handed in.
+    if same is not None and same.text.is_same_text(text):
+        # Unchanged: a submitted draft stays submitted.
         return same
-    said = {
+    fields = {
         "base_revision": base,
         "title": text.title,
         "lead": text.lead,
@@ -37,30 +37,27 @@ def keep_draft(
         "saved_at": now,
         "handed_in_at": None,
     }
-    whose = {"owner": owner, "article_id": article_id, "language": text.language}
-    kept, _created = found.update_or_create(defaults=said, create_defaults={**whose, **said})
-    return kept
+    key = {"owner": owner, "article_id": article_id, "language": text.language}
+    draft, _created = found.update_or_create(defaults=fields, create_defaults={**key, **fields})
+    return draft
 
 
 def _is_saved(article_id: int | None, text: ArticleText, base: int) -> bool:
-    """Whether this is what the typing began from, or what is saved by now."""
+    """Whether the text equals its base revision or the newest one."""
     if article_id is None:
         return text.is_empty
     saved = Revision.objects.filter(article_id=article_id, language=text.language)
     known = saved.filter(Q(number=base) | Q(pk__in=saved.newest()))
-    return any(revision.text.reads_as(text) for revision in known) or (base == 0 and text.is_empty)
-
-
-def give_up(draft: Draft) -> None:
-    """Throws away what was typed."""
-    draft.delete()
+    return any(revision.text.is_same_text(text) for revision in known) or (
+        base == 0 and text.is_empty
+    )
 
 
 @transaction.atomic
-def begin_again(draft: Draft, now: dt.datetime) -> None:
-    """Makes a draft whose article somebody deleted the beginning of a new article.
+def move_draft_to_new_article(draft: Draft, now: dt.datetime) -> None:
+    """Attaches a draft whose article was deleted to the form of a new article.
 
-    A new article that is being typed in this language already keeps its own.
+    Does nothing if that form has a draft in this language already.
     """
     new = Draft.objects.of(draft.owner, None).filter(language=draft.language)
     if new.exists():
@@ -71,6 +68,6 @@ def begin_again(draft: Draft, now: dt.datetime) -> None:
 
 
 def drafts_by_language(owner: Any, article: Article | None) -> dict[str, Draft]:
-    """What this person has typed and not saved, of an article or of a new one."""
+    """This user's drafts of an article, or of a new one with None."""
     article_id = article.pk if article else None
     return {draft.language: draft for draft in Draft.objects.of(owner, article_id)}

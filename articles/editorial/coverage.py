@@ -1,4 +1,4 @@
-"""How far a week is: topics by languages, and what an edition shows where a text is missing."""
+"""The coverage matrix of a week (topics by languages) and the policies for its gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MISSING, STALE = "missing", "stale"
 Policies = dict[tuple[int, str], str]
-"""What is to be done about a gap, by topic and language."""
+"""GapPolicy by topic id and language."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The state in words."""
+        """The state, translated."""
         own = {MISSING: _("Missing"), STALE: _("Stale")}
         return own.get(self.state) or str(Status(self.state).label)
 
     @property
     def language_name(self) -> str:
-        return languages.own_name(self.language)
+        return languages.native_name(self.language)
 
     @property
     def is_gap(self) -> bool:
-        """Nothing that an edition could show."""
+        """No published text for an edition."""
         return self.state not in {Status.PUBLISHED, STALE}
 
     @property
@@ -53,35 +53,36 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The name of its policy's field."""
+        """The form field's name."""
         return f"gap-{self.topic.pk if self.topic else 0}-{self.language}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A topic's article of the week; a topic without one has a row too."""
+    """One article of the week, or a topic without one."""
 
     topic: Topic | None
     article: Article | None
     cells: list[Cell]
-    is_chosen: bool
-    """In the digest."""
+    is_in_digest: bool
 
     @property
-    def could_be_chosen(self) -> bool:
+    def can_be_added(self) -> bool:
         """Public, and not in the digest."""
         return (
-            not self.is_chosen and self.article is not None and bool(self.article.public_languages)
+            not self.is_in_digest
+            and self.article is not None
+            and bool(self.article.public_languages)
         )
 
 
-def matrix(week: Week, digest: Digest | None = None) -> list[Row]:
-    """A row for each article of the week, topic by topic, in a fixed number of queries."""
+def coverage_matrix(week: Week, digest: Digest | None = None) -> list[Row]:
+    """A row for each article of the week by topic, in a fixed number of queries."""
     articles = defaultdict(list)
-    for article in Article.objects.of_week(week).not_withdrawn().with_everything().order_by("pk"):
+    for article in Article.objects.of_week(week).not_withdrawn().with_related().order_by("pk"):
         articles[article.topic_id].append(article)
     chosen = set(digest.entries.values_list("article", flat=True)) if digest else set()
-    policies = policies_of(digest) if digest else {}
+    policies = gap_policies(digest) if digest else {}
     rows = []
     for topic in [*Topic.objects.all(), None]:
         own = articles.get(topic.pk if topic else None) or ([None] if topic else [])
@@ -93,12 +94,12 @@ def _row(topic: Topic | None, article: Article | None, chosen: set[int], policie
     cells = []
     for code in languages.codes():
         policy = policies.get((topic.pk, code), "") if topic else ""
-        cells.append(Cell(topic, article, code, state_of(article, code), policy))
+        cells.append(Cell(topic, article, code, cell_state(article, code), policy))
     return Row(topic, article, cells, article is not None and article.pk in chosen)
 
 
-def state_of(article: Article | None, code: str) -> str:
-    """Missing, or the language's status; stale if it is published and its source moved on."""
+def cell_state(article: Article | None, code: str) -> str:
+    """MISSING, STALE (published and stale) or the language's status."""
     row = article.language_rows.get(code) if article else None
     if article is None or row is None:
         return MISSING
@@ -107,16 +108,18 @@ def state_of(article: Article | None, code: str) -> str:
     return str(row.status)
 
 
-def policies_of(digest: Digest) -> Policies:
-    """What was chosen for the digest's gaps."""
+def gap_policies(digest: Digest) -> Policies:
+    """The digest's saved policies."""
     return {(gap.topic_id, gap.language): gap.policy for gap in digest.gaps.all()}
 
 
-def pick(article: Article, preferences: list[str], policies: Policies) -> ArticleText | None:
-    """What an edition with these languages shows of an article; None if it leaves it out.
+def text_for_edition(
+    article: Article, preferences: list[str], policies: Policies
+) -> ArticleText | None:
+    """The text of an article for an edition with these languages; None to leave it out.
 
-    The first of its languages that is published, unless the policy of one that is missing
-    before it says otherwise. The one place of this rule.
+    The first language that is published, unless the policy of a missing one before it says
+    otherwise. The only place of this rule.
     """
     public = article.public_languages
     shows_other = False
@@ -127,12 +130,12 @@ def pick(article: Article, preferences: list[str], policies: Policies) -> Articl
         if policy == GapPolicy.LEAVE_OUT:
             return None
         shows_other |= policy == GapPolicy.SHOW_OTHER
-    return article.public_text(languages.nearest_first(preferences[0])) if shows_other else None
+    return article.public_text(languages.preference_order(preferences[0])) if shows_other else None
 
 
-def held_gaps(digest: Digest) -> list[Cell]:
-    """The cells that the digest waits for: nothing published in them, and told to hold it."""
-    cells = [cell for row in matrix(digest.week, digest) for cell in row.cells]
+def gaps_on_hold(digest: Digest) -> list[Cell]:
+    """Cells without a published text whose policy is to hold the digest."""
+    cells = [cell for row in coverage_matrix(digest.week, digest) for cell in row.cells]
     there = {(cell.topic, cell.language) for cell in cells if not cell.is_gap}
     held = {
         (cell.topic, cell.language): cell
@@ -142,8 +145,8 @@ def held_gaps(digest: Digest) -> list[Cell]:
     return list(held.values())
 
 
-def choose_policies(digest: Digest, chosen: Iterable[tuple[int, str, str]]) -> None:
-    """Keeps a policy for each topic and language; an empty one is as the edition says."""
+def save_gap_policies(digest: Digest, chosen: Iterable[tuple[int, str, str]]) -> None:
+    """Saves (topic id, language, policy); an empty policy is the edition's own."""
     for topic, language, policy in chosen:
         if policy in GapPolicy.values:
             DigestGap.objects.update_or_create(

@@ -1,4 +1,4 @@
-"""Making up a week's digest from what was published."""
+"""Building a week's digest from its published articles."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class EmptyWeek(Exception):
 
 
 class DigestApproved(Exception):
-    """An approved digest is not changed; it has to be opened again first."""
+    """An approved digest has to be reopened before it is changed."""
 
 
 @transaction.atomic
-def gather(week: Week) -> Digest:
-    """Opens the week's digest and adds each published article that is not in it yet.
+def build_digest(week: Week) -> Digest:
+    """Creates the week's digest and appends each published article that is not in it yet.
 
-    New ones come after those there, in the order of topics, so that an editor's own order
-    stays. Raises EmptyWeek or DigestApproved.
+    New entries come last, in the order of topics; the order of the others stays.
+    Raises EmptyWeek or DigestApproved.
     """
     label = week.label(languages.current())
     published = Article.objects.public().of_week(week).in_topic_order()

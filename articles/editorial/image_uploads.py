@@ -1,4 +1,4 @@
-"""The one door for pictures: covers, bodies and the demo's all come through it."""
+"""Storing pictures: every upload goes through here, covers and the demo's included."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from articles.images import decoding, renditions
-from articles.images.decoding import BadPicture
-from articles.images.processing import Prepared
+from articles.images import image_decoder, renditions
+from articles.images.decoder_process import ProcessedImage
+from articles.images.image_decoder import InvalidImage
 from articles.models import Article, Draft, Page, Picture, Revision
 
 
-class CannotKeep(BadPicture):
-    """The files could not be written; nothing of them is left."""
+class PictureNotStored(InvalidImage):
+    """The files could not be written; none is left."""
 
 
-def admit(data: bytes, *, by: Any, now: dt.datetime) -> Picture:
-    """Keeps an upload as a picture. Raises BadPicture; then neither row nor file is left."""
-    return keep(decoding.prepare(data), Picture(), by=by, now=now)
+def upload_picture(data: bytes, *, by: Any, now: dt.datetime) -> Picture:
+    """Decodes and stores an upload. Raises BadPicture; then neither row nor file is left."""
+    return store_picture(image_decoder.process_upload(data), Picture(), by=by, now=now)
 
 
-def keep(prepared: Prepared, picture: Picture, *, by: Any, now: dt.datetime) -> Picture:
-    """Writes the files and the row of what was prepared. Raises CannotKeep."""
+def store_picture(
+    prepared: ProcessedImage, picture: Picture, *, by: Any, now: dt.datetime
+) -> Picture:
+    """Writes files and row. Raises PictureNotStored."""
     picture.width, picture.height = prepared.width, prepared.height
     picture.uploaded_by, picture.uploaded_at = by, now
     folder = _folder(picture.key)
@@ -36,7 +38,7 @@ def keep(prepared: Prepared, picture: Picture, *, by: Any, now: dt.datetime) -> 
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         told = _("The picture cannot be written (%(reason)s). Tell whoever keeps the server.")
-        raise CannotKeep(told % {"reason": error.strerror}) from None
+        raise PictureNotStored(told % {"reason": error.strerror}) from None
     try:
         with transaction.atomic():
             picture.save()
@@ -46,35 +48,35 @@ def keep(prepared: Prepared, picture: Picture, *, by: Any, now: dt.datetime) -> 
     return picture
 
 
-def uses_of(picture: Picture) -> list[Article]:
-    """Articles whose cover it is, or that name it in a body, now or in a revision."""
-    address = renditions.PATH + picture.key
+def articles_using(picture: Picture) -> list[Article]:
+    """Articles with it as cover or in a body, revisions included."""
+    address = renditions.MEDIA_PATH + picture.key
     once = Revision.objects.filter(body__contains=address).values("article")
     named = Article.objects.naming(address) | Article.objects.filter(pk__in=once)
     return list((Article.objects.filter(cover=picture) | named).distinct())
 
 
-def is_used(picture: Picture) -> bool:
-    """Also by a page that stands, and by what somebody is typing."""
-    typed = Draft.objects.filter(body__contains=renditions.PATH + picture.key)
-    pages = Page.objects.naming(renditions.PATH + picture.key)
-    return bool(uses_of(picture)) or typed.exists() or pages.exists()
+def is_picture_used(picture: Picture) -> bool:
+    """By an article, a static page or an autosaved draft."""
+    typed = Draft.objects.filter(body__contains=renditions.MEDIA_PATH + picture.key)
+    pages = Page.objects.naming(renditions.MEDIA_PATH + picture.key)
+    return bool(articles_using(picture)) or typed.exists() or pages.exists()
 
 
 @transaction.atomic
-def remove(picture: Picture) -> None:
-    """Takes row and files away; the files only once the row is gone for good."""
+def delete_picture(picture: Picture) -> None:
+    """Deletes the row, and the files after the commit."""
     folder = _folder(picture.key)
     picture.delete()
     transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def _folder(key: str) -> Path:
-    return Path(settings.MEDIA_ROOT) / renditions.FOLDER / key
+    return Path(settings.MEDIA_ROOT) / renditions.MEDIA_FOLDER / key
 
 
-def _write(prepared: Prepared, folder: Path) -> None:
-    """All of them or none: a folder appears under its name once everything is in it."""
+def _write(prepared: ProcessedImage, folder: Path) -> None:
+    """All or none: the folder is renamed once it is complete."""
     beside = folder.with_name(f".{folder.name}")
     beside.mkdir(parents=True)
     try:

@@ -1,4 +1,4 @@
-"""Articles from a file of JSON lines, each line by itself."""
+"""Importing articles from JSON Lines."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from articles.editorial.saving import save_article
 from articles.editorial.workflow import publish
 from articles.models import Article, CannotPublish, Topic, Verdict
 from core import languages
-from core.weeks import NotAWeek, Week
+from core.weeks import InvalidWeek, Week
 
-SENTENCES_IN_A_PARAGRAPH = 4
+SENTENCES_PER_PARAGRAPH = 4
 
 
 class BadLine(ValueError):
-    """A line that cannot be imported; says why."""
+    """A line that cannot be imported, with the reason."""
 
 
 @dataclass
 class ImportReport:
-    """What became of the lines."""
+    """Counts, and the bad lines with their reasons."""
 
     imported: int = 0
     published: int = 0
@@ -38,26 +38,26 @@ class ImportReport:
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to import."""
+class ImportOptions:
+    """Options of an import."""
 
     owner: Any
     now: dt.datetime
     spread_weeks: int = 0
-    """Spreads lines without topic and week over the topics and so many last full weeks."""
+    """Spreads lines without topic and week over the topics and this many last full weeks."""
     publish: bool = False
 
 
-def import_articles(lines: Iterable[str], options: Options) -> ImportReport:
-    """Imports each good line in a transaction of its own and keeps going after a bad one.
+def import_articles(lines: Iterable[str], options: ImportOptions) -> ImportReport:
+    """Imports each good line in its own transaction; a bad one is reported and skipped.
 
-    A line is an object with an `id` and, for each language, a list of sentences: the first is
-    the title, the second the lead, the rest go into paragraphs by four. Topic, week, verdict
-    and `old_path` are optional; without topic and week it stays a draft. Nothing is imported twice.
+    A line is an object with an `id` and, for each language, a list of sentences: title, lead,
+    then the body in paragraphs of four. Topic, week, verdict and `old_path` are optional;
+    without topic and week it stays a draft. A known id is skipped.
     """
     report = ImportReport()
     topics = {topic.code: topic for topic in Topic.objects.all()}
-    # Where an earlier run stopped, so that a second file does not fill the same places.
+    # Continues where an earlier import stopped, so that a second file fills other weeks.
     place = Article.objects.exclude(imported_as="").count()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -98,7 +98,7 @@ def _read(line: str) -> dict[str, Any]:
 
 
 def _article(
-    data: dict[str, Any], topics: dict[str, Topic], place: int, options: Options
+    data: dict[str, Any], topics: dict[str, Topic], place: int, options: ImportOptions
 ) -> Article:
     topic, week = _topic(data, topics), _week(data)
     if options.spread_weeks and topic is None and week is None and topics:
@@ -144,7 +144,7 @@ def _week(data: dict[str, Any]) -> Week | None:
         raise BadLine(f'The week {text!r} is not a date in quotes. Write: "2026-11-16".')
     try:
         return Week.parse(text)
-    except NotAWeek as error:
+    except InvalidWeek as error:
         raise BadLine(str(error)) from None
 
 
@@ -164,8 +164,8 @@ def _old_path(data: dict[str, Any]) -> str:
     if not isinstance(path, str):
         raise BadLine(f'The old path {path!r} is not a text. Write: "/2019/05/12/".')
     try:
-        return old_paths.normal(path)
-    except old_paths.BadPath as error:
+        return old_paths.normalize(path)
+    except old_paths.InvalidOldPath as error:
         raise BadLine(str(error)) from None
 
 
@@ -178,7 +178,7 @@ def _put_text(article: Article, code: str, sentences: Any) -> None:
         raise BadLine(f"The text in {code} has no title: its first sentence is empty.")
     if len(title) > _most("title"):
         raise BadLine(f"The title in {code} is longer than {_most('title')} characters.")
-    paragraphs = (" ".join(some) for some in _by(SENTENCES_IN_A_PARAGRAPH, rest))
+    paragraphs = (" ".join(some) for some in _by(SENTENCES_PER_PARAGRAPH, rest))
     setattr(article, f"title_{code}", title)
     setattr(article, f"lead_{code}", lead)
     body = "".join(f"<p>{escape(paragraph, quote=False)}</p>" for paragraph in paragraphs)
@@ -186,7 +186,7 @@ def _put_text(article: Article, code: str, sentences: Any) -> None:
 
 
 def _check_storable(text: str, what: str) -> None:
-    """A NUL and half of a surrogate pair are good JSON, but no database takes both of them."""
+    """NUL and lone surrogates are valid JSON, but not storable in both databases."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise BadLine(f"{what} has a character that cannot be stored.")
 
@@ -199,8 +199,8 @@ def _most(column: str) -> int:
     return int(getattr(Article._meta.get_field(column), "max_length", 0))
 
 
-def _publish(article: Article, options: Options) -> int:
-    """In every language that is fit for it; returns how many."""
+def _publish(article: Article, options: ImportOptions) -> int:
+    """Publishes every complete language; returns how many."""
     published = 0
     for text in article.texts():
         try:

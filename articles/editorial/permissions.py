@@ -1,4 +1,4 @@
-"""Who may do what at the desk: the rules beyond Django's table of permissions."""
+"""Editorial permissions: rules on top of Django's model permissions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ APPROVE = "articles.approve_digest"
 
 
 def may_publish(user: Any) -> bool:
-    """Answers for what readers see: publishes, schedules, corrects, withdraws, sends back."""
+    """Publish, schedule, correct, withdraw, request changes."""
     return bool(user.has_perm(PUBLISH))
 
 
-def may_write_facts(user: Any, article: Article | None) -> bool:
-    """Topic, week, verdict, authors, cover: whoever writes the article itself.
-
-    With the permission to write, one's own; of others only with the one for that. None is
-    a new article, which is one's own.
+def may_write_shared_fields(user: Any, article: Article | None) -> bool:
+    """Topic, week, verdict, authors, cover: of one's own articles with WRITE, of others' with
+    WRITE_OTHERS too. None is a new article, which is one's own.
     """
     if not user.has_perm(WRITE):
         return False
@@ -32,8 +30,8 @@ def may_write_facts(user: Any, article: Article | None) -> bool:
 
 
 def may_write(user: Any, article: Article | None, language: str) -> bool:
-    """One language's text: a translator's are all that the article was not written in."""
-    if may_write_facts(user, article):
+    """One language's text. A translator may write all languages but the original ones."""
+    if may_write_shared_fields(user, article):
         return True
     if article is None or not user.has_perm(TRANSLATE):
         return False
@@ -41,13 +39,13 @@ def may_write(user: Any, article: Article | None, language: str) -> bool:
 
 
 def may_open(user: Any, article: Article | None) -> bool:
-    """Whether there is anything in it that they may change."""
+    """Whether they may change anything in it."""
     return any(may_write(user, article, code) for code in languages.codes())
 
 
 def needs_review(user: Any, article: Article | None, language: str) -> bool:
-    """Whether what they write in this language goes to whoever may publish, not to readers."""
+    """Whether their change of this language waits for who may publish."""
     if article is None or may_publish(user):
         return False
     row = article.language_rows.get(language)
-    return row is not None and row.is_answered_for
+    return row is not None and row.is_public_or_scheduled

@@ -1,4 +1,4 @@
-"""Letting somebody without an account read one article before it is public."""
+"""Preview links: one unpublished article for somebody without an account."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from django.db import transaction
 
 from articles.models import Article, PreviewLink
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from staff.audit import record
 from staff.models import AuditAction
 
-DAYS = (1, 3, 7, 14)
-"""How long a link may be open."""
+LIFETIME_CHOICES_DAYS = (1, 3, 7, 14)
+"""Choices of the form, in days."""
 
 
-class PreviewClosed(Exception):
-    """The link was good once: it is revoked or over, or its article is withdrawn."""
+class PreviewUnavailable(Exception):
+    """The link is revoked or expired, or its article is withdrawn."""
 
 
 @transaction.atomic
-def share(article: Article, days: int, now: dt.datetime, *, by: Any) -> PreviewLink:
-    """Makes a link that is open for so many days."""
+def create_preview_link(article: Article, days: int, now: dt.datetime, *, by: Any) -> PreviewLink:
+    """Creates a link that expires after so many days."""
     link = PreviewLink.objects.create(
         article=article, made_by=by, made_at=now, expires_at=now + dt.timedelta(days=days)
     )
@@ -31,23 +31,23 @@ def share(article: Article, days: int, now: dt.datetime, *, by: Any) -> PreviewL
     return link
 
 
-def path_of(link: PreviewLink, language: str) -> str:
-    """Its address in a language, as its holder gets it."""
-    return tokens.absolute("preview", language, token_of(link))
+def preview_url(link: PreviewLink, language: str) -> str:
+    """The link's URL in a language."""
+    return tokens.absolute_url("preview", language, preview_token(link))
 
 
-def token_of(link: PreviewLink) -> str:
-    """Made anew each time: nothing that opens a preview is stored."""
-    return tokens.make_token(Kind.PREVIEW, link.pk, link.article_id)
+def preview_token(link: PreviewLink) -> str:
+    """Derived each time; not stored."""
+    return tokens.make_token(TokenKind.PREVIEW, link.pk, link.article_id)
 
 
 def open_preview(token: str, now: dt.datetime) -> Article:
-    """The article that a link opens. Raises keys.tokens.BadToken and PreviewClosed."""
-    subject = tokens.read_token(Kind.PREVIEW, token)
+    """The article of a link. Raises keys.tokens.InvalidToken and PreviewUnavailable."""
+    subject = tokens.read_token(TokenKind.PREVIEW, token)
     found = PreviewLink.objects.filter(pk=subject.row, article_id=subject.detail).first()
     if found is None or not found.is_open(now):
-        raise PreviewClosed
-    article: Article = Article.objects.with_everything().get(pk=found.article_id)
+        raise PreviewUnavailable
+    article: Article = Article.objects.with_related().get(pk=found.article_id)
     if article.withdrawn_at is not None or not article.texts():
-        raise PreviewClosed
+        raise PreviewUnavailable
     return article

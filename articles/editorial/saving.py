@@ -1,4 +1,4 @@
-"""Saving an article, whoever saves it: a form, an import, a command."""
+"""Saving articles: revisions, fingerprints, corrections, changes of verdict."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from articles.models import (
     ArticleLanguage,
     ArticleText,
     Correction,
-    Draft,
     Revision,
     VerdictChange,
 )
 from articles.models.languages import UNPUBLISHED
-from articles.models.verdicts import changes_of_verdict
+from articles.models.verdicts import build_verdict_changes
 from articles.search import indexing
 from core import languages
 from staff.audit import record
 from staff.models import AuditAction
 
-SHOWN_EVERYWHERE = ("topic_id", "week", "verdict")
-"""What readers see of an article in each of its languages."""
+PUBLIC_SHARED_FIELDS = ("topic_id", "week", "verdict")
+"""Shared fields that every language's public page shows."""
 
 
 @transaction.atomic
@@ -38,15 +37,14 @@ def save_article(
     notes: Mapping[str, str] | None = None,
     restored_from: int | None = None,
 ) -> list[str]:
-    """Saves the columns and takes note of each language's text.
+    """Saves the article and updates each language's row.
 
-    A language that gets its first words starts as a draft, a draft that was emptied is gone
-    again, each changed text becomes a revision, and whoever listens hears of a public text
-    that now says something else. A verdict that changes after the article came out is kept as
-    it was, see VerdictChange. `notes` are what readers are told of a correction, by
-    language. Returns the languages whose text changed.
+    A language with its first text becomes a draft; an emptied draft loses its row; each
+    changed text becomes a revision; a changed public text sends article_corrected; a changed
+    verdict of a published article becomes a VerdictChange. `notes` are the public notes on a
+    correction, by language. Returns the languages whose text changed.
     """
-    before = _facts(article)
+    before = _saved_shared_values(article)
     if article.created_at is None:
         article.created_at = now
     article.save()
@@ -66,52 +64,54 @@ def save_article(
         elif text.is_empty and row.status in UNPUBLISHED and not row.was_public:
             row.delete()
             del rows[code]
-        elif row.note_text(text, number) and row.is_public:
+        elif row.record_text(text, number) and row.is_public:
             corrected.append(code)
-    if before and before != _facts_of(article):
+    if before and before != _shared_values(article):
         corrected = [code for code, row in rows.items() if row.is_public]
         if any(row.was_public for row in rows.values()):
-            VerdictChange.objects.bulk_create(changes_of_verdict(article, before, now))
+            VerdictChange.objects.bulk_create(build_verdict_changes(article, before, now))
     _forget_prefetched(article)
     for code in corrected:
-        rows[code].note_correction(now)
+        rows[code].mark_corrected(now)
     if corrected:
-        indexing.index(article.pk)
-    _tell_of_corrections(article, corrected, notes or {}, by, now)
+        indexing.index_article(article.pk)
+    _record_corrections(article, corrected, notes or {}, by, now)
     return changed
 
 
-def restore(
+def restore_revision(
     article: Article, language: str, revision: Revision, *, by: Any, now: dt.datetime
 ) -> bool:
-    """Brings back what a language said once; the other languages stay. False if it says so."""
+    """Saves an old revision's text as a new one. False if the text is the same."""
     old = revision.text
     if article.text_in(language) == old:
         return False
-    article.put_text(old)
+    article.set_text(old)
     save_article(article, by=by, now=now, restored_from=revision.number)
     return True
 
 
 @transaction.atomic
-def still_right(article: Article, language: str) -> bool:
-    """The translation stands beside what its source says now; False if it was not stale."""
+def mark_translation_current(article: Article, language: str) -> bool:
+    """A stale translation is confirmed as current; False if it was not stale."""
     rows = {row.language: row for row in article.article_languages.select_for_update()}
     row = rows.get(language)
     source = rows.get(row.source_language) if row else None
     if row is None or source is None or not row.is_stale(source):
         return False
-    row.rest_on(source.language, source.fingerprint)
+    row.set_source(source.language, source.fingerprint)
     _forget_prefetched(article)
     return True
 
 
 @transaction.atomic
-def translated_from(article: Article, language: str, source: Revision, *, by: Any = None) -> bool:
-    """The translation stands beside that text of its source, as whoever saved it was shown it.
+def record_translation_source(
+    article: Article, language: str, source: Revision, *, by: Any = None
+) -> bool:
+    """Records that the translation was made from this revision of its source.
 
-    `by` is who wrote it anew; without, its translator stays. False, and nothing is noted, for a
-    text that this source was itself translated from: each would make the other stale for ever.
+    `by` is the new translator; None keeps the present one. False, and nothing is recorded,
+    for a language that the source itself was translated from: a cycle.
     """
     rows = {row.language: row for row in article.article_languages.select_for_update()}
     row, above = rows.get(language), rows.get(source.language)
@@ -119,18 +119,13 @@ def translated_from(article: Article, language: str, source: Revision, *, by: An
         return False
     if row.source_language != source.language and language in _chain(rows, above):
         return False
-    row.rest_on(source.language, source.fingerprint, by)
+    row.set_source(source.language, source.fingerprint, by)
     _forget_prefetched(article)
     return True
 
 
-def forget_drafts(article: Article, changed: list[str], owner: Any) -> None:
-    """What this person typed has reached the columns, or was given up."""
-    Draft.objects.of(owner, article.pk).filter(language__in=changed).delete()
-
-
 def _chain(rows: dict[str, ArticleLanguage], row: ArticleLanguage | None) -> set[str]:
-    """This language, the one it was translated from, and so on."""
+    """This language, its source, the source's source and so on."""
     found: set[str] = set()
     while row is not None and row.language not in found:
         found.add(row.language)
@@ -138,15 +133,15 @@ def _chain(rows: dict[str, ArticleLanguage], row: ArticleLanguage | None) -> set
     return found
 
 
-def _facts(article: Article) -> tuple[Any, ...]:
+def _saved_shared_values(article: Article) -> tuple[Any, ...]:
     if article.pk is None:
         return ()
-    kept = Article.objects.locked().order_by().values_list(*SHOWN_EVERYWHERE)
+    kept = Article.objects.locked().order_by().values_list(*PUBLIC_SHARED_FIELDS)
     return kept.filter(pk=article.pk).first() or ()
 
 
-def _facts_of(article: Article) -> tuple[Any, ...]:
-    return tuple(getattr(article, name) for name in SHOWN_EVERYWHERE)
+def _shared_values(article: Article) -> tuple[Any, ...]:
+    return tuple(getattr(article, name) for name in PUBLIC_SHARED_FIELDS)
 
 
 def _keep_revision(
@@ -174,7 +169,7 @@ def _keep_revision(
 def _start_language(
     article: Article, text: ArticleText, number: int, rows: dict[str, ArticleLanguage], by: Any
 ) -> ArticleLanguage:
-    # Whatever was there first is what this one was translated from.
+    # The first language written counts as the source of the others.
     source = min(rows.values(), key=lambda row: row.pk, default=None)
     return ArticleLanguage.objects.create(
         article=article,
@@ -187,7 +182,7 @@ def _start_language(
     )
 
 
-def _tell_of_corrections(
+def _record_corrections(
     article: Article, corrected: list[str], notes: Mapping[str, str], by: Any, now: dt.datetime
 ) -> None:
     if not corrected:
@@ -201,5 +196,5 @@ def _tell_of_corrections(
 
 
 def _forget_prefetched(article: Article) -> None:
-    # A page that goes on with this instance must not see the states of before.
+    # Else this instance would go on with the rows as they were before.
     getattr(article, "_prefetched_objects_cache", {}).pop("article_languages", None)

@@ -1,4 +1,4 @@
-"""What a careful eye would ask about before a text comes out. Nothing here forbids anything."""
+"""Warnings before publishing: wrong language, typewriter quotes, foreign marks. None blocks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from django.utils.translation import gettext as _
 
 from articles.models import ArticleText
 from articles.text import sanitizer
-from articles.text.language_detection import recognise
-from articles.text.typography import foreign_marks, is_typewritten
+from articles.text.language_detection import detect_language
+from articles.text.typography import foreign_marks, has_typewriter_marks
 from core import languages
 
 
-def doubts(text: ArticleText) -> list[str]:
-    """Sentences for whoever is about to publish; none for a text that raises no doubt."""
+def publish_warnings(text: ArticleText) -> list[str]:
+    """Translated sentences; empty for a text without problems."""
     body = " ".join(block.text for block in sanitizer.blocks(text.body))
     named = {
         str(_("title")): text.title,
@@ -29,26 +29,26 @@ def doubts(text: ArticleText) -> list[str]:
 def _wrong_languages(code: str, named: dict[str, str]) -> list[str]:
     found = []
     for name, words in named.items():
-        seen = recognise(words, languages.codes())
+        seen = detect_language(words, languages.codes())
         if seen not in (None, code):
             found.append(
                 _("%(language)s, %(field)s: this looks like another language, %(seen)s.")
                 % {
-                    "language": languages.own_name(code),
+                    "language": languages.native_name(code),
                     "field": name,
-                    "seen": languages.own_name(str(seen)),
+                    "seen": languages.native_name(str(seen)),
                 }
             )
     return found
 
 
 def _typewritten(code: str, named: dict[str, str]) -> list[str]:
-    fields = [name for name, words in named.items() if is_typewritten(words)]
+    fields = [name for name, words in named.items() if has_typewriter_marks(words)]
     if not fields:
         return []
     return [
         _("%(language)s: straight quotation marks or hyphens for dashes are left in: %(fields)s.")
-        % {"language": languages.own_name(code), "fields": ", ".join(fields)}
+        % {"language": languages.native_name(code), "fields": ", ".join(fields)}
     ]
 
 
@@ -56,7 +56,7 @@ def _foreign(code: str, named: dict[str, str]) -> list[str]:
     found = {name: foreign_marks(words, code) for name, words in named.items()}
     return [
         _("%(language)s, %(field)s: marks that another language uses are left: %(marks)s")
-        % {"language": languages.own_name(code), "field": name, "marks": " ".join(marks)}
+        % {"language": languages.native_name(code), "field": name, "marks": " ".join(marks)}
         for name, marks in found.items()
         if marks
     ]

@@ -1,4 +1,4 @@
-"""Letting a text out, now or at its hour, and taking it back."""
+"""The editorial workflow: review, publish, schedule, withdraw."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from staff.models import AuditAction
 
 logger = logging.getLogger(__name__)
 
-IN_THE_PAST = _("This time is over. Choose one that is still to come.")
-NOTE_ON_WITHDRAWAL = "note on the withdrawal"
-SCHEDULE = "schedule"
-"""The audit's note on what published itself; whoever scheduled it is the actor."""
+PAST_TIME_MESSAGE = _("This time is over. Choose one that is still to come.")
+WITHDRAWAL_NOTE_DETAIL = "note on the withdrawal"
+SCHEDULE_DETAIL = "schedule"
+"""Audit detail of a scheduled publication; its actor is who scheduled it."""
 
 
-class InThePast(Exception):
-    """A text cannot publish itself at an hour that is over."""
+class ScheduledInPast(Exception):
+    """The time to publish at is over."""
 
 
 def _row(article: Article, language: str) -> ArticleLanguage:
-    """The language's state, locked. Raises CannotPublish where nothing is written in it."""
+    """The language's row, locked. Raises CannotPublish where there is no text."""
     _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None:
         missing = ArticleLanguage(article=article, language=language)
-        raise CannotPublish(missing.obstacles(article.text_in(language)))
+        raise CannotPublish(missing.publish_errors(article.text_in(language)))
     row.article = article
     return row
 
 
 def _lock(article_id: int) -> None:
-    """The article before its languages, as whoever saves it does: else two wait for each other."""
+    """The article before its languages, in the order of saving: prevents a deadlock."""
     Article.objects.locked().order_by().filter(pk=article_id).values_list("pk").first()
 
 
 @transaction.atomic
 def publish(article: Article, language: str, now: dt.datetime, *, by: Any = None) -> bool:
-    """Publishes one language; False if it was public already. Raises CannotPublish."""
+    """False if it was public already. Raises CannotPublish."""
     changed = _row(article, language).publish(article.text_in(language), now)
     if changed:
-        indexing.index(article.pk)
+        indexing.index_article(article.pk)
         record(AuditAction.PUBLISHED, article, by=by, now=now, language=language)
     return changed
 
@@ -60,12 +60,12 @@ def publish(article: Article, language: str, now: dt.datetime, *, by: Any = None
 def schedule(
     article: Article, language: str, at: dt.datetime, now: dt.datetime, *, by: Any
 ) -> bool:
-    """One language publishes itself at that time; False if that is so already.
+    """Schedules one language; False if it is scheduled for that time already.
 
     Raises InThePast, CannotPublish, InvalidTransition.
     """
     if at <= now:
-        raise InThePast(str(IN_THE_PAST))
+        raise ScheduledInPast(str(PAST_TIME_MESSAGE))
     changed = _row(article, language).schedule(article.text_in(language), at, by)
     if changed:
         detail = f"{at:%Y-%m-%d %H:%M} UTC"
@@ -74,19 +74,19 @@ def schedule(
 
 
 @transaction.atomic
-def hand_in(article: Article, language: str) -> bool:
-    """Asks for a review; False if it waits for one. Raises CannotPublish, InvalidTransition."""
-    return _row(article, language).hand_in()
+def submit_for_review(article: Article, language: str) -> bool:
+    """False if it is in review. Raises CannotPublish, InvalidTransition."""
+    return _row(article, language).submit_for_review()
 
 
 @transaction.atomic
-def send_back(article: Article, language: str, remark: str = "") -> bool:
-    """Back to its writer; False for a draft. Raises CannotPublish, InvalidTransition."""
-    return _row(article, language).send_back(remark)
+def request_changes(article: Article, language: str, remark: str = "") -> bool:
+    """Back to draft, also from the schedule. Raises CannotPublish, InvalidTransition."""
+    return _row(article, language).request_changes(remark)
 
 
 def publish_due(now: dt.datetime, one: Callable[[int, dt.datetime], bool] | None = None) -> int:
-    """Publishes what is scheduled and due, each by itself: one that fails stops no other.
+    """Publishes what is scheduled and due; a failure does not stop the others.
 
     Returns how many were published.
     """
@@ -97,14 +97,14 @@ def publish_due(now: dt.datetime, one: Callable[[int, dt.datetime], bool] | None
         try:
             published += one(pk, now)
         except Exception:
-            # The next tick tries again; those after it do not wait for that.
+            # The next run retries it.
             logger.exception("Scheduled text %s could not be published.", pk)
     return published
 
 
 @transaction.atomic
 def publish_scheduled(pk: int, now: dt.datetime) -> bool:
-    """One row of the schedule. What is not fit to be published waits for a person, and says why."""
+    """Publishes one scheduled row. An incomplete one goes to review."""
     due = ArticleLanguage.objects.due(now).filter(pk=pk)
     for article_id in due.values_list("article", flat=True):
         _lock(article_id)
@@ -115,11 +115,18 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
     try:
         row.publish(article.text_in(row.language), now)
     except CannotPublish as error:
-        row.miss_schedule()
-        logger.warning("Article %s (%s) missed its hour: %s", article.pk, row.language, error)
+        row.mark_schedule_missed()
+        logger.warning("Article %s (%s) missed its schedule: %s", article.pk, row.language, error)
         return False
-    indexing.index(article.pk)
-    record(AuditAction.PUBLISHED, article, by=by, now=now, language=row.language, detail=SCHEDULE)
+    indexing.index_article(article.pk)
+    record(
+        AuditAction.PUBLISHED,
+        article,
+        by=by,
+        now=now,
+        language=row.language,
+        detail=SCHEDULE_DETAIL,
+    )
     return True
 
 
@@ -127,13 +134,13 @@ def publish_scheduled(pk: int, now: dt.datetime) -> bool:
 def withdraw_language(
     article: Article, language: str, now: dt.datetime, *, by: Any = None, note: str = ""
 ) -> bool:
-    """Takes one language back; False if it was not public. `note` is what readers are told."""
+    """Withdraws one language; False if it was not public. `note` is shown on its page."""
     _lock(article.pk)
     row = article.article_languages.select_for_update().filter(language=language).first()
     if row is None or not row.withdraw(now):
         return False
-    row.tell_why(note)
-    indexing.index(article.pk)
+    row.set_withdrawal_note(note)
+    indexing.index_article(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now, language=language)
     signals.article_withdrawn.send(Article, article=article, languages=[language], now=now)
     return True
@@ -147,58 +154,69 @@ def withdraw(
     by: Any = None,
     notes: Mapping[str, str] | None = None,
 ) -> bool:
-    """Takes the whole article back, in every language; False if it was so already.
+    """Withdraws every language; False if it was withdrawn already.
 
-    `notes` are what readers are told, by language.
+    `notes` are shown on the languages' pages.
     """
     if not article.mark_withdrawn(now):
         return False
-    _tell_why(article, notes or {})
-    indexing.index(article.pk)
+    _set_withdrawal_notes(article, notes or {})
+    indexing.index_article(article.pk)
     record(AuditAction.WITHDREW, article, by=by, now=now)
     signals.article_withdrawn.send(Article, article=article, languages=languages.codes(), now=now)
     return True
 
 
 @transaction.atomic
-def tell_why(article: Article, notes: Mapping[str, str], now: dt.datetime, *, by: Any) -> bool:
-    """Changes what readers are told where a text was; False if it says so already."""
+def set_withdrawal_notes(
+    article: Article, notes: Mapping[str, str], now: dt.datetime, *, by: Any
+) -> bool:
+    """Changes the notes on withdrawn pages; False if nothing changed."""
     _lock(article.pk)
-    changed = _tell_why(article, notes)
+    changed = _set_withdrawal_notes(article, notes)
     for code in changed:
         record(
-            AuditAction.CORRECTED, article, by=by, now=now, language=code, detail=NOTE_ON_WITHDRAWAL
+            AuditAction.CORRECTED,
+            article,
+            by=by,
+            now=now,
+            language=code,
+            detail=WITHDRAWAL_NOTE_DETAIL,
         )
     return bool(changed)
 
 
-def _tell_why(article: Article, notes: Mapping[str, str]) -> list[str]:
-    """Only where a text was public: no other address is known. Returns the languages."""
+def _set_withdrawal_notes(article: Article, notes: Mapping[str, str]) -> list[str]:
+    """Only of languages that were public. Returns those changed."""
     rows = article.article_languages.select_for_update().filter(language__in=notes)
-    return [row.language for row in rows if row.was_public and row.tell_why(notes[row.language])]
+    return [
+        row.language
+        for row in rows
+        if row.was_public and row.set_withdrawal_note(notes[row.language])
+    ]
 
 
-def consequences(article: Article, codes: list[str]) -> list[str]:
-    """What withdrawing these languages would do, in sentences for whoever is about to."""
+def withdrawal_effects(article: Article, codes: list[str]) -> list[str]:
+    """What withdrawing these languages would do, as translated sentences."""
     public = [code for code in article.public_languages if code in codes]
-    said = [
+    effects = [
         __("The page in %(language)s answers that the text was withdrawn: %(path)s")
-        % {"language": languages.own_name(code), "path": article.path_in(code)}
+        % {"language": languages.native_name(code), "path": article.path_in(code)}
         for code in public
     ]
     if article.topic is not None and public:
-        said.append(
+        effects.append(
             __("It vanishes from the home page, from its week and from the topic “%(topic)s”.")
             % {"topic": article.topic}
         )
     for digest in article.digests.all():
-        said.append(
+        effects.append(
             __("It vanishes from the digest of %(week)s.")
-            # A date may end in a full stop of its own: 2026 г.
+            # A Russian date ends in a full stop: 2026 г.
             % {"week": digest.week.label(languages.current()).rstrip(".")}
         )
-    answers: list[tuple[Any, Any]] = signals.withdrawal_asked.send(
+    responses: list[tuple[Any, Any]] = signals.withdrawal_effects_requested.send(
         Article, article=article, languages=public
     )
-    said += [sentence for _receiver, sentences in answers for sentence in sentences]
-    return said
+    effects += [sentence for _receiver, sentences in responses for sentence in sentences]
+    return effects

@@ -1,7 +1,7 @@
-"""The picture beside a shared link: words on paper, drawn by code.
+"""The Open Graph image of an article (og:image), drawn with Pillow.
 
-Nothing on it names the newsroom unless whoever runs it says so, since passing its name or logo
-on is prosecuted where its readers are. The same words always give the same bytes.
+It names the newsroom only with SITE_NAME_IN_PREVIEWS: sharing its name or logo is prosecuted where
+its visitors are. The same text always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,62 +17,61 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.ImageFont import FreeTypeFont
 
 WIDTH, HEIGHT = 1200, 630
-"""What every platform asks for."""
+"""Pixels; what the platforms recommend."""
 FONTS = Path(__file__).parent / "fonts"
 SERIF, PLAIN = "NotoSerif-Bold.ttf", "NotoSans-Regular.ttf"
-STYLE = 1
-"""Raise it when the drawing changes: the pictures' addresses change with it."""
-KEPT = 64
-"""Pictures that a process keeps, of some 70 KB each."""
+STYLE_VERSION = 1
+"""Increase it when the drawing changes: the images' URLs change with it."""
+CACHE_SIZE = 64
+"""Images per process, of some 70 KB each."""
 
 # As in static/site.css.
 PAPER, INK, SOFT, RULE, ACCENT = "#fbfaf7", "#1c1b19", "#5c5850", "#d8d3c9", "#8a2b1c"
-COLOURS = {"improved": "#2a6640", "unchanged": SOFT, "worsened": "#a03020"}
+VERDICT_COLOURS = {"improved": "#2a6640", "unchanged": SOFT, "worsened": "#a03020"}
 MARGIN = 72
-SIZES = range(96, 39, -4)
-"""Of the title's letters: the largest with which it fits."""
-SMALL = 32
+TITLE_FONT_SIZES = range(96, 39, -4)
+"""In pixels, largest first; the first that fits is used."""
+SMALL_FONT_SIZE = 32
 TITLE_TOP, TITLE_BOTTOM = 146, 496
 LINE_HEIGHT = 1.2
 ELLIPSIS = "…"
 
 
 @dataclass(frozen=True)
-class Words:
-    """All that a picture says. `verdict` is a code of COLOURS, or nothing."""
+class ShareImageText:
+    """`verdict` is a key of VERDICT_COLOURS, or empty."""
 
     title: str
     topic: str = ""
     week: str = ""
     verdict: str = ""
-    verdict_words: str = ""
+    verdict_label: str = ""
     name: str = ""
-    """The newsroom's, where it is to be shown."""
+    """The newsroom's; empty unless SITE_NAME_IN_PREVIEWS."""
 
     @property
     def version(self) -> str:
-        """Another one for other words, so that whoever keeps a picture asks for the new one."""
-        said = "\0".join([str(STYLE), *astuple(self)])
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        """A hash of text and style, for the URL: caches fetch a changed image anew."""
+        text = "\0".join([str(STYLE_VERSION), *astuple(self)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@lru_cache(maxsize=KEPT)
-def draw(words: Words) -> bytes:
+@lru_cache(maxsize=CACHE_SIZE)
+def render_share_image(words: ShareImageText) -> bytes:
     """A PNG of WIDTH × HEIGHT; some 100 ms the first time."""
     picture = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     canvas = ImageDraw.Draw(picture)
     canvas.rectangle((0, 0, WIDTH, 14), fill=ACCENT)
-    small = _font(PLAIN, SMALL)
+    small = _font(PLAIN, SMALL_FONT_SIZE)
     name_at = WIDTH - MARGIN - canvas.textlength(words.name, small)
     if words.name:
         canvas.text((name_at, 104), words.name, SOFT, small, anchor="ls")
-    topic = _shortened(words.topic, small, name_at - MARGIN - SMALL)
+    topic = _truncated(words.topic, small, name_at - MARGIN - SMALL_FONT_SIZE)
     canvas.text((MARGIN, 104), topic, ACCENT, small, anchor="ls")
     _draw_title(canvas, words.title)
     canvas.line((MARGIN, 532, WIDTH - MARGIN, 532), fill=RULE, width=2)
-    _draw_foot(canvas, words, small)
+    _draw_footer(canvas, words, small)
     buffer = io.BytesIO()
-    # A palette would halve the bytes and double the time.
     picture.save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
@@ -85,26 +84,26 @@ def _font(file: str, size: int) -> FreeTypeFont:
 def _draw_title(canvas: ImageDraw.ImageDraw, title: str) -> None:
     size, lines = _fitted(title)
     font, step = _font(SERIF, size), round(size * LINE_HEIGHT)
-    room = TITLE_BOTTOM - TITLE_TOP
-    baseline = TITLE_TOP + (room - step * len(lines)) // 2 + size
+    height = TITLE_BOTTOM - TITLE_TOP
+    baseline = TITLE_TOP + (height - step * len(lines)) // 2 + size
     for line in lines:
         canvas.text((MARGIN, baseline), line, INK, font, anchor="ls")
         baseline += step
 
 
 def _fitted(title: str) -> tuple[int, list[str]]:
-    """The largest letters with which all of it is seen; with the smallest the rest is cut."""
-    for size in SIZES:
+    """The largest font size that fits, and the lines; at the smallest, the rest is cut."""
+    for size in TITLE_FONT_SIZES:
         font, most = _font(SERIF, size), (TITLE_BOTTOM - TITLE_TOP) // round(size * LINE_HEIGHT)
         lines = _wrapped(title, font, WIDTH - 2 * MARGIN)
         if len(lines) <= most:
             return size, _balanced(title, lines, font)
     rest = " ".join(lines[most - 1 :])
-    return size, [*lines[: most - 1], _shortened(rest, font, WIDTH - 2 * MARGIN)]
+    return size, [*lines[: most - 1], _truncated(rest, font, WIDTH - 2 * MARGIN)]
 
 
 def _wrapped(text: str, font: FreeTypeFont, width: float) -> list[str]:
-    """Broken between words, and within one only where it is longer than a line."""
+    """Breaks between words; within a word only where it is longer than a line."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -115,9 +114,9 @@ def _wrapped(text: str, font: FreeTypeFont, width: float) -> list[str]:
         if line:
             lines.append(line)
         while font.getlength(word) > width:
-            seen = partial(_length_of_first, word, font)
-            # At least one letter, or this would never end.
-            fits = max(1, bisect(range(1, len(word)), width, key=seen))
+            length_of = partial(_length_of_first, word, font)
+            # At least one letter, or the loop would not end.
+            fits = max(1, bisect(range(1, len(word)), width, key=length_of))
             lines.append(word[:fits])
             word = word[fits:]
         line = word
@@ -125,7 +124,7 @@ def _wrapped(text: str, font: FreeTypeFont, width: float) -> list[str]:
 
 
 def _balanced(text: str, lines: list[str], font: FreeTypeFont) -> list[str]:
-    """As many lines, but of much the same length: no word stands alone on the last."""
+    """The same number of lines, of similar length."""
     narrow, wide = 0, WIDTH - 2 * MARGIN
     widest = max((font.getlength(word) for word in text.split()), default=0)
     while wide - narrow > 8:
@@ -139,7 +138,7 @@ def _length_of_first(word: str, font: FreeTypeFont, letters: int) -> float:
     return font.getlength(word[:letters])
 
 
-def _shortened(text: str, font: FreeTypeFont, width: float) -> str:
+def _truncated(text: str, font: FreeTypeFont, width: float) -> str:
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + ELLIPSIS) > width:
@@ -147,13 +146,13 @@ def _shortened(text: str, font: FreeTypeFont, width: float) -> str:
     return text + ELLIPSIS
 
 
-def _draw_foot(canvas: ImageDraw.ImageDraw, words: Words, small: FreeTypeFont) -> None:
+def _draw_footer(canvas: ImageDraw.ImageDraw, words: ShareImageText, small: FreeTypeFont) -> None:
     """The verdict with its shape on the left, the week on the right."""
     baseline = 582
     if words.verdict:
-        colour = COLOURS[words.verdict]
+        colour = VERDICT_COLOURS[words.verdict]
         _draw_shape(canvas, words.verdict, (MARGIN, baseline - 23), colour)
-        canvas.text((MARGIN + 38, baseline), words.verdict_words, colour, small, anchor="ls")
+        canvas.text((MARGIN + 38, baseline), words.verdict_label, colour, small, anchor="ls")
     canvas.text((WIDTH - MARGIN, baseline), words.week, SOFT, small, anchor="rs")
 
 

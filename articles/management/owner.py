@@ -1,4 +1,4 @@
-"""Who owns what a command makes."""
+"""The --owner option of commands that create articles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management import CommandError, CommandParser
 
 
 def add_owner_argument(parser: CommandParser) -> None:
-    """--owner, for a command that makes articles."""
+    """Adds --owner."""
     parser.add_argument(
         "--owner", metavar="USER", help="who will own the articles; else the first superuser"
     )

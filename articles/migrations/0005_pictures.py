@@ -10,7 +10,7 @@ from django.utils import timezone
 from pathlib import Path
 import shutil
 
-from articles.images import decoding, renditions
+from articles.images import image_decoder, renditions
 
 
 def admit_covers(apps, schema_editor):
@@ -33,14 +33,14 @@ def admit_covers(apps, schema_editor):
 def admit_cover(apps, article):
     try:
         with default_storage.open(article.cover.name) as file:
-            prepared = decoding.prepare(file.read())
-    except (OSError, decoding.BadPicture) as error:
+            prepared = image_decoder.process_upload(file.read())
+    except (OSError, image_decoder.InvalidImage) as error:
         raise RuntimeError(
             f"The cover of article {article.pk}, {article.cover.name}, cannot be carried over: "
             f"{error} Put a good picture in its place or empty the column, and migrate again."
         ) from error
     key = articles.models.pictures.new_key()
-    folder = Path(settings.MEDIA_ROOT) / renditions.FOLDER / key
+    folder = Path(settings.MEDIA_ROOT) / renditions.MEDIA_FOLDER / key
     folder.mkdir(parents=True)
     for name, content in prepared.files.items():
         (folder / name).write_bytes(content)

@@ -1,6 +1,7 @@
-"""What the newsroom writes. DESIGN's words: Topic, Author, Article, ArticleLanguage, Digest."""
+"""Models of articles, digests, pictures, static pages and site settings."""
 
 from articles.models.articles import Article, Verdict
+from articles.models.authors import Author
 from articles.models.digests import Digest, DigestEntry, DigestGap
 from articles.models.languages import (
     ArticleLanguage,
@@ -11,10 +12,11 @@ from articles.models.languages import (
 from articles.models.pictures import Picture
 from articles.models.revisions import Draft, PreviewLink, Revision
 from articles.models.search import SearchEntry
-from articles.models.site_settings import Author, Masthead, Topic
+from articles.models.site_settings import SiteSettings
 from articles.models.site_version import SiteVersion
 from articles.models.static_pages import Page
 from articles.models.texts import ArticleText
+from articles.models.topics import Topic
 from articles.models.verdicts import VerdictChange
 
 __all__ = [
@@ -28,12 +30,12 @@ __all__ = [
     "DigestEntry",
     "DigestGap",
     "Draft",
-    "Masthead",
     "Page",
     "Picture",
     "PreviewLink",
     "Revision",
     "SearchEntry",
+    "SiteSettings",
     "SiteVersion",
     "Status",
     "Topic",

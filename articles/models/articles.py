@@ -1,4 +1,4 @@
-"""The article, and which of them a reader of a language may see."""
+"""Articles and their queryset."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles import old_paths
-from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_is_near
+from articles.fields import BodyField, LeadField, OldPathField, WeekField, week_in_range
+from articles.models.authors import Author
 from articles.models.languages import ArticleLanguage
 from articles.models.pictures import Picture
-from articles.models.site_settings import Author, Topic
-from articles.models.texts import TEXTS, ArticleText, path_of, slug_of
-from articles.site_version import shown_on_pages
+from articles.models.texts import TEXT_FIELDS, ArticleText, article_path, article_slug
+from articles.models.topics import Topic
+from articles.site_version import bumps_site_version
 from core import languages, weeks
-from core.languages import InLanguage
+from core.languages import LocalizedContent
 
 if TYPE_CHECKING:
     from core.weeks import Week
 
 
 class Verdict(models.TextChoices):
-    """What became of the topic's situation that week."""
+    """How the topic's situation changed that week."""
 
     IMPROVED = "improved", _("Improved")
     UNCHANGED = "unchanged", _("Has not changed")
@@ -52,12 +53,12 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def of_week(self, week: Week) -> ArticleQuerySet:
         return self.filter(week=week)
 
-    def of_any_week(self) -> ArticleQuerySet:
-        """With a week that there is: what slipped past the constraint is in no list of weeks."""
+    def with_valid_week(self) -> ArticleQuerySet:
+        """With a week inside core.weeks' bounds; leaves out what got past the constraint."""
         return self.filter(week__range=(weeks.FIRST_MONDAY, weeks.LAST_MONDAY))
 
     def naming(self, words: str) -> ArticleQuerySet:
-        """With these words in a body, in any language."""
+        """Whose body contains these words, in any language."""
         found = models.Q()
         for code in languages.codes():
             found |= models.Q(**{f"body_{code}__contains": words})
@@ -69,27 +70,27 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def in_topic_order(self) -> ArticleQuerySet:
         return self.order_by("topic__position", "topic__code", "pk")
 
-    def with_everything(self) -> ArticleQuerySet:
-        """Whatever a page of articles shows, in a fixed number of queries."""
+    def with_related(self) -> ArticleQuerySet:
+        """With what a page of articles shows, in a fixed number of queries."""
         return self.select_related("topic", "cover").prefetch_related(
             "article_languages", "authors"
         )
 
     def with_languages(self) -> ArticleQuerySet:
-        """Whatever a list shows: neither cover nor authors."""
+        """With what a list shows: neither cover nor authors."""
         return self.select_related("topic").prefetch_related("article_languages")
 
     def with_text_in(self, code: str) -> ArticleQuerySet:
-        """For a list that shows one language, and of it more than titles: nothing else is read."""
-        texts = [f"{field}_{code}" for field in TEXTS]
+        """Loads one language's columns only."""
+        texts = [f"{field}_{code}" for field in TEXT_FIELDS]
         return self.select_related("topic").only("topic", "week", "verdict", *texts)
 
     def locked(self) -> ArticleQuerySet:
-        """For whoever compares before writing: the others wait. Only in a transaction."""
+        """SELECT … FOR UPDATE of the articles alone. Only in a transaction."""
         return self.select_for_update(of=("self",))
 
 
-@shown_on_pages
+@bumps_site_version
 class Article(models.Model):
     """One commentary: topic, week, verdict, and title, lead and body in each language."""
 
@@ -123,7 +124,7 @@ class Article(models.Model):
     )
     old_path = OldPathField(
         _("old path"),
-        max_length=old_paths.LONGEST,
+        max_length=old_paths.MAX_OLD_PATH_CHARS,
         blank=True,
         help_text=_("Where it stood before it came here: /2019/05/12/. It leads here."),
     )
@@ -142,7 +143,7 @@ class Article(models.Model):
             ("publish_article", _("Can publish, correct and withdraw")),
         ]
         constraints = [
-            week_is_near("an_articles_week_is_near"),
+            week_in_range("an_articles_week_is_near"),
             models.UniqueConstraint(
                 fields=["topic", "week"],
                 condition=models.Q(withdrawn_at__isnull=True) & ~models.Q(verdict=""),
@@ -169,46 +170,46 @@ class Article(models.Model):
         return self.any_text().title or str(_("Untitled"))
 
     def get_absolute_url(self) -> str:
-        """The page in the language of the moment, or in one that there is."""
+        """In the active language."""
         return self.path_in(languages.current())
 
     def path_in(self, language: str) -> str:
         """`/be/307/slug/`, the slug being that language's title's."""
-        # Its title alone, so that a list of addresses need not fetch the texts.
-        slug = slug_of(language, self.title_in(language)) or self.any_text().slug
-        return path_of(language, self.pk, slug)
+        # Reads the title alone, so that a sitemap need not load the texts.
+        slug = article_slug(language, self.title_in(language)) or self.any_text().slug
+        return article_path(language, self.pk, slug)
 
     def public_path_in(self, language: str) -> str:
-        """Its one address there. Of a language that is not public it says no title."""
+        """The canonical path. Without a slug where the language is not public."""
         if language in self.public_languages:
             return self.path_in(language)
-        return path_of(language, self.pk)
+        return article_path(language, self.pk)
 
     # --- Texts ---------------------------------------------------------------------
 
-    title_in = languages.said_in("title")
-    lead_in = languages.said_in("lead")
-    body_in = languages.said_in("body")
+    title_in = languages.translated_field_getter("title")
+    lead_in = languages.translated_field_getter("lead")
+    body_in = languages.translated_field_getter("body")
 
     def text_in(self, language: str) -> ArticleText:
-        """One language's text, empty where there is none. Never another language's."""
+        """One language's text; empty where there is none, never another language's."""
         return ArticleText(
             language, self.title_in(language), self.lead_in(language), self.body_in(language)
         )
 
     def texts(self) -> list[ArticleText]:
-        """What has been written, in the order of the languages."""
+        """Every text that is not empty, in the order of the languages."""
         every = [self.text_in(code) for code in languages.codes()]
         return [text for text in every if not text.is_empty]
 
     def any_text(self) -> ArticleText:
-        """A text to name the article by: in the language of the moment if there is one."""
+        """A text to name the article by: in the active language if there is one."""
         here = self.text_in(languages.current())
         return here if here.title else next(iter(self.texts()), here)
 
     @property
     def public_languages(self) -> list[str]:
-        """Where it can be read, in the order of the languages."""
+        """Languages it is published in, in order."""
         if self.withdrawn_at is not None:
             return []
         public = {row.language for row in self.article_languages.all() if row.is_public}
@@ -216,19 +217,19 @@ class Article(models.Model):
 
     @property
     def language_rows(self) -> dict[str, ArticleLanguage]:
-        """The state of each language there is."""
+        """Each language's row, by code."""
         return {row.language: row for row in self.article_languages.all()}
 
     @property
     def stale_languages(self) -> list[str]:
-        """Translations whose source has changed since, in the order of the languages."""
+        """Languages whose translation is stale, in order."""
         rows = self.language_rows
         stale = {code for code, row in rows.items() if row.is_stale(rows.get(row.source_language))}
         return [code for code in languages.codes() if code in stale]
 
     @property
     def original_languages(self) -> list[str]:
-        """Written and not translated: usually the one that came first."""
+        """Languages written and not translated: usually the first one."""
         rows = self.language_rows
         return [
             code for code in languages.codes() if code in rows and not rows[code].source_language
@@ -236,14 +237,14 @@ class Article(models.Model):
 
     @property
     def gone_languages(self) -> list[str]:
-        """Where it could be read once and no longer can, in the order of the languages."""
+        """Languages it was published in and no longer is, in order: their pages answer 410."""
         once = {code for code, row in self.language_rows.items() if row.was_public}
         public = self.public_languages
         return [code for code in languages.codes() if code in once and code not in public]
 
-    def put_text(self, text: ArticleText) -> None:
+    def set_text(self, text: ArticleText) -> None:
         """Sets one language's columns; save them with articles.editorial.saving.save_article."""
-        for field in TEXTS:
+        for field in TEXT_FIELDS:
             setattr(self, f"{field}_{text.language}", getattr(text, field))
 
     def public_text(self, preferences: list[str]) -> ArticleText | None:
@@ -254,19 +255,19 @@ class Article(models.Model):
     # --- States --------------------------------------------------------------------
 
     def first_published_at(self) -> dt.datetime | None:
-        """When the first of its languages came out, withdrawn or not; None for a draft."""
+        """The earliest publication of any language, withdrawn or not; None for a draft."""
         dates = [row.published_at for row in self.article_languages.all()]
         return min((date for date in dates if date), default=None)
 
     def mark_withdrawn(self, now: dt.datetime) -> bool:
-        """Takes the whole article back, in every language. False if it was so already."""
+        """Withdraws every language. False if it was withdrawn already."""
         changed = type(self).objects.not_withdrawn().filter(pk=self.pk).update(withdrawn_at=now)
         self.refresh_from_db(fields=["withdrawn_at"])
         return bool(changed)
 
 
 @dataclass(frozen=True)
-class ListedArticle(InLanguage):
+class ListedArticle(LocalizedContent):
     """An article in a list."""
 
     article: Article
@@ -274,5 +275,5 @@ class ListedArticle(InLanguage):
 
     @property
     def path(self) -> str:
-        """Where that text stands, which is not always in the page's language."""
+        """Of that text, which is not always in the page's language."""
         return self.article.path_in(self.text.language)

@@ -9,23 +9,23 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from articles.fields import WeekField, week_is_near
+from articles.fields import WeekField, week_in_range
 from articles.models.articles import Article
-from articles.models.site_settings import Topic
-from articles.site_version import shown_on_pages
+from articles.models.topics import Topic
+from articles.site_version import bumps_site_version
 from core import languages
-from core.states import Stateful
+from core.states import StatusModel
 
 
 class DigestStatus(models.TextChoices):
-    """open → approved → open again when something in it changes before it went."""
+    """open → approved → open again when something in it changes before it is sent."""
 
     OPEN = "open", _("Open")
     APPROVED = "approved", _("Approved")
 
 
-@shown_on_pages
-class Digest(Stateful):
+@bumps_site_version
+class Digest(StatusModel):
     """One week's issue."""
 
     week = WeekField(
@@ -39,7 +39,7 @@ class Digest(Stateful):
     )
     articles = models.ManyToManyField(Article, through="DigestEntry", related_name="digests")
     reopened_because = models.CharField(max_length=300, blank=True, editable=False)
-    # Where approving needs two: the first one's approval, and a hash of what they saw.
+    # With SECOND_APPROVER: the first approval, and a hash of the letters it was given for.
     first_approved_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
@@ -60,7 +60,7 @@ class Digest(Stateful):
         verbose_name, verbose_name_plural = _("digest"), _("digests")
         ordering = ["-week"]
         permissions = [("approve_digest", _("Can approve and send"))]
-        constraints = [week_is_near("a_digests_week_is_near")]
+        constraints = [week_in_range("a_digests_week_is_near")]
 
     def __str__(self) -> str:
         return str(self.week.label(languages.current()))
@@ -72,17 +72,17 @@ class Digest(Stateful):
     def is_approved(self) -> bool:
         return self.status == DigestStatus.APPROVED
 
-    introduction_in = languages.said_in("introduction")
+    introduction_in = languages.translated_field_getter("introduction")
 
     def ordered_articles(self) -> list[Article]:
-        """The choice in its order, without what has been withdrawn meanwhile."""
+        """Its articles in order, without those withdrawn since."""
         entries = self.entries.select_related("article__topic").prefetch_related(
             "article__article_languages", "article__authors"
         )
         return [entry.article for entry in entries if entry.article.public_languages]
 
     def mark_approved(self, by: object, now: dt.datetime) -> None:
-        """Says who let it go and when."""
+        """Records the approval."""
         self.status = DigestStatus.APPROVED
         self.approved_at, self.approved_by = now, by  # type: ignore[assignment]
         self.reopened_because = self.first_approved_of = ""
@@ -90,14 +90,14 @@ class Digest(Stateful):
         self.save()
 
     def mark_first_approved(self, by: object, now: dt.datetime, of: str) -> None:
-        """One of two has approved what `of` is the hash of."""
+        """Records the first of two approvals; `of` is the hash of the letters."""
         self.first_approved_at, self.first_approved_by = now, by  # type: ignore[assignment]
         self.first_approved_of = of
         self.save(update_fields=["first_approved_at", "first_approved_by", "first_approved_of"])
 
     def reopen(self, because: str = "") -> bool:
-        """Lets it be changed and approved anew; False if it was open."""
-        return self.move(
+        """approved → open. False if it was open."""
+        return self.transition(
             DigestStatus.OPEN,
             {DigestStatus.APPROVED},
             approved_at=None,
@@ -106,7 +106,7 @@ class Digest(Stateful):
         )
 
 
-@shown_on_pages
+@bumps_site_version
 class DigestEntry(models.Model):
     """An article's place in a digest."""
 
@@ -130,7 +130,7 @@ class DigestEntry(models.Model):
 
 
 class GapPolicy(models.TextChoices):
-    """What to do where a topic has no published text in a language."""
+    """What an edition does where a topic has no published text in a language."""
 
     HOLD = "hold", _("Hold the digest")
     LEAVE_OUT = "leave out", _("Leave it out")
@@ -138,7 +138,7 @@ class GapPolicy(models.TextChoices):
 
 
 class DigestGap(models.Model):
-    """The policy for one topic in one language; without a row it is as the edition says."""
+    """The policy for one topic in one language; without a row the edition's own applies."""
 
     digest = models.ForeignKey(Digest, models.CASCADE, related_name="gaps")
     topic = models.ForeignKey(Topic, models.CASCADE, related_name="+")

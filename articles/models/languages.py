@@ -11,9 +11,9 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.models.texts import ArticleText
-from articles.site_version import shown_on_pages
+from articles.site_version import bumps_site_version
 from core import languages
-from core.states import Stateful
+from core.states import StatusModel
 
 
 class Status(models.TextChoices):
@@ -29,13 +29,13 @@ class Status(models.TextChoices):
 PUBLIC = frozenset({Status.PUBLISHED})
 UNPUBLISHED = frozenset({Status.DRAFT, Status.REVIEW, Status.SCHEDULED})
 NOT_PUBLIC = UNPUBLISHED | {Status.WITHDRAWN}
-ANSWERED_FOR = PUBLIC | {Status.SCHEDULED}
-"""Somebody who may publish has answered for the text: nobody else changes it past them."""
-LONGEST_NOTE = 500
+PUBLIC_OR_SCHEDULED = PUBLIC | {Status.SCHEDULED}
+"""Only who may publish changes such a text: publishing or scheduling it was their decision."""
+MAX_NOTE_CHARS = 500
 
 
 class CannotPublish(Exception):
-    """The language is not fit to be published; `reasons` says what is missing."""
+    """Something is missing; `reasons` says what."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -49,29 +49,29 @@ class ArticleLanguageQuerySet(models.QuerySet["ArticleLanguage"]):
         return self.filter(status__in=PUBLIC)
 
     def once_public(self) -> ArticleLanguageQuerySet:
-        """Now or before: readers know the address."""
+        """Published now or before."""
         return self.filter(published_at__isnull=False)
 
-    def of_living_articles(self) -> ArticleLanguageQuerySet:
+    def article_not_withdrawn(self) -> ArticleLanguageQuerySet:
         return self.filter(article__withdrawn_at__isnull=True)
 
     def in_review(self) -> ArticleLanguageQuerySet:
-        return self.of_living_articles().filter(status=Status.REVIEW)
+        return self.article_not_withdrawn().filter(status=Status.REVIEW)
 
     def due(self, now: dt.datetime) -> ArticleLanguageQuerySet:
-        """Scheduled, and the hour has come."""
+        """Scheduled for this moment or earlier."""
         return self.filter(status=Status.SCHEDULED, scheduled_for__lte=now)
 
     def stale(self) -> ArticleLanguageQuerySet:
-        """Translations whose source no longer says what they were made from."""
+        """Translations whose source's fingerprint has changed since."""
         moved_on = ArticleLanguage.objects.filter(
             article=models.OuterRef("article"), language=models.OuterRef("source_language")
         ).exclude(fingerprint=models.OuterRef("source_fingerprint"))
         return self.exclude(source_language="").filter(models.Exists(moved_on))
 
 
-@shown_on_pages
-class ArticleLanguage(Stateful):
+@bumps_site_version
+class ArticleLanguage(StatusModel):
     """One article in one language, the first one written included."""
 
     article = models.ForeignKey(
@@ -89,7 +89,7 @@ class ArticleLanguage(Stateful):
         related_name="+",
     )
     published_at = models.DateTimeField(_("published"), null=True, blank=True)
-    # When what readers find at the address last became another: published, corrected, withdrawn.
+    # When the public page last changed: published, corrected or withdrawn.
     changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     missed_at = models.DateTimeField(
         null=True,
@@ -101,7 +101,7 @@ class ArticleLanguage(Stateful):
     )
     gone_note = models.CharField(
         _("note on the withdrawal"),
-        max_length=LONGEST_NOTE,
+        max_length=MAX_NOTE_CHARS,
         blank=True,
         help_text=_("What readers are told at its address."),
     )
@@ -121,7 +121,7 @@ class ArticleLanguage(Stateful):
     )
 
     objects = ArticleLanguageQuerySet.as_manager()
-    cannot_move = _("This language is “%(status)s”, so it cannot become “%(wanted)s”.")
+    transition_error = _("This language is “%(status)s”, so it cannot become “%(wanted)s”.")
 
     class Meta:
         verbose_name, verbose_name_plural = _("language of an article"), _("languages of articles")
@@ -148,31 +148,31 @@ class ArticleLanguage(Stateful):
     def __str__(self) -> str:
         return f"{self.article_id} {self.language}: {self.get_status_display()}"
 
-    # --- What it is ------------------------------------------------------------------
+    # --- Predicates --------------------------------------------------------------------
 
     @property
     def is_public(self) -> bool:
         return self.status in PUBLIC
 
     @property
-    def is_answered_for(self) -> bool:
-        """Public, or to become so by itself: only who may publish changes its text."""
-        return self.status in ANSWERED_FOR
+    def is_public_or_scheduled(self) -> bool:
+        """Then only who may publish changes its text."""
+        return self.status in PUBLIC_OR_SCHEDULED
 
     @property
     def was_public(self) -> bool:
-        """Now or once: its address is known to readers."""
+        """Published now or before."""
         return self.published_at is not None
 
     def is_stale(self, source: ArticleLanguage | None) -> bool:
-        """Whether its source says something else by now; `source` is that language's row."""
+        """Whether its source's fingerprint has changed; `source` is that language's row."""
         if not self.source_language or source is None:
             return False
         return source.fingerprint != self.source_fingerprint
 
-    def obstacles(self, text: ArticleText) -> list[str]:
-        """What stands in the way of publishing."""
-        article, name = self.article, languages.own_name(self.language)
+    def publish_errors(self, text: ArticleText) -> list[str]:
+        """Why it cannot be published; empty if it can."""
+        article, name = self.article, languages.native_name(self.language)
         reasons = []
         if not text.title:
             reasons.append(__("The title in %(language)s is missing.") % {"language": name})
@@ -186,15 +186,15 @@ class ArticleLanguage(Stateful):
             reasons.append(__("The whole article was withdrawn."))
         return reasons
 
-    # --- Its states: each change is safe to repeat -------------------------------------
+    # --- Transitions: each is idempotent -------------------------------------------------
 
-    def hand_in(self) -> bool:
+    def submit_for_review(self) -> bool:
         """draft → review; False if it is in review. Raises InvalidTransition."""
-        return self.must_move(Status.REVIEW, {Status.DRAFT, Status.WITHDRAWN}, remark="")
+        return self.transition_or_raise(Status.REVIEW, {Status.DRAFT, Status.WITHDRAWN}, remark="")
 
-    def send_back(self, remark: str = "") -> bool:
-        """To its writer, also out of the schedule; False for a draft. Raises InvalidTransition."""
-        return self.must_move(
+    def request_changes(self, remark: str = "") -> bool:
+        """review or scheduled → draft; False for a draft. Raises InvalidTransition."""
+        return self.transition_or_raise(
             Status.DRAFT,
             {Status.REVIEW, Status.SCHEDULED},
             remark=remark[:300],
@@ -203,16 +203,16 @@ class ArticleLanguage(Stateful):
         )
 
     def schedule(self, text: ArticleText, at: dt.datetime, by: Any) -> bool:
-        """Publishes itself at that time; False if that is so already.
+        """→ scheduled; False if it is scheduled for that time already.
 
-        Raises CannotPublish for what would fail then, and InvalidTransition for what is public.
+        Raises CannotPublish, or InvalidTransition for a public language.
         """
         if self.is_public:
-            raise self.cannot_become(Status.SCHEDULED)
+            raise self.invalid_transition(Status.SCHEDULED)
         if self.status == Status.SCHEDULED and self.scheduled_for == at:
             return False
-        self._must_be_fit(text)
-        return self.move(
+        self._check_publishable(text)
+        return self.transition(
             Status.SCHEDULED,
             NOT_PUBLIC,
             scheduled_for=at,
@@ -221,21 +221,20 @@ class ArticleLanguage(Stateful):
             missed_at=None,
         )
 
-    def miss_schedule(self) -> None:
-        """It could not be published at its time: a person has to look; `obstacles` says why."""
+    def mark_schedule_missed(self) -> None:
+        """scheduled → review: it could not be published; `publish_errors` says why."""
         at = self.scheduled_for
-        self.move(Status.REVIEW, {Status.SCHEDULED}, missed_at=at, scheduled_for=None)
+        self.transition(Status.REVIEW, {Status.SCHEDULED}, missed_at=at, scheduled_for=None)
 
     def publish(self, text: ArticleText, now: dt.datetime) -> bool:
-        """Makes the language public; False if it was already.
+        """→ published; False if it was already.
 
-        A language that was public before keeps the date of its first publication.
-        Raises CannotPublish, naming everything that is missing.
+        Keeps the date of the first publication. Raises CannotPublish.
         """
         if self.is_public:
             return False
-        self._must_be_fit(text)
-        return self.move(
+        self._check_publishable(text)
+        return self.transition(
             Status.PUBLISHED,
             NOT_PUBLIC,
             published_at=self.published_at or now,
@@ -248,45 +247,45 @@ class ArticleLanguage(Stateful):
         )
 
     def withdraw(self, now: dt.datetime) -> bool:
-        """Takes one language back; False if it was not public."""
-        return self.move(Status.WITHDRAWN, PUBLIC, changed_at=now)
+        """published → withdrawn; False if it was not public."""
+        return self.transition(Status.WITHDRAWN, PUBLIC, changed_at=now)
 
-    def note_correction(self, now: dt.datetime) -> None:
-        """Readers find something else at the address from now on."""
+    def mark_corrected(self, now: dt.datetime) -> None:
+        """The public page has changed."""
         self.changed_at = now
         self.save(update_fields=["changed_at"])
 
-    def tell_why(self, note: str) -> bool:
-        """What readers are told where the text was; False if it says so already."""
-        note = note.strip()[:LONGEST_NOTE]
+    def set_withdrawal_note(self, note: str) -> bool:
+        """The note that the 410 page shows; False if it says so already."""
+        note = note.strip()[:MAX_NOTE_CHARS]
         if note == self.gone_note:
             return False
         self.gone_note = note
         self.save(update_fields=["gone_note"])
         return True
 
-    def _must_be_fit(self, text: ArticleText) -> None:
-        reasons = self.obstacles(text)
+    def _check_publishable(self, text: ArticleText) -> None:
+        reasons = self.publish_errors(text)
         if reasons:
             raise CannotPublish(reasons)
 
     # --- Its text ----------------------------------------------------------------------
 
-    def note_text(self, text: ArticleText, revision: int) -> bool:
-        """Takes note of a saved text; False if it says the same as before."""
+    def record_text(self, text: ArticleText, revision: int) -> bool:
+        """Stores a saved text's fingerprint; False if it has not changed."""
         before, self.fingerprint = self.fingerprint, text.fingerprint
         self.revision = revision
         self.save(update_fields=["fingerprint", "revision"])
         return before != self.fingerprint
 
-    def rest_on(self, source: str, fingerprint: str, translator: Any = None) -> None:
-        """Says which text of which language it was translated from, and by whom if anew."""
+    def set_source(self, source: str, fingerprint: str, translator: Any = None) -> None:
+        """The text that this translation was made from; the translator only if given."""
         self.source_language, self.source_fingerprint = source, fingerprint
         self.translator = translator or self.translator
         self.save(update_fields=["source_language", "source_fingerprint", "translator"])
 
 
-@shown_on_pages
+@bumps_site_version
 class Correction(models.Model):
     """A dated public note on what was corrected, in one language."""
 

@@ -1,4 +1,4 @@
-"""A picture: its row. Its files are named by its key and width, see articles.images.renditions."""
+"""Pictures. Their files are named by key and width, see articles.images.renditions."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from articles.images import renditions
-from articles.images.renditions import Shown as ShownPicture
-from articles.site_version import shown_on_pages
+from articles.images.renditions import ResponsiveImage as ShownPicture
+from articles.site_version import bumps_site_version
 from core import languages
 
-GRID = 4
-"""A focal point is rounded to one of five places each way, since a page has no style of its own."""
+FOCAL_POINT_STEPS = 4
+"""Focal points are rounded to 0…4 each way: the pages' policy forbids inline styles."""
 
 
 def new_key() -> str:
-    """Says nothing of when and by whom it was uploaded, and cannot be guessed."""
+    """96 random bits: tells neither when nor by whom, and cannot be guessed."""
     return secrets.token_hex(12)
 
 
-@shown_on_pages
+@bumps_site_version
 class Picture(models.Model):
     """Uploaded once, used as covers and in bodies."""
 
@@ -62,18 +62,20 @@ class Picture(models.Model):
         words = (self.alt_in(languages.current()), self.caption, self.credit)
         return next((text for text in words if text), f"{self.uploaded_at:%Y-%m-%d %H:%M}")
 
-    alt_in = languages.said_in("alt")
-    caption_in = languages.said_in("caption")
+    alt_in = languages.translated_field_getter("alt")
+    caption_in = languages.translated_field_getter("caption")
 
     @property
     def focus(self) -> str:
-        """Classes of static/site.css for what stays in view where it is cropped."""
-        across, down = (round(value * GRID / 100) for value in (self.focal_x, self.focal_y))
+        """CSS classes of the focal point, see static/site.css."""
+        across, down = (
+            round(value * FOCAL_POINT_STEPS / 100) for value in (self.focal_x, self.focal_y)
+        )
         return f"focus-x{across} focus-y{down}"
 
     @property
     def path(self) -> str:
-        """Of the widest JPEG, which a body names."""
+        """Of the widest JPEG, which bodies link to."""
         return renditions.path(self.key, self.width)
 
     @property

@@ -1,4 +1,4 @@
-"""What a language of an article said and says, and what somebody is typing into it."""
+"""Revisions, autosaved drafts and preview links."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
 
 class Revision(models.Model):
-    """One language's text as it was saved once. An emptied text is a revision too."""
+    """One language's text as it was once saved. An emptied text is a revision too."""
 
     article = models.ForeignKey("articles.Article", models.CASCADE, related_name="revisions")
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
@@ -72,35 +72,35 @@ class Revision(models.Model):
 class DraftQuerySet(models.QuerySet["Draft"]):
     """Adjectives filter."""
 
-    def being_typed(self) -> DraftQuerySet:
+    def unsubmitted(self) -> DraftQuerySet:
         return self.filter(handed_in_at__isnull=True)
 
-    def handed_in(self) -> DraftQuerySet:
-        """Changes to a public text that wait for who may publish."""
+    def submitted(self) -> DraftQuerySet:
+        """Changes to a public text that wait for review."""
         return self.filter(handed_in_at__isnull=False)
 
     def of(self, owner: Any, article_id: int | None) -> DraftQuerySet:
-        """Of an article; of the one that is not saved yet with None."""
+        """Of an article; None is a new article that is not saved yet."""
         of_owner = self.filter(owner=owner)
         if article_id is None:
             return of_owner.filter(article__isnull=True)
         return of_owner.filter(article_id=article_id)
 
     def with_article(self) -> DraftQuerySet:
-        """Their articles are there, and fetched with them."""
+        """Whose article exists; fetched with them."""
         there = models.Exists(Article.objects.filter(pk=models.OuterRef("article_id")))
         return self.filter(there).select_related("article", "owner")
 
     def without_article(self) -> DraftQuerySet:
-        """Somebody deleted the article while this was typed."""
+        """Whose article was deleted meanwhile."""
         there = models.Exists(Article.objects.filter(pk=models.OuterRef("article_id")))
         return self.filter(article_id__isnull=False).exclude(there)
 
 
 class Draft(models.Model):
-    """What somebody is typing. It reaches the article's columns only through Save."""
+    """An autosave. It reaches the article's columns only through Save."""
 
-    # It outlives its article, so that nobody's typing goes with a row that another deletes.
+    # Outlives its article, so that deleting one loses nobody's text.
     article = models.ForeignKey(
         "articles.Article",
         models.DO_NOTHING,
@@ -142,8 +142,8 @@ class Draft(models.Model):
     def text(self) -> ArticleText:
         return ArticleText(self.language, self.title, self.lead, self.body)
 
-    def hand_in(self, now: dt.datetime) -> None:
-        """Asks whoever may publish to look at it."""
+    def submit_for_review(self, now: dt.datetime) -> None:
+        """Asks for a review."""
         self.handed_in_at = now
         self.save(update_fields=["handed_in_at"])
 
@@ -152,14 +152,14 @@ class PreviewLinkQuerySet(models.QuerySet["PreviewLink"]):
     """Adjectives filter; "now" is an argument."""
 
     def open(self, now: dt.datetime) -> PreviewLinkQuerySet:
-        """Not revoked and not over."""
+        """Neither revoked nor expired."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=now)
 
 
 class PreviewLink(models.Model):
-    """Lets somebody without an account read one article that is not public.
+    """Opens one unpublished article to somebody without an account.
 
-    The link's token is made of this row's id, see keys.tokens: it is stored nowhere.
+    The token is derived from this row's id, see keys.tokens; it is not stored.
     """
 
     article = models.ForeignKey("articles.Article", models.CASCADE, related_name="preview_links")
@@ -185,10 +185,10 @@ class PreviewLink(models.Model):
         return f"{self.article_id}: {self.pk}"
 
     def is_open(self, now: dt.datetime) -> bool:
-        """Whether it still opens the article."""
+        """Neither revoked nor expired."""
         return self.revoked_at is None and self.expires_at > now
 
     def revoke(self, now: dt.datetime) -> None:
-        """Closes it for good."""
+        """Closes it; keeps the first time."""
         self.revoked_at = self.revoked_at or now
         self.save(update_fields=["revoked_at"])

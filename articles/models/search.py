@@ -1,4 +1,4 @@
-"""What a search looks at: the stems of each public text, and how either database finds them."""
+"""The search index: stems of each public text, and the lookup on either database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.fields import WeekField
 from articles.models.languages import ArticleLanguage
-from articles.models.site_settings import Topic
+from articles.models.topics import Topic
 from core import languages
 
 if TYPE_CHECKING:
@@ -25,30 +25,30 @@ else:
 
 
 class StemsField(StemsColumn):
-    """Stems with spaces between them; see articles.search.stemming."""
+    """Stems separated by spaces; see articles.search.stemming."""
 
 
 @StemsField.register_lookup
-class Have(AnyLookup):
-    """`stems__have=[…]`: all of these stems, by the index that the migration made."""
+class HasStems(AnyLookup):
+    """`stems__has_stems=[…]`: all of these stems, by the index of migration 0009."""
 
-    lookup_name = "have"
+    lookup_name = "has_stems"
     prepare_rhs = False
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any]]:
-        """The expression is the index's, to the letter."""
+        """Exactly the expression of the GIN index."""
         column, params = self.process_lhs(compiler, connection)
         return f"string_to_array({column}, ' ') @> %s::text[]", [*params, list(self.rhs)]
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, list[Any]]:
-        """A stem has no quotation mark, so that quoted it is a word and never an operator."""
+        """Quoted, a stem is no FTS5 operator; it contains no quotation mark."""
         quote = connection.ops.quote_name
         words = " AND ".join(f'"{stem}"' for stem in self.rhs)
-        # The FTS5 table that triggers of the migration keep in step with this one.
+        # The FTS5 table that triggers of migration 0009 keep in step.
         found = "SELECT rowid FROM articles_search WHERE articles_search MATCH %s"
         query = f"{self.lhs.target.column} : ({words})"
         return f"{quote(self.lhs.alias)}.{quote('id')} IN ({found})", [query]
@@ -60,14 +60,14 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
     def in_language(self, code: str) -> SearchEntryQuerySet:
         return self.filter(language=code)
 
-    def having(self, stems: list[str]) -> SearchEntryQuerySet:
-        """All of them, anywhere in the text; nothing where none is asked for."""
-        return self.filter(stems__have=stems) if stems else self.none()
+    def matching(self, stems: list[str]) -> SearchEntryQuerySet:
+        """With all of these stems anywhere in the text; empty for no stems."""
+        return self.filter(stems__has_stems=stems) if stems else self.none()
 
     def best_first(self, stems: list[str]) -> SearchEntryQuerySet:
-        """Those that have all of them in the title, then the newest."""
-        # Both databases ask their index once; a comparison would be made for each row.
-        titles = SearchEntry.objects.filter(title_stems__have=stems).values("pk")
+        """Title matches first, then the newest."""
+        # A subquery uses the index once; a comparison would be made for each row.
+        titles = SearchEntry.objects.filter(title_stems__has_stems=stems).values("pk")
         in_title = models.ExpressionWrapper(
             models.Q(pk__in=titles), output_field=models.BooleanField()
         )
@@ -76,24 +76,24 @@ class SearchEntryQuerySet(models.QuerySet["SearchEntry"]):
         )
 
     def part(self, start: int, end: int) -> tuple[list[int], int]:
-        """The articles' ids from one place to another; and of how many, if there are any."""
-        # By a window's count the database goes through the entries once, not twice.
+        """The articles' ids of a slice, and the total (0 for an empty slice)."""
+        # A window count saves the second query.
         counted = self.annotate(total=models.Window(models.Count("*")))
         rows = list(counted.values_list("article_id", "total")[start:end])
         return [article_id for article_id, _total in rows], rows[0][1] if rows else 0
 
     def outdated(self) -> SearchEntryQuerySet:
-        """What is not public any more."""
-        public = ArticleLanguage.objects.public().of_living_articles()
+        """Entries of texts that are no longer public."""
+        public = ArticleLanguage.objects.public().article_not_withdrawn()
         return self.exclude(row__in=public)
 
 
 class SearchEntry(models.Model):
-    """One public text, ready to be found. Only articles.search.indexing writes it.
+    """One public text in the index. Only articles.search.indexing writes it.
 
-    It repeats what a search filters and sorts by, so that a common word does not make the
-    database open thousands of long articles. A migration that makes SQLite copy this table has
-    to make the triggers of 0009 anew.
+    Repeats what a search filters and sorts by, so that a common word does not load thousands
+    of articles. A migration that makes SQLite rebuild this table has to recreate the triggers
+    of 0009.
     """
 
     row = models.OneToOneField(ArticleLanguage, models.CASCADE, related_name="search_entry")

@@ -1,4 +1,4 @@
-"""The row that says whether anything that public pages show has changed."""
+"""The site's version, which the page cache compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from articles import site_version
 
 
 class SiteVersion(models.Model):
-    """One row, written by triggers alone: see articles.site_version."""
+    """One row, written by triggers only: see articles.site_version."""
 
     number = models.BigIntegerField()
 

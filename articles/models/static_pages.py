@@ -1,4 +1,4 @@
-"""The pages that stand for years: who the newsroom is, and what it keeps about its readers."""
+"""Static pages: about and privacy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from articles.fields import BodyField
-from articles.site_version import shown_on_pages
+from articles.site_version import bumps_site_version
 from articles.text import sanitizer
 from core import languages
 
 
 class PageCode(models.TextChoices):
-    """Which pages there are. The code stands in a page's address."""
+    """Which pages there are. The code is the page's path segment."""
 
     ABOUT = "about", _("About")
     PRIVACY = "privacy", _("Privacy")
@@ -27,20 +27,20 @@ class PageQuerySet(models.QuerySet["Page"]):
     """Adjectives filter, `with_*` fetches."""
 
     def with_titles(self) -> PageQuerySet:
-        """Without the bodies, for whoever only links to them."""
+        """Without the bodies, for links."""
         return self.defer("body", *(f"body_{code}" for code in languages.codes()))
 
     def naming(self, words: str) -> PageQuerySet:
-        """With these words in a body, in any language."""
+        """Whose body contains these words, in any language."""
         found = models.Q()
         for code in languages.codes():
             found |= models.Q(**{f"body_{code}__contains": words})
         return self.filter(found)
 
 
-@shown_on_pages
+@bumps_site_version
 class Page(models.Model):
-    """A page in each language that it was written in: there it has title and body, or neither."""
+    """A static page. In each language it has title and body, or neither."""
 
     code = models.CharField(_("page"), max_length=20, choices=PageCode, unique=True)
     title = models.CharField(_("title"), max_length=200, blank=True)
@@ -61,11 +61,11 @@ class Page(models.Model):
         return self.path_in(languages.current())
 
     def path_in(self, language: str) -> str:
-        """The same in each language but for the first segment."""
+        """Differs between languages in the first segment only."""
         return reverse("page", args=[language, self.code])
 
     def clean(self) -> None:
-        """Refuses half a page: a title without a text, or a text without a title."""
+        """Refuses a title without a body and a body without a title."""
         missing = {}
         for code in languages.codes():
             title, body = self.title_in(code).strip(), self.body_in(code)
@@ -77,15 +77,15 @@ class Page(models.Model):
 
     @property
     def written_in(self) -> list[str]:
-        """In the order of the languages."""
+        """Languages with a text, in order."""
         return [code for code in languages.codes() if self.title_in(code)]
 
-    title_in = languages.said_in("title")
-    body_in = languages.said_in("body")
+    title_in = languages.translated_field_getter("title")
+    body_in = languages.translated_field_getter("body")
 
-    def mark_in(self, language: str) -> str:
-        """Of that language's title and body, to see whether two of them are the same."""
-        return mark_of(self.title_in(language), self.body_in(language))
+    def content_hash_in(self, language: str) -> str:
+        """Of that language's title and body, to detect concurrent edits."""
+        return content_hash(self.title_in(language), self.body_in(language))
 
     def changed_in(self, language: str) -> dt.datetime | None:
         """When that language's text was last changed."""
@@ -93,6 +93,6 @@ class Page(models.Model):
         return changed
 
 
-def mark_of(title: str, body: str) -> str:
-    """A SHA-256, the same however an editor broke the lines."""
-    return hashlib.sha256(f"{title}\n{sanitizer.squeezed(body)}".encode()).hexdigest()
+def content_hash(title: str, body: str) -> str:
+    """SHA-256, independent of line breaks in the markup."""
+    return hashlib.sha256(f"{title}\n{sanitizer.normalize_whitespace(body)}".encode()).hexdigest()

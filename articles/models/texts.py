@@ -13,32 +13,32 @@ from slugify import slugify
 
 from articles.text import sanitizer
 
-# Where a language spells a letter in its own way: Belarusian "г" is no Russian "г".
+# Where a language transliterates a letter otherwise: Belarusian "г" is "h", Russian "г" is "g".
 TRANSLITERATION = {
     "be": [["г", "h"], ["Г", "H"], ["ў", "u"], ["Ў", "U"], ["ё", "io"], ["Ё", "Io"]],
 }
 
 
-TEXTS = ("title", "lead", "body")
-"""The fields that each language has its own columns of."""
+TEXT_FIELDS = ("title", "lead", "body")
+"""Translated fields: each language has its own columns."""
 
 
 @lru_cache(maxsize=10_000)
-def slug_of(language: str, title: str) -> str:
-    """A title in Latin letters. Kept, since a page has dozens of them and each takes a while."""
+def article_slug(language: str, title: str) -> str:
+    """A title in Latin letters. Cached: a page has dozens of them."""
     own_letters = TRANSLITERATION.get(language, ())
     return slugify(title, max_length=80, word_boundary=True, replacements=own_letters)
 
 
 @lru_cache(maxsize=10_000)
-def path_of(language: str, pk: int, slug: str = "") -> str:
-    """An article's. Kept for the same reason."""
+def article_path(language: str, pk: int, slug: str = "") -> str:
+    """An article's path. Cached for the same reason."""
     return reverse("article", args=[language, pk, *filter(None, [slug])])
 
 
 @dataclass(frozen=True)
 class ArticleText:
-    """One language of an article, as it is saved."""
+    """One language of an article as a value."""
 
     language: str
     title: str
@@ -51,32 +51,32 @@ class ArticleText:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when what is said changes; see articles.text.sanitizer.fingerprint."""
+        """See articles.text.sanitizer.fingerprint."""
         return sanitizer.fingerprint(self.title, self.lead, self.body)
 
-    def reads_as(self, other: ArticleText) -> bool:
-        """Whether it is the same text and markup, however an editor broke the lines."""
-        return (self.title, self.lead, sanitizer.squeezed(self.body)) == (
+    def is_same_text(self, other: ArticleText) -> bool:
+        """Whether text and markup are equal, apart from line breaks in the markup."""
+        return (self.title, self.lead, sanitizer.normalize_whitespace(self.body)) == (
             other.title,
             other.lead,
-            sanitizer.squeezed(other.body),
+            sanitizer.normalize_whitespace(other.body),
         )
 
     @classmethod
-    def typed(cls, language: str, values: Mapping[str, Any], suffix: str = "") -> ArticleText:
-        """Out of a form's values: each field under its name and this ending."""
-        return cls(language, *(values.get(f"{field}{suffix}") or "" for field in TEXTS))
+    def from_form(cls, language: str, values: Mapping[str, Any], suffix: str = "") -> ArticleText:
+        """From form data, whose names end in this suffix."""
+        return cls(language, *(values.get(f"{field}{suffix}") or "" for field in TEXT_FIELDS))
 
     def cleaned(self) -> ArticleText:
-        """As Save would keep it."""
+        """With the body sanitised, as Save does it."""
         return replace(self, body=sanitizer.clean(self.body))
 
     @property
     def safe_body(self) -> SafeString:
-        """For a page: of a column, of a form's field or `cleaned`; not of what was only typed."""
+        """Only of sanitised HTML: a column's, a cleaned form's or after `cleaned`."""
         return mark_safe(self.body)  # noqa: S308
 
     @property
     def slug(self) -> str:
-        """For the address only; the id is the key."""
-        return slug_of(self.language, self.title)
+        """For the path only; the id is the key."""
+        return article_slug(self.language, self.title)

@@ -1,4 +1,4 @@
-"""What readers were told of a topic in a week, and are told no longer."""
+"""Changes of published verdicts, which the barometer shows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import datetime as dt
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles.fields import WeekField, week_is_near
+from articles.fields import WeekField, week_in_range
 from articles.models.articles import Article, Verdict
-from articles.models.site_settings import Topic
-from articles.site_version import shown_on_pages
+from articles.models.topics import Topic
+from articles.site_version import bumps_site_version
 from core.weeks import Week
 
 
@@ -18,16 +18,16 @@ class VerdictChangeQuerySet(models.QuerySet["VerdictChange"]):
     """Adjectives filter."""
 
     def of_public_articles(self) -> VerdictChangeQuerySet:
-        """What is withdrawn takes with it what it once said."""
+        """Of articles that are still public."""
         return self.filter(article__in=Article.objects.public())
 
 
-@shown_on_pages
+@bumps_site_version
 class VerdictChange(models.Model):
-    """Until `changed_at` the verdict on this topic for this week was `was`; empty is none.
+    """Until `changed_at` the verdict on this topic and week was `was`; empty is none.
 
-    Written by articles.editorial.saving alone, and only for an article that had come out. What
-    it is now is the article's own verdict, or the next change's `was`.
+    Written by articles.editorial.saving only, for articles that were published once. The
+    present verdict is the article's own.
     """
 
     article = models.ForeignKey(Article, models.CASCADE, related_name="verdict_changes")
@@ -43,18 +43,18 @@ class VerdictChange(models.Model):
         ordering = ["changed_at", "pk"]
         default_permissions = ()
         indexes = [models.Index(fields=["week"])]
-        constraints = [week_is_near("a_verdicts_week_is_near")]
+        constraints = [week_in_range("a_verdicts_week_is_near")]
 
     def __str__(self) -> str:
         return f"{self.article_id}: {self.was} {self.changed_at:%Y-%m-%d %H:%M}"
 
 
-def changes_of_verdict(
+def build_verdict_changes(
     article: Article, before: tuple[int | None, Week | None, str], now: dt.datetime
 ) -> list[VerdictChange]:
-    """What has to be noted, not yet saved. `before` is topic, week and verdict as they were.
+    """Unsaved rows. `before` is topic, week and verdict as they were.
 
-    An article that moved to another topic or week leaves one place and comes to another.
+    An article that moved to another topic or week changes both places.
     """
     after = (article.topic_id, article.week, article.verdict)
     if before[:2] == after[:2]:

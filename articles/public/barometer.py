@@ -1,7 +1,7 @@
-"""The barometer: what verdict each topic got in each week, and where it was corrected.
+"""The barometer: each topic's verdicts by week, with their corrections.
 
-Verdicts are shared by all languages, so each language's barometer has the same ones; only
-where they lead depends on what is published in it. Asked for in a fixed number of queries.
+Verdicts are the same in all languages; only the linked article depends on the page's language.
+Takes a fixed number of queries.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article, ArticleLanguage, Topic, Verdict, VerdictChange
 from articles.models.articles import ArticleQuerySet
-from articles.models.texts import path_of, slug_of
+from articles.models.texts import article_path, article_slug
 from articles.models.verdicts import VerdictChangeQuerySet
 from core import languages
 from core.fragment_cache import cached_fragment
 from core.weeks import Week, long_date
 
-STEPS: dict[str, int] = {Verdict.IMPROVED: 1, Verdict.UNCHANGED: 0, Verdict.WORSENED: -1}
-"""What a verdict adds to its topic's running sum."""
-TAKEN_BACK = {"article__verdict": ""}
-Place = tuple[int, Week]
+VERDICT_SCORES: dict[str, int] = {Verdict.IMPROVED: 1, Verdict.UNCHANGED: 0, Verdict.WORSENED: -1}
+"""Added to the topic's running total."""
+RETRACTED = {"article__verdict": ""}
+TopicWeek = tuple[int, Week]
 """A topic's id and a week."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """Until that moment the verdict was another one; empty is none."""
+class VerdictCorrection:
+    """The verdict before a correction; empty for none."""
 
-    was: str
-    at: dt.datetime
+    previous: str
+    corrected_at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -46,71 +46,71 @@ class Cell:
     topic: Topic
     week: Week
     verdict: str
-    """Empty where a correction took it back."""
+    """Empty where it was retracted."""
     article_id: int
     language: str
-    """Of the title, and of the page that it leads to: the nearest to the page's own."""
+    """Of the title and the linked page: the nearest to the page's."""
     title: str
     languages: list[str]
-    """In which the article can be read."""
+    """All that the article is public in."""
     published_at: dt.datetime
-    changes: tuple[Change, ...] = ()
+    corrections: tuple[VerdictCorrection, ...] = ()
     """Oldest first."""
 
     @property
     def path(self) -> str:
-        """The article's page."""
-        return path_of(self.language, self.article_id, slug_of(self.language, self.title))
+        """The path of the article's page."""
+        return article_path(self.language, self.article_id, article_slug(self.language, self.title))
 
     @property
-    def lasting_path(self) -> str:
-        """Without a slug, so that it stays the same when a title is corrected; it leads there."""
-        return path_of(self.language, self.article_id)
+    def permalink(self) -> str:
+        """Without the slug, which follows the title; redirects to `path`."""
+        return article_path(self.language, self.article_id)
 
 
 @dataclass(frozen=True)
-class Row:
-    """A topic with its cells in the order of the weeks."""
+class TopicRow:
+    """A topic with its cells, oldest week first."""
 
     topic: Topic
     cells: list[Cell]
 
     @cached_property
     def counts(self) -> list[tuple[Verdict, int]]:
-        """How often each verdict was given."""
+        """By verdict."""
         given = [cell.verdict for cell in self.cells]
         return [(verdict, given.count(verdict)) for verdict in Verdict]
 
     @cached_property
-    def sums(self) -> list[tuple[Week, int]]:
-        """The running sum after each verdict, from 0 on."""
+    def running_totals(self) -> list[tuple[Week, int]]:
+        """The sum of VERDICT_SCORES up to each week."""
         total, found = 0, []
         for cell in self.cells:
             if cell.verdict:
-                total += STEPS[cell.verdict]
+                total += VERDICT_SCORES[cell.verdict]
                 found.append((cell.week, total))
         return found
 
 
 @dataclass(frozen=True)
 class Barometer:
-    """A year, or all of them with `year` None, as a page in `language` shows it."""
+    """A year, or all years if `year` is None, for a page in `language`."""
 
     language: str
     year: int | None
-    rows: list[Row] = field(default_factory=list)
-    """The topics that got a verdict, in the topics' order."""
+    rows: list[TopicRow] = field(default_factory=list)
+    """Topics with a verdict, by position."""
 
     @property
     def weeks(self) -> list[Week]:
-        """The year's 52 or 53, whether they have a verdict or not."""
+        """All 52 or 53 weeks of the year."""
         return [] if self.year is None else Week.of_year(self.year)
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """Of all topics, week by week."""
-        every = (cell for row in self.rows for cell in row.cells)
-        return sorted(every, key=lambda cell: cell.week)
+        """Of all topics, by week."""
+        cells = (cell for row in self.rows for cell in row.cells)
+        return sorted(cells, key=lambda cell: cell.week)
 
     @property
     def oldest_week(self) -> Week:
@@ -122,84 +122,89 @@ class Barometer:
 
     @property
     def has_corrections(self) -> bool:
-        return any(cell.changes for cell in self.cells)
+        return any(cell.corrections for cell in self.cells)
 
     @property
-    def has_taken_back(self) -> bool:
-        """A verdict that was given, and is none any more."""
+    def has_retractions(self) -> bool:
+        """Whether a verdict was withdrawn without another in its place."""
         return any(not cell.verdict for cell in self.cells)
 
     @cached_property
     def by_week(self) -> list[tuple[Week, list[Cell | None]]]:
-        """For the table, newest first: a week and its cell for each topic."""
-        place = {row.topic: number for number, row in enumerate(self.rows)}
+        """For the table, newest first: each week with a cell for each topic."""
+        column = {row.topic: number for number, row in enumerate(self.rows)}
         found: dict[Week, list[Cell | None]] = {}
         for cell in self.cells:
-            found.setdefault(cell.week, [None] * len(self.rows))[place[cell.topic]] = cell
+            found.setdefault(cell.week, [None] * len(self.rows))[column[cell.topic]] = cell
         return list(reversed(found.items()))
 
 
-def years(topic: Topic | None = None) -> list[int]:
-    """The ISO years in which a topic, or any, has a cell; newest first."""
+def years_with_verdicts(topic: Topic | None = None) -> list[int]:
+    """The ISO years in which the topic, or any topic, has a cell; newest first."""
     within = Q() if topic is None else Q(topic=topic)
-    given = _giving(within).public().order_by().values_list("week", flat=True)
+    given = _with_verdict(within).public().order_by().values_list("week", flat=True)
     changed = _changes(within).order_by().values_list("week", flat=True)
     return sorted({week.year for week in {*given.distinct(), *changed.distinct()}}, reverse=True)
 
 
-def topics_of(year: int) -> list[Topic]:
-    """Those that have a cell in that year, in their order."""
+def topics_with_verdicts(year: int) -> list[Topic]:
+    """By position."""
     within = _of_year(year)
-    given = _giving(within).public().order_by().values("topic")
+    given = _with_verdict(within).public().order_by().values("topic")
     changed = _changes(within).order_by().values("topic")
     return list(Topic.objects.filter(Q(pk__in=given) | Q(pk__in=changed)))
 
 
-def barometer(
+def build_barometer(
     language: str, year: int | None = None, topics: Sequence[Topic] | None = None
 ) -> Barometer:
-    """A year's cells, or those of all years; of these topics or of each."""
+    """Of one year or of all, with these topics or all."""
     shown = {topic.pk: topic for topic in (Topic.objects.all() if topics is None else topics)}
     within = Q() if year is None else _of_year(year)
     if topics is not None:
         within &= Q(topic__in=shown)
-    changes: dict[Place, list[VerdictChange]] = defaultdict(list)
+    changes: dict[TopicWeek, list[VerdictChange]] = defaultdict(list)
     for change in _changes(within):
         changes[change.topic_id, change.week].append(change)
-    texts = {_place(rows[0]): rows for rows in _texts(_giving(within))}
-    # Where the verdict was taken back, the place leads to the article that gave it.
-    left = {place: noted[-1].article_id for place, noted in changes.items() if place not in texts}
-    leaving = Article.objects.filter(pk__in=set(left.values()))
-    gave = {rows[0]["article_id"]: rows for rows in (_texts(leaving) if left else [])}
-    for place, pk in left.items():
-        # Unless it was withdrawn between two of these queries.
-        if pk in gave:
-            texts[place] = [row | TAKEN_BACK for row in gave[pk]]
+    texts = {_place(rows[0]): rows for rows in _texts(_with_verdict(within))}
+    # A retracted verdict links to the article that gave it.
+    retracted = {
+        place: rows[-1].article_id for place, rows in changes.items() if place not in texts
+    }
+    articles = Article.objects.filter(pk__in=set(retracted.values()))
+    by_article = {rows[0]["article_id"]: rows for rows in (_texts(articles) if retracted else [])}
+    for place, pk in retracted.items():
+        # It may have been withdrawn between two queries.
+        if pk in by_article:
+            texts[place] = [row | RETRACTED for row in by_article[pk]]
 
-    preferences = languages.nearest_first(language)
+    preferences = languages.preference_order(language)
     cells: dict[int, list[Cell]] = {pk: [] for pk in shown}
     for topic_id, week in sorted(texts, key=lambda place: place[1]):
-        # A topic that was made between two of these queries waits for the next page.
+        # The topic may have been created between two queries.
         if topic_id in shown:
-            noted = [Change(one.was, one.changed_at) for one in changes[topic_id, week]]
+            corrections = [_correction(one) for one in changes[topic_id, week]]
             rows = texts[topic_id, week]
-            cells[topic_id].append(_cell(shown[topic_id], week, rows, noted, preferences))
-    return Barometer(language, year, [Row(shown[pk], own) for pk, own in cells.items() if own])
+            cells[topic_id].append(_cell(shown[topic_id], week, rows, corrections, preferences))
+    return Barometer(language, year, [TopicRow(shown[pk], own) for pk, own in cells.items() if own])
 
 
-def changes_of(article: Article) -> list[Change]:
-    """What readers of an article were told before of its topic and week.
+def verdict_corrections(article: Article) -> list[VerdictCorrection]:
+    """The earlier public verdicts of an article's topic and week.
 
-    One that only moved here gave the same verdict elsewhere: that is no news to its readers.
+    Without a mere move to this topic or week, which did not change the article's verdict.
     """
-    every = VerdictChange.objects.order_by().values_list("article_id", flat=True)
-    if article.pk not in cached_fragment(("changed verdicts",), lambda: frozenset(every)):
+    ids = VerdictChange.objects.order_by().values_list("article_id", flat=True)
+    if article.pk not in cached_fragment(("changed verdicts",), lambda: frozenset(ids)):
         return []
-    noted = list(article.verdict_changes.all())
-    here = [one for one in noted if (one.topic_id, one.week) == (article.topic_id, article.week)]
-    moves = {one.changed_at for one in noted if one not in here}
-    told = [one for one in here if one.was or one.changed_at not in moves]
-    return [Change(one.was, one.changed_at) for one in told]
+    changes = list(article.verdict_changes.all())
+    here = [one for one in changes if (one.topic_id, one.week) == (article.topic_id, article.week)]
+    moves = {one.changed_at for one in changes if one not in here}
+    return [_correction(one) for one in here if one.was or one.changed_at not in moves]
+
+
+def _correction(change: VerdictChange) -> VerdictCorrection:
+    return VerdictCorrection(change.was, change.changed_at)
 
 
 def _of_year(year: int) -> Q:
@@ -207,11 +212,11 @@ def _of_year(year: int) -> Q:
     return Q(week__gte=weeks[0], week__lte=weeks[-1])
 
 
-def _giving(within: Q) -> ArticleQuerySet:
-    """The articles that give a verdict there, public or not."""
-    placed = Article.objects.not_withdrawn().of_any_week().filter(topic__isnull=False)
-    giving: ArticleQuerySet = placed.filter(within).exclude(verdict="")
-    return giving
+def _with_verdict(within: Q) -> ArticleQuerySet:
+    """Articles with a verdict, public or not."""
+    placed = Article.objects.not_withdrawn().with_valid_week().filter(topic__isnull=False)
+    articles: ArticleQuerySet = placed.filter(within).exclude(verdict="")
+    return articles
 
 
 def _changes(within: Q) -> VerdictChangeQuerySet:
@@ -219,9 +224,9 @@ def _changes(within: Q) -> VerdictChangeQuerySet:
 
 
 def _texts(articles: ArticleQuerySet) -> list[list[dict[str, Any]]]:
-    """For each of the articles that has any, its public languages."""
+    """The public languages of each article that has any."""
     rows = ArticleLanguage.objects.public().filter(article__in=articles.order_by())
-    # Titles only: a year's bodies are megabytes.
+    # Without the bodies, megabytes a year.
     titles = [f"article__title_{code}" for code in languages.codes()]
     facts = ("article__topic", "article__week", "article__verdict")
     by_article: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -230,7 +235,7 @@ def _texts(articles: ArticleQuerySet) -> list[list[dict[str, Any]]]:
     return list(by_article.values())
 
 
-def _place(row: dict[str, Any]) -> Place:
+def _place(row: dict[str, Any]) -> TopicWeek:
     return row["article__topic"], row["article__week"]
 
 
@@ -238,7 +243,7 @@ def _cell(
     topic: Topic,
     week: Week,
     rows: list[dict[str, Any]],
-    changes: list[Change],
+    corrections: list[VerdictCorrection],
     preferences: list[str],
 ) -> Cell:
     public = {row["language"]: row for row in rows}
@@ -253,38 +258,38 @@ def _cell(
         title=shown[f"article__title_{language}"] or "",
         languages=[code for code in languages.codes() if code in public],
         published_at=min(row["published_at"] for row in rows),
-        changes=tuple(changes),
+        corrections=tuple(corrections),
     )
 
 
-# --- In words, in the language of the moment ------------------------------------------------
+# --- Descriptions in the active language -----------------------------------------------------
 
 
-def words(verdict: str) -> str:
-    """A verdict's words, or that there is none."""
+def verdict_label(verdict: str) -> str:
+    """A verdict's label, or "no verdict"."""
     return str(Verdict(verdict).label) if verdict else _("no verdict")
 
 
-def change_description(change: Change) -> str:
+def correction_description(correction: VerdictCorrection) -> str:
     """ "Corrected, 25 November 2026 (before: Got worse)"."""
-    day = long_date(change.at.date(), languages.current())
-    return f"{_('Corrected')}, {day} ({_('before')}: {words(change.was)})"
+    day = long_date(correction.corrected_at.date(), languages.current())
+    return f"{_('Corrected')}, {day} ({_('before')}: {verdict_label(correction.previous)})"
 
 
 def cell_description(cell: Cell) -> str:
-    """All that a mark says. No title in a language that is not the page's: its name instead."""
+    """For the tooltip of a mark. A title in another language is replaced by the language's name."""
     here = languages.current()
-    parts = [cell.week.short_label(here), f"{cell.topic}: {words(cell.verdict)}"]
+    parts = [cell.week.short_label(here), f"{cell.topic}: {verdict_label(cell.verdict)}"]
     if cell.language == here:
         parts.append(cell.title)
     else:
         parts.append(f"{_('Language')}: {languages.name(cell.language, here)}")
-    return " · ".join([*parts, *map(change_description, cell.changes)])
+    return " · ".join([*parts, *map(correction_description, cell.corrections)])
 
 
-def sum_description(row: Row) -> str:
-    """A topic's running sum in a sentence."""
-    totals = [total for _week, total in row.sums]
+def total_description(row: TopicRow) -> str:
+    """A topic's running total in a sentence."""
+    totals = [total for _week, total in row.running_totals]
     return _(
         "%(topic)s: the running sum of its verdicts ends at %(last)s;"
         " the highest is %(highest)s, the lowest %(lowest)s"
@@ -297,5 +302,5 @@ def sum_description(row: Row) -> str:
 
 
 def signed(total: int) -> str:
-    """ "+3", "0", "−2", with a real minus."""
+    """ "+3", "0", "−2", with U+2212."""
     return f"+{total}" if total > 0 else str(total).replace("-", "\N{MINUS SIGN}")

@@ -1,7 +1,7 @@
-"""The barometer as data for others. The form is a promise: docs/barometer.md describes it.
+"""The barometer as CSV and JSON. A stable public format: see docs/barometer.md.
 
-What an article is called stands in the language that `language` names. Everything else is the
-same whichever language's file is read, but for the language of addresses and topics' names.
+An article's title is in the language that `language` names; URLs and topic names are in the
+file's own. Everything else is the same in each language's file.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from articles.public.barometer import STEPS, Barometer, Cell, Change
+from articles.public.barometer import VERDICT_SCORES, Barometer, Cell, VerdictCorrection
 
-FORM = "newsroom.barometer/1"
-"""Changes when what is there changes its name or meaning; not when something is added."""
-COLUMNS = (
+SCHEMA = "newsroom.barometer/1"
+"""Changes when a field is renamed or redefined, not when one is added."""
+CSV_COLUMNS = (
     *("week", "iso_week", "topic", "verdict", "article", "language", "title", "address"),
     *("languages", "published", "corrected", "was"),
 )
-"""A later version adds its own behind these."""
+"""New columns are appended."""
 NO_VERDICT = "none"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""CSV injection: a spreadsheet would run such a cell as a formula."""
 
 
 def as_csv(barometer: Barometer) -> str:
-    """By RFC 4180, with a header, a line for each cell."""
+    """RFC 4180, with a header; one line per cell."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     for cell in barometer.cells:
-        facts = _facts(cell)
-        corrections = facts.pop("corrections")
+        fields = _fields(cell)
+        corrections = fields.pop("corrections")
         writer.writerow(
             [
-                *(_plain(facts[name]) for name in COLUMNS[:-2]),
+                *(_csv_value(fields[name]) for name in CSV_COLUMNS[:-2]),
                 " ".join(one["on"] for one in corrections),
                 " ".join(one["was"] or NO_VERDICT for one in corrections),
             ]
@@ -47,24 +47,24 @@ def as_csv(barometer: Barometer) -> str:
 
 
 def as_json(barometer: Barometer) -> str:
-    """One object; the cells in the order of weeks, and within a week of topics."""
+    """One object; cells by week, then by topic."""
     language, year = barometer.language, barometer.year
     page = reverse("barometer", args=[language] if year is None else [language, year])
     return json.dumps(
         {
-            "form": FORM,
+            "form": SCHEMA,
             "language": language,
             "year": year,
             "address": f"{settings.SITE_URL}{page}",
-            "verdicts": {str(verdict): step for verdict, step in STEPS.items()},
+            "verdicts": {str(verdict): step for verdict, step in VERDICT_SCORES.items()},
             "topics": [{"code": row.topic.code, "name": str(row.topic)} for row in barometer.rows],
-            "cells": [_facts(cell) for cell in barometer.cells],
+            "cells": [_fields(cell) for cell in barometer.cells],
         },
         ensure_ascii=False,
     )
 
 
-def _facts(cell: Cell) -> dict[str, Any]:
+def _fields(cell: Cell) -> dict[str, Any]:
     return {
         "week": str(cell.week),
         "iso_week": cell.week.iso,
@@ -73,19 +73,20 @@ def _facts(cell: Cell) -> dict[str, Any]:
         "article": cell.article_id,
         "language": cell.language,
         "title": cell.title,
-        "address": f"{settings.SITE_URL}{cell.lasting_path}",
+        "address": f"{settings.SITE_URL}{cell.permalink}",
         "languages": cell.languages,
         "published": cell.published_at.date().isoformat(),
-        "corrections": [_change(change) for change in cell.changes],
+        "corrections": [_correction(one) for one in cell.corrections],
     }
 
 
-def _change(change: Change) -> dict[str, str | None]:
-    return {"on": change.at.date().isoformat(), "was": change.was or None}
+def _correction(correction: VerdictCorrection) -> dict[str, str | None]:
+    day = correction.corrected_at.date().isoformat()
+    return {"on": day, "was": correction.previous or None}
 
 
-def _plain(value: Any) -> str:
+def _csv_value(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value)
     text = NO_VERDICT if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA_PREFIXES) else text

@@ -1,4 +1,4 @@
-"""The barometer's page, and its data."""
+"""The barometer's page and its data files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from articles.public import barometer, selectors
 from articles.public.barometer_data import as_csv, as_json
 from articles.public.page_cache import cached_page
 
-TOPICS_ON_A_PAGE = 12
+TOPICS_PER_PAGE = 12
 FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
     "csv": ("text/csv; charset=utf-8; header=present", as_csv),
     "json": ("application/json", as_json),
@@ -27,41 +27,42 @@ FORMATS: dict[str, tuple[str, Callable[[barometer.Barometer], str]]] = {
 def year(
     request: HttpRequest, language: str, year: int | None = None, page: int = 1
 ) -> HttpResponse:
-    """A year; without one the newest that there is. A year without a verdict is no page.
-
-    A newsroom with many topics has them on several pages, since each is a row and a column.
-    """
-    years = barometer.years()
-    _must_be_there(year, years)
+    """A year, by default the newest; 404 for a year without a verdict. Paginated by topic."""
+    years = barometer.years_with_verdicts()
+    _check_year(year, years)
     shown = year or next(iter(years), None)
     context: dict[str, Any] = {"years": years}
     if shown is None:
         context["alternates"] = selectors.alternates("barometer", language)
     else:
-        topics = selectors.page_of(Paginator(barometer.topics_of(shown), TOPICS_ON_A_PAGE), page)
+        topics = selectors.get_page(
+            Paginator(barometer.topics_with_verdicts(shown), TOPICS_PER_PAGE), page
+        )
         # A withdrawal between two queries may leave a year empty.
-        found = barometer.barometer(language, shown, list(topics))
+        found = barometer.build_barometer(language, shown, list(topics))
         context["barometer"] = found if found.rows else None
-        context["topic_pages"] = _pages_of_topics(topics, language, shown)
+        context["topic_pages"] = _topic_pages(topics, language, shown)
         context["alternates"] = selectors.alternates("barometer", language, shown, page=page)
     return render(request, "articles/barometer.html", context)
 
 
 @require_safe
 @cached_page
-def data(request: HttpRequest, language: str, form: str, year: int | None = None) -> HttpResponse:
-    """The same as a file; of all years without one."""
+def data(
+    request: HttpRequest, language: str, file_format: str, year: int | None = None
+) -> HttpResponse:
+    """As a file; of all years by default."""
     if year is not None:
-        _must_be_there(year, barometer.years())
-    content_type, written = FORMATS[form]
-    response = HttpResponse(written(barometer.barometer(language, year)), content_type)
-    name = f"barometer-{year or 'all'}-{language}.{form}"
+        _check_year(year, barometer.years_with_verdicts())
+    content_type, serialize = FORMATS[file_format]
+    response = HttpResponse(serialize(barometer.build_barometer(language, year)), content_type)
+    name = f"barometer-{year or 'all'}-{language}.{file_format}"
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     return response
 
 
-def _pages_of_topics(shown: Page[Topic], language: str, year: int) -> list[tuple[int, str, bool]]:
-    """Number, address and whether it is the one shown; none where one page has them all."""
+def _topic_pages(shown: Page[Topic], language: str, year: int) -> list[tuple[int, str, bool]]:
+    """Number, path and whether it is the current page; empty for a single page."""
     if not shown.has_other_pages():
         return []
     return [
@@ -70,6 +71,6 @@ def _pages_of_topics(shown: Page[Topic], language: str, year: int) -> list[tuple
     ]
 
 
-def _must_be_there(year: int | None, years: list[int]) -> None:
+def _check_year(year: int | None, years: list[int]) -> None:
     if year is not None and year not in years:
         raise Http404

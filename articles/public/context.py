@@ -1,22 +1,22 @@
-"""What is around every page, asked for once for each version of the site."""
+"""What every page shows around its content, cached per site version."""
 
 from __future__ import annotations
 
-from articles.models import Masthead, Topic
+from articles.models import SiteSettings, Topic
 from articles.public import static_pages
 from core.fragment_cache import cached_fragment
 
 
-def masthead() -> Masthead:
+def cached_masthead() -> SiteSettings:
     """The newsroom's name and tagline."""
-    return cached_fragment(("masthead",), Masthead.current)
+    return cached_fragment(("masthead",), SiteSettings.current)
 
 
-def topics() -> list[Topic]:
-    """The standing subjects, in their order."""
+def cached_topics() -> list[Topic]:
+    """By position."""
     return cached_fragment(("topics",), lambda: list(Topic.objects.all()))
 
 
-def standing_pages(language: str) -> list[static_pages.PageLink]:
+def static_page_links(language: str) -> list[static_pages.PageLink]:
     """About, privacy."""
-    return cached_fragment(("standing pages", language), lambda: static_pages.links(language))
+    return cached_fragment(("static pages", language), lambda: static_pages.page_links(language))

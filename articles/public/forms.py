@@ -1,4 +1,4 @@
-"""The reader's form."""
+"""The search form."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Topic
-from articles.search.encrypted_query import Asked
-from articles.search.query import Query, years
+from articles.search.encrypted_query import SearchInput
+from articles.search.query import SearchQuery, indexed_years
 
-LONGEST_QUERY = 200
-"""Characters. Whoever pastes more wants something else than a search for words."""
+MAX_QUERY_LENGTH = 200
+"""Characters."""
 
 
 class SearchForm(forms.Form):
-    """Words to look for, and what narrows the search down."""
+    """Words, and filters by topic and year."""
 
     q = forms.CharField(
         label=_("Words"),
         required=False,
-        # A validator: with max_length a browser cuts off what is pasted, and says nothing.
+        # Not max_length: a browser would truncate a pasted text silently.
         validators=[
             MaxLengthValidator(
-                LONGEST_QUERY,
+                MAX_QUERY_LENGTH,
                 _("This is too long: %(show_value)d characters of %(limit_value)d."),
             )
         ],
-        # The browser is asked to neither remember the words nor send them to a spelling checker.
+        # The browser must neither store the words nor send them to a spelling checker.
         widget=forms.TextInput(
             attrs={
                 "type": "search",
@@ -40,7 +40,7 @@ class SearchForm(forms.Form):
             }
         ),
     )
-    # By their codes: what a stranger made up is compared, and asks no database.
+    # A ChoiceField: an invalid code is rejected without a query.
     topic = forms.ChoiceField(label=_("Topic"), required=False)
     year = forms.TypedChoiceField(label=_("Year"), required=False, coerce=int, empty_value=None)
 
@@ -49,22 +49,24 @@ class SearchForm(forms.Form):
         self.language = language
         self.topics = {topic.code: topic for topic in Topic.objects.all()}
         named = [(code, str(topic)) for code, topic in self.topics.items()]
-        of_years = [(str(year), str(year)) for year in years(language)]
-        self._offer("topic", [("", _("All topics")), *named])
-        self._offer("year", [("", _("All years")), *of_years])
+        of_years = [(str(year), str(year)) for year in indexed_years(language)]
+        self._set_choices("topic", [("", _("All topics")), *named])
+        self._set_choices("year", [("", _("All years")), *of_years])
 
-    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
+    def _set_choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
 
-    def asked(self) -> Asked:
-        """What was typed and chosen, to be asked again. Only of a valid form."""
-        return Asked(self.cleaned_data["q"], self.data.get("topic", ""), self.data.get("year", ""))
+    def search_input(self) -> SearchInput:
+        """The fields as typed. Only of a valid form."""
+        return SearchInput(
+            self.cleaned_data["q"], self.data.get("topic", ""), self.data.get("year", "")
+        )
 
-    def query(self) -> Query | None:
-        """What is asked for; none where the words were left out. Only of a valid form."""
-        asked = self.cleaned_data
-        if not asked["q"]:
+    def search_query(self) -> SearchQuery | None:
+        """None without words. Only of a valid form."""
+        data = self.cleaned_data
+        if not data["q"]:
             return None
-        return Query(asked["q"], self.language, self.topics.get(asked["topic"]), asked["year"])
+        return SearchQuery(data["q"], self.language, self.topics.get(data["topic"]), data["year"])

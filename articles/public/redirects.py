@@ -1,4 +1,4 @@
-"""Whoever comes by the address that an article had elsewhere is led to the one it has here."""
+"""Redirects from the URLs that articles had on the newsroom's old site."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.http.response import HttpResponseBase
 from articles import old_paths
 from articles.models import Article
 from core import languages
-from core.http import is_staff_page, of_path
+from core.http import is_admin_request, language_from_path
 
 
-class OldPaths:
-    """Asks only about what would be 404, so no old path stands in the way of a page.
+class OldPathRedirectMiddleware:
+    """Handles 404 responses only, so an old path never hides a page.
 
-    It leads to a page of ours by its path alone: to no other site, and never in a circle, since
-    an article's own address is never 404.
+    Redirects to a path, so never to another site, and never in a loop, since an article's path is
+    never 404.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -27,26 +27,28 @@ class OldPaths:
         response = self.get_response(request)
         if response.status_code != 404 or request.method not in {"GET", "HEAD"}:
             return response
-        if is_staff_page(request):
+        if is_admin_request(request):
             return response
-        path = new_path(request)
+        path = redirect_target(request)
         return HttpResponsePermanentRedirect(path) if path else response
 
 
-def new_path(request: HttpRequest) -> str | None:
-    """Where what stood at this address is now, in the nearest language that it can be read in.
+def redirect_target(request: HttpRequest) -> str | None:
+    """The article's path in the nearest public language.
 
-    An article that was withdrawn has its address still, which says so. A draft has none.
+    A withdrawn article redirects to its page, which says so; a draft does not redirect.
     """
-    kept = old_paths.looked_up(request.path_info, request.META.get("QUERY_STRING", ""))
+    candidates = old_paths.lookup_candidates(
+        request.path_info, request.META.get("QUERY_STRING", "")
+    )
     found = {
         article.old_path: article
-        for article in Article.objects.filter(old_path__in=kept).with_everything()
+        for article in Article.objects.filter(old_path__in=candidates).with_related()
     }
-    article = next((found[path] for path in kept if path in found), None)
+    article = next((found[path] for path in candidates if path in found), None)
     if article is None or article.first_published_at() is None:
         return None
-    nearest = languages.nearest_first(of_path(request))
+    nearest = languages.preference_order(language_from_path(request))
     public = article.public_languages
     path: str = article.path_in(next((code for code in nearest if code in public), nearest[0]))
     return path

@@ -1,8 +1,6 @@
-"""The readers' search: the form, which asks with a POST, and the page of what was found."""
+"""The search form, which posts, and the results page."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,11 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from articles.public import selectors
 from articles.public.forms import SearchForm
-from articles.public.page_cache import private_page
+from articles.public.page_cache import private_response
 from articles.search import encrypted_query
-from articles.search import query as searching
-from articles.search.encrypted_query import Asked, SearchOver
-from keys.tokens import BadToken
+from articles.search.encrypted_query import SearchExpired, SearchInput
+from articles.search.query import search as find_articles
+from keys.tokens import InvalidToken
 
 TEMPLATE = "articles/search.html"
 
@@ -25,50 +23,51 @@ TEMPLATE = "articles/search.html"
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def search(request: HttpRequest, language: str) -> HttpResponse:
-    """The form. What it asks has an address of its own, to which a browser can go back.
+    """The form. Redirects to a URL with the encrypted query (POST/redirect/GET).
 
-    Exempt from CSRF tokens, which would need a cookie: a search changes nothing. The form posts,
-    so that no address says what somebody looks for; a link with words in it works all the same.
+    CSRF-exempt, since tokens need a cookie and a search changes nothing. The form posts, so that no
+    URL holds the words; a GET with `q` works too.
     """
-    asked = request.POST if request.method == "POST" else request.GET
-    form = SearchForm(asked if "q" in asked else None, language=language)
+    data = request.POST if request.method == "POST" else request.GET
+    form = SearchForm(data if "q" in data else None, language=language)
     if form.is_valid():
-        token = encrypted_query.make_token(form.asked(), timezone.now())
-        path = reverse("found", args=[language, token])
-        return private_page(HttpResponseRedirect(path, status=303))
+        encrypted = encrypted_query.encrypt_query(form.search_input(), timezone.now())
+        path = reverse("search_results", args=[language, encrypted])
+        return private_response(HttpResponseRedirect(path, status=303))
     context = {
         "form": form,
-        "is_listed": not form.is_bound,
+        "is_indexable": not form.is_bound,
         "alternates": selectors.alternates("search", language),
     }
     if not form.is_bound:
         return render(request, TEMPLATE, context)
-    return private_page(render(request, TEMPLATE, context, status=400))
+    return private_response(render(request, TEMPLATE, context, status=400))
 
 
 @require_safe
-def found(request: HttpRequest, language: str, sealed: str, page: int = 1) -> HttpResponse:
-    """What was found, for as long as the address can be read."""
+def results(request: HttpRequest, language: str, encrypted: str, page: int = 1) -> HttpResponse:
+    """One page of hits. 410 once the query can no longer be decrypted."""
     now = timezone.now()
     try:
-        asked = encrypted_query.read_token(sealed, now)
-    except BadToken:
+        search_input = encrypted_query.decrypt_query(encrypted, now)
+    except InvalidToken:
         raise Http404 from None
-    except SearchOver:
+    except SearchExpired:
         form = SearchForm(language=language)
-        over = {"form": form, "over": True, "alternates": selectors.alternates("search", language)}
-        return private_page(render(request, TEMPLATE, over, status=410))
-    form = SearchForm(asked._asdict(), language=language)
-    # In another language the same words are searched, but not every topic or year is there.
-    words = encrypted_query.make_token(Asked(asked.q, "", ""), now)
-    alternates = selectors.alternates("found", language, words)
-    context: dict[str, Any] = {"form": form, "is_listed": False, "alternates": alternates}
-    query = form.query() if form.is_valid() else None
+        alternates = selectors.alternates("search", language)
+        context = {"form": form, "is_expired": True, "alternates": alternates}
+        return private_response(render(request, TEMPLATE, context, status=410))
+    form = SearchForm(search_input._asdict(), language=language)
+    # Other languages get the words without the filters, which may not exist there.
+    words_only = encrypted_query.encrypt_query(SearchInput(search_input.q, "", ""), now)
+    alternates = selectors.alternates("search_results", language, words_only)
+    context = {"form": form, "is_indexable": False, "alternates": alternates}
+    query = form.search_query() if form.is_valid() else None
     if query is not None:
-        results = searching.search(query, page)
+        found = find_articles(query, page)
         context |= {
-            "is_narrowed": bool(query.topic or query.year),
-            "results": results,
-            "pager": selectors.pager(results.page, "found", language, sealed),
+            "is_filtered": bool(query.topic or query.year),
+            "results": found,
+            "pager": selectors.pager(found.page, "search_results", language, encrypted),
         }
-    return private_page(render(request, TEMPLATE, context, status=400 if form.errors else 200))
+    return private_response(render(request, TEMPLATE, context, status=400 if form.errors else 200))

@@ -1,4 +1,4 @@
-"""What readers' pages show, asked for in a fixed number of queries."""
+"""Queries of the public pages; each page takes a fixed number of them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from articles.models import (
 from articles.models.articles import ArticleQuerySet, ListedArticle
 from core import languages
 from core.fragment_cache import cached_fragment
-from core.languages import InLanguage
+from core.languages import LocalizedContent
 from core.weeks import Week
 
-ON_A_PAGE = 20
-RELATED = 4
-EARLIER = 3
-"""Weeks, below the newest on the first page."""
+PAGE_SIZE = 20
+MAX_RELATED = 4
+EARLIER_WEEKS = 3
+"""On the home page, below the newest week."""
 
 
 def items(articles: list[Article], language: str) -> list[ListedArticle]:
-    """Every article that has any public language, each in the nearest to the page's."""
-    preferences = languages.nearest_first(language)
+    """The articles with a public text, each in the language nearest to the page's."""
+    preferences = languages.preference_order(language)
     texts = ((article, article.public_text(preferences)) for article in articles)
     return [
         ListedArticle(text.language, language, article, text) for article, text in texts if text
@@ -42,7 +42,7 @@ def items(articles: list[Article], language: str) -> list[ListedArticle]:
 
 @dataclass(frozen=True)
 class WeekPage:
-    """A week's articles, in the order of its digest if there is an approved one."""
+    """A week's articles, in the order of its approved digest, if any."""
 
     week: Week
     introduction: str
@@ -62,74 +62,73 @@ def week_page(week: Week, language: str) -> WeekPage | None:
     return WeekPage(week, introduction, shown) if shown else None
 
 
-def languages_of(articles: ArticleQuerySet, *, page: int = 1, listed: str = "article") -> list[str]:
-    """In which there is something to read among these, on that page of their list.
-
-    `listed` is what the list counts: articles, or their weeks.
-    """
+def languages_with(
+    articles: ArticleQuerySet, *, page: int = 1, listed: str = "article"
+) -> list[str]:
+    """The languages that have such a page of the list. `listed` is what it lists: the lookup."""
     rows = ArticleLanguage.objects.public().filter(article__in=articles.not_withdrawn())
     counted = rows.values("language").annotate(entries=Count(listed, distinct=True)).order_by()
     counts = dict(counted.values_list("language", "entries"))
-    before = (page - 1) * ON_A_PAGE
+    before = (page - 1) * PAGE_SIZE
     return [code for code in languages.codes() if counts.get(code, 0) > before]
 
 
 def newest_week(language: str) -> Week | None:
-    """The newest in which there is something to read in this language."""
-    weeks = Article.objects.in_language(language).of_any_week()
+    """The newest with a public text in this language."""
+    weeks = Article.objects.in_language(language).with_valid_week()
     newest: Week | None = weeks.order_by("-week").values_list("week", flat=True).first()
     return newest
 
 
-def latest(language: str, *, before: Week) -> list[ListedArticle]:
-    """The weeks that came before one, newest first, in this language only."""
+def earlier_weeks(language: str, *, before: Week) -> list[ListedArticle]:
+    """Articles of the weeks before, newest first, in this language only."""
     older = Article.objects.in_language(language).filter(week__lt=before)
-    weeks = older.order_by("-week").values("week").distinct()[:EARLIER]
+    weeks = older.order_by("-week").values("week").distinct()[:EARLIER_WEEKS]
     return items(list(older.filter(week__in=weeks).newest_first().with_languages()), language)
 
 
 def newest_of_topic(topic: Topic, language: str) -> list[ListedArticle]:
-    """In this language: as many as an article shows below it, and one, which may be itself."""
+    """In this language: MAX_RELATED and one more, which may be the article itself."""
     newest = Article.objects.in_language(language).filter(topic=topic).newest_first()
-    return items(list(newest.with_languages()[: RELATED + 1]), language)
+    return items(list(newest.with_languages()[: MAX_RELATED + 1]), language)
 
 
-def page_of_topic(topic: Topic, language: str, number: int) -> Page[Article]:
+def topic_page(topic: Topic, language: str, number: int) -> Page[Article]:
     """A topic's articles in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(topic=topic)
-    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
+    return get_page(Paginator(articles.newest_first().with_languages(), PAGE_SIZE), number)
 
 
-def page_of_author(author: Author, language: str, number: int) -> Page[Article]:
-    """What they signed in this language, newest first. Raises Http404."""
+def author_page(author: Author, language: str, number: int) -> Page[Article]:
+    """An author's articles in this language, newest first. Raises Http404."""
     articles = Article.objects.in_language(language).filter(authors=author)
-    return page_of(Paginator(articles.newest_first().with_languages(), ON_A_PAGE), number)
+    return get_page(Paginator(articles.newest_first().with_languages(), PAGE_SIZE), number)
 
 
-def page_of_weeks(language: str, number: int) -> Page[Week]:
-    """All weeks with something to read in this language, newest first. Raises Http404."""
+def weeks_page(language: str, number: int) -> Page[Week]:
+    """All weeks with a public text in this language, newest first. Raises Http404."""
     weeks = (
         Article.objects.in_language(language)
-        .of_any_week()
+        .with_valid_week()
         .order_by("-week")
         .values_list("week", flat=True)
         .distinct()
     )
-    return page_of(Paginator(weeks, ON_A_PAGE), number)
+    return get_page(Paginator(weeks, PAGE_SIZE), number)
 
 
 @dataclass(frozen=True)
 class Pager:
-    """The way to the pages of a list beside the one shown; empty where there is none."""
+    """Paths of the newer and the older page; empty where there is none."""
 
     number: int
-    last: int
+    num_pages: int
     newer: str
     older: str
 
 
 def pager(page: Page[Any], view: str, *args: object) -> Pager | None:
-    """None for a list on one page."""
+    """None for a list of one page."""
     if not page.has_other_pages():
         return None
     return Pager(
@@ -141,20 +140,20 @@ def pager(page: Page[Any], view: str, *args: object) -> Pager | None:
 
 
 def page_path(number: int, view: str, *args: object) -> str:
-    """A list's first page has an address without a number."""
+    """The first page has no number in its path."""
     return reverse(view, args=[*args, *([number] if number > 1 else [])])
 
 
-def page_of(paginator: Paginator[Any], number: int) -> Page[Any]:
-    """Raises Http404 for a page that there is not."""
+def get_page(paginator: Paginator[Any], number: int) -> Page[Any]:
+    """Raises Http404 for a page out of range."""
     try:
         return paginator.page(number)
     except EmptyPage:
         raise Http404 from None
 
 
-def corrections_of(article: Article, language: str) -> list[Correction]:
-    """The public notes on one language of an article. Few articles have any."""
+def get_corrections(article: Article, language: str) -> list[Correction]:
+    """The public corrections of one language. Few articles have any, so those are cached."""
     every = Correction.objects.values_list("article_id", flat=True)
     if article.pk not in cached_fragment(("corrected articles",), lambda: frozenset(every)):
         return []
@@ -162,18 +161,18 @@ def corrections_of(article: Article, language: str) -> list[Correction]:
 
 
 @dataclass(frozen=True)
-class Note(InLanguage):
-    """What an editor wrote to readers, in the page's language or the nearest there is."""
+class WithdrawalNote(LocalizedContent):
+    """An editor's public note, in the nearest language."""
 
     text: str
 
 
-def note_on_withdrawal(article: Article, language: str) -> Note | None:
-    """Why a text is gone, if an editor said so."""
+def withdrawal_note(article: Article, language: str) -> WithdrawalNote | None:
+    """Why a text was withdrawn, if an editor wrote it."""
     rows = article.language_rows
-    for code in languages.nearest_first(language):
+    for code in languages.preference_order(language):
         if code in article.gone_languages and rows[code].gone_note:
-            return Note(code, language, rows[code].gone_note)
+            return WithdrawalNote(code, language, rows[code].gone_note)
     return None
 
 
@@ -184,44 +183,46 @@ class Alternate:
     language: str
     name: str
     path: str
-    """Empty where it was withdrawn: no link is dead."""
+    """Empty where it was withdrawn."""
     is_current: bool
-    is_there: bool
+    is_available: bool
 
 
 def alternates(
     view: str, language: str, *args: object, public: list[str] | None = None, page: int = 1
 ) -> list[Alternate]:
-    """For the switcher, which stays on the page: only the path's first segment changes.
+    """For the language switcher and hreflang: the same page in each language.
 
-    `public` names the languages in which the page has its text; all of them without it.
-    Where a list has no such `page`, its first one is offered, since a 404 helps nobody.
+    `public` has the languages in which the page is available; default: all. For the others the
+    list's first page is linked.
     """
-    there = languages.codes() if public is None else public
+    available = languages.codes() if public is None else public
     paths = {
-        code: reverse(view, args=[code, *args, *([page] if code in there and page > 1 else [])])
+        code: reverse(view, args=[code, *args, *([page] if code in available and page > 1 else [])])
         for code in languages.codes()
     }
-    return alternates_at(paths, language, there)
+    return alternates_from_paths(paths, language, available)
 
 
-def alternates_at(paths: dict[str, str], language: str, public: list[str]) -> list[Alternate]:
-    """The same at these addresses, one for each language."""
+def alternates_from_paths(
+    paths: dict[str, str], language: str, public: list[str]
+) -> list[Alternate]:
+    """Like `alternates`, with given paths by language."""
     return [
-        Alternate(code, languages.own_name(code), path, code == language, code in public)
+        Alternate(code, languages.native_name(code), path, code == language, code in public)
         for code, path in paths.items()
     ]
 
 
-def preview_page(
+def preview_context(
     article: Article, text: ArticleText, language: str, paths: dict[str, str]
 ) -> dict[str, Any]:
-    """An article's page before it is public; `paths` leads to the same in each language."""
-    there = [one.language for one in article.texts()]
+    """The template context of a preview; `paths` has its path in each language."""
+    available = [one.language for one in article.texts()]
     return {
         "article": article,
         "text": text,
-        "alternates": alternates_at(paths, language, there),
+        "alternates": alternates_from_paths(paths, language, available),
         "authors": list(article.authors.all()),
         "corrections": article.corrections.filter(language=language),
     }

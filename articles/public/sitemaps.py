@@ -1,7 +1,8 @@
-"""Sitemaps: every page in a language, and where the same stands in the others.
+"""Sitemaps by language, with hreflang alternates.
 
-Django's own take the host from the request, which may be a mirror's, and hold that each page
-exists in each language. A file's addresses all begin with its language, as the protocol wants.
+Not django.contrib.sitemaps: it takes the host from the request, which may be a mirror's, and
+assumes that each page exists in each language. All URLs of a file begin with its language, as the
+protocol demands.
 """
 
 from __future__ import annotations
@@ -16,94 +17,96 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from articles.models import ArticleLanguage, Masthead, Page
+from articles.models import ArticleLanguage, Page, SiteSettings
 from articles.models.languages import ArticleLanguageQuerySet
 from articles.public import barometer
 from articles.text import sanitizer
 from core import languages
 from keys import tokens
 
-IN_A_FILE = 1000
-"""Articles. The protocol's bounds are 50,000 and 50 MB; these take 2 MB at their longest."""
-NEWS_AGE = dt.timedelta(days=2)
-MOST_NEWS = 1000
-"""As Google's extension for news wants."""
-LISTED_BY = {
+URLS_PER_SITEMAP = 1000
+"""Of articles, 2 MB at most; the protocol's limits are 50,000 and 50 MB."""
+NEWS_MAX_AGE = dt.timedelta(days=2)
+MAX_NEWS = 1000
+"""The limits of Google News sitemaps."""
+LISTING_COLUMNS = {
     "week": "article__week",
     "topic": "article__topic__code",
     "author": "article__authors__code",
 }
-"""What each kind of list is a list of, by its view."""
+"""The lookup that each list view lists articles by."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: addresses are absolute, and `alternates` names its own language too."""
+    """A page. URLs are absolute; `alternates` includes the page's own language."""
 
-    address: str
-    changed_at: dt.datetime | None
+    loc: str
+    lastmod: dt.datetime | None
     alternates: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class News:
-    """A text of the last two days."""
+class NewsEntry:
+    """An article of the last two days."""
 
-    address: str
+    loc: str
     title: str
     published_at: dt.datetime | None
 
 
 @dataclass(frozen=True)
-class File:
-    """A sitemap, in the index."""
+class SitemapFile:
+    """A sitemap in the index."""
 
-    address: str
-    changed_at: dt.datetime | None
+    loc: str
+    lastmod: dt.datetime | None
 
 
-def files() -> list[File]:
-    """Those of all languages in which there is something."""
-    public = ArticleLanguage.objects.public().of_living_articles()
+def sitemap_files() -> list[SitemapFile]:
+    """Those of all languages with public texts."""
+    public = ArticleLanguage.objects.public().article_not_withdrawn()
     rows = public.values("language").annotate(texts=Count("pk"), newest=Max("changed_at"))
     found = {row["language"]: row for row in rows.order_by()}
     listed = []
     for code in languages.codes():
         if code not in found:
             continue
-        newest, numbers = found[code]["newest"], -(-found[code]["texts"] // IN_A_FILE)
-        listed.append(File(tokens.absolute("sitemap", code), newest))
+        newest, numbers = found[code]["newest"], -(-found[code]["texts"] // URLS_PER_SITEMAP)
+        listed.append(SitemapFile(tokens.absolute_url("sitemap", code), newest))
         listed += [
-            File(tokens.absolute("sitemap", code, number), None if numbers > 1 else newest)
+            SitemapFile(
+                tokens.absolute_url("sitemap", code, number), None if numbers > 1 else newest
+            )
             for number in range(1, numbers + 1)
         ]
     return listed
 
 
-def lists(language: str) -> list[Entry]:
-    """The pages that list articles, the barometer's years and the pages that stand for years."""
-    public = ArticleLanguage.objects.public().of_living_articles().order_by()
+def page_entries(language: str) -> list[Entry]:
+    """The list pages, the barometer's years and the static pages."""
+    public = ArticleLanguage.objects.public().article_not_withdrawn().order_by()
     everything = dict(public.values_list("language").annotate(newest=Max("changed_at")))
     entries = [_entry(view, language, everything) for view in ("home", "weeks")]
-    for view, column in LISTED_BY.items():
+    for view, column in LISTING_COLUMNS.items():
         rows = public.filter(**{f"{column}__isnull": False}).order_by(column)
         grouped = rows.values_list(column, "language").annotate(newest=Max("changed_at"))
         found: dict[object, dict[str, dt.datetime]] = {}
         for key, code, newest in grouped:
             found.setdefault(key, {})[code] = newest
         entries += [_entry(view, language, newest, key) for key, newest in found.items()]
-    entries += [_barometer(language, year) for year in barometer.years()]
-    entries += [_standing(page, language) for page in Page.objects.with_titles()]
+    entries += [_barometer(language, year) for year in barometer.years_with_verdicts()]
+    entries += [_static_page(page, language) for page in Page.objects.with_titles()]
     return [entry for entry in entries if entry is not None]
 
 
 def _barometer(language: str, year: int) -> Entry:
-    """A year's page is there in every language."""
+    """A year's page, which every language has."""
     paths = {code: reverse("barometer", args=[code, year]) for code in languages.codes()}
     return _with_alternates(paths, language, None, list(paths))
 
 
-def _standing(page: Page, language: str) -> Entry | None:
+def _static_page(page: Page, language: str) -> Entry | None:
     written = page.written_in
     if language not in written:
         return None
@@ -112,7 +115,7 @@ def _standing(page: Page, language: str) -> Entry | None:
 
 
 def _entry(view: str, language: str, newest: dict[str, dt.datetime], *args: object) -> Entry | None:
-    """None where the list has nothing in that language: no search is to lead there."""
+    """None where the list is empty in that language."""
     if language not in newest:
         return None
     paths = {code: reverse(view, args=[code, *args]) for code in languages.codes()}
@@ -120,20 +123,17 @@ def _entry(view: str, language: str, newest: dict[str, dt.datetime], *args: obje
 
 
 def _with_alternates(
-    paths: dict[str, str], language: str, changed_at: dt.datetime | None, public: list[str]
+    paths: dict[str, str], language: str, lastmod: dt.datetime | None, public: list[str]
 ) -> Entry:
-    there = [code for code in languages.codes() if code in public]
-    alternates = [(code, settings.SITE_URL + paths[code]) for code in there]
-    return Entry(settings.SITE_URL + paths[language], changed_at, alternates)
+    available = [code for code in languages.codes() if code in public]
+    alternates = [(code, settings.SITE_URL + paths[code]) for code in available]
+    return Entry(settings.SITE_URL + paths[language], lastmod, alternates)
 
 
-def articles(language: str, number: int) -> list[Entry]:
-    """One file of articles in a language, oldest first, so that a file changes little.
-
-    Raises Http404.
-    """
+def article_entries(language: str, number: int) -> list[Entry]:
+    """One file of articles in a language, oldest first, so that full files stay. Raises Http404."""
     try:
-        rows = Paginator(_texts(language).order_by("article_id"), IN_A_FILE).page(number)
+        rows = Paginator(_texts(language).order_by("article_id"), URLS_PER_SITEMAP).page(number)
     except EmptyPage:
         raise Http404 from None
     entries = []
@@ -144,23 +144,23 @@ def articles(language: str, number: int) -> list[Entry]:
     return entries
 
 
-def news(language: str, now: dt.datetime) -> list[News]:
-    """What came out in a language in the last two days, newest first."""
-    rows = _texts(language).filter(published_at__gt=now - NEWS_AGE, published_at__lte=now)
+def news_entries(language: str, now: dt.datetime) -> list[NewsEntry]:
+    """Published in the last two days, newest first."""
+    rows = _texts(language).filter(published_at__gt=now - NEWS_MAX_AGE, published_at__lte=now)
     return [
-        News(
+        NewsEntry(
             settings.SITE_URL + row.article.path_in(language),
-            sanitizer.for_xml(getattr(row.article, f"title_{language}")),
+            sanitizer.without_invalid_xml(getattr(row.article, f"title_{language}")),
             row.published_at,
         )
-        for row in rows.order_by("-published_at", "-article_id")[:MOST_NEWS]
+        for row in rows.order_by("-published_at", "-article_id")[:MAX_NEWS]
     ]
 
 
 def _texts(language: str) -> ArticleLanguageQuerySet:
-    """A language's public texts with what an address is made of, and without the bodies."""
+    """A language's public texts with the columns of their URLs, without the bodies."""
     titles = [f"article__title_{code}" for code in languages.codes()]
-    public = ArticleLanguage.objects.public().of_living_articles().filter(language=language)
+    public = ArticleLanguage.objects.public().article_not_withdrawn().filter(language=language)
     return (
         public.select_related("article")
         .only("language", "published_at", "changed_at", "article__withdrawn_at", *titles)
@@ -168,6 +168,6 @@ def _texts(language: str) -> ArticleLanguageQuerySet:
     )
 
 
-def publication() -> str:
-    """The newsroom's name in the language of the moment."""
-    return sanitizer.for_xml(Masthead.current().name or _("Newsroom"))
+def publication_name() -> str:
+    """The newsroom's name in the active language."""
+    return sanitizer.without_invalid_xml(SiteSettings.current().name or _("Newsroom"))

@@ -1,4 +1,4 @@
-"""The pages that stand for years."""
+"""The view of static pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from articles.public.page_cache import cached_page
 @require_safe
 @cached_page
 def page(request: HttpRequest, language: str, code: str) -> HttpResponse:
-    """In a language that it is not written in, it says in which it is."""
+    """In a language without a text it links to those that have one."""
     found = get_object_or_404(Page, code=code)
     if not found.written_in:
         raise Http404
@@ -24,5 +24,6 @@ def page(request: HttpRequest, language: str, code: str) -> HttpResponse:
         "body": found.body_in(language),
         "changed_at": found.changed_in(language),
     }
-    missing = language not in found.written_in
-    return render(request, f"articles/{'missing' if missing else 'page'}.html", context)
+    is_written = language in found.written_in
+    template = "static_page" if is_written else "not_translated"
+    return render(request, f"articles/{template}.html", context)

@@ -1,15 +1,15 @@
-"""Readers' addresses. The language's segment comes first; the id is an article's key."""
+"""URLs of the public pages. The language comes first; the id is an article's key."""
 
 from django.urls import include, path, register_converter
 
 from articles.models.static_pages import PageCode
 from articles.public import barometer_views, feed_views, search_views, static_page_views, views
 from core import languages
-from core.weeks import NotAWeek, Week
+from core.weeks import InvalidWeek, Week
 
 
 class LanguageConverter:
-    """One of the newsroom's languages, and nothing else."""
+    """A code of settings.LANGUAGES."""
 
     regex = "[a-z]{2,3}(?:-[a-z]+)?"
 
@@ -23,14 +23,14 @@ class LanguageConverter:
 
 
 class WeekConverter:
-    """A week, by its Monday."""
+    """A week as the date of its Monday."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 
     def to_python(self, value: str) -> Week:
         try:
             return Week.parse(value)
-        except NotAWeek as error:
+        except InvalidWeek as error:
             raise ValueError from error
 
     def to_url(self, value: object) -> str:
@@ -38,7 +38,7 @@ class WeekConverter:
 
 
 class YearConverter:
-    """Four digits, as ISO 8601 wants them, and such as a date can have."""
+    """Four digits (ISO 8601), from 1000."""
 
     regex = "[1-9][0-9]{3}"
 
@@ -50,7 +50,7 @@ class YearConverter:
 
 
 class PageConverter:
-    """One of the pages that stand for years."""
+    """The code of a static page."""
 
     regex = "|".join(PageCode.values)
 
@@ -66,19 +66,19 @@ register_converter(WeekConverter, "week")
 register_converter(YearConverter, "year")
 register_converter(PageConverter, "page")
 
-in_language = [
+language_urlpatterns = [
     path("", views.home, name="home"),
     path("<int:pk>/", views.article, name="article"),
-    # Whatever a mail program made of the slug: the id is the key.
+    # str, not slug: a mail program may garble the slug, and the id is the key.
     path("<int:pk>/<str:slug>/", views.article, name="article"),
-    path("<int:pk>/card-<slug:version>.png", feed_views.share_picture, name="share_picture"),
+    path("<int:pk>/card-<slug:version>.png", feed_views.share_image, name="share_image"),
     path("feed.xml", feed_views.feed, name="feed"),
     path("feed-<int:page>.xml", feed_views.feed, name="feed"),
     path("topics/<slug:code>/feed.xml", feed_views.feed, name="topic_feed"),
     path("topics/<slug:code>/feed-<int:page>.xml", feed_views.feed, name="topic_feed"),
     path("sitemap.xml", feed_views.sitemap, name="sitemap"),
     path("sitemap-<int:number>.xml", feed_views.sitemap, name="sitemap"),
-    path("news.xml", feed_views.news, name="news"),
+    path("news.xml", feed_views.news_sitemap, name="news"),
     path("preview/<str:token>/", views.preview, name="preview"),
     path("topics/<slug:code>/", views.topic, name="topic"),
     path("topics/<slug:code>/<int:page>/", views.topic, name="topic"),
@@ -92,17 +92,22 @@ in_language = [
     path("barometer/<year:year>/", barometer_views.year, name="barometer"),
     path("barometer/<year:year>/<int:page>/", barometer_views.year, name="barometer"),
     *(
-        path(f"barometer/{name}.{form}", barometer_views.data, {"form": form}, f"barometer-{form}")
-        for form in barometer_views.FORMATS
+        path(
+            f"barometer/{name}.{ext}",
+            barometer_views.data,
+            {"file_format": ext},
+            f"barometer-{ext}",
+        )
+        for ext in barometer_views.FORMATS
         for name in ("<year:year>", "all")
     ),
     path("search/", search_views.search, name="search"),
-    path("search/<str:sealed>/", search_views.found, name="found"),
-    path("search/<str:sealed>/<int:page>/", search_views.found, name="found"),
+    path("search/<str:encrypted>/", search_views.results, name="search_results"),
+    path("search/<str:encrypted>/<int:page>/", search_views.results, name="search_results"),
 ]
 urlpatterns = [
     path("", views.home, name="root"),
-    path("<language:language>/", include(in_language)),
+    path("<language:language>/", include(language_urlpatterns)),
     path("sitemap.xml", feed_views.sitemap_index, name="sitemap_index"),
     path("media/<path:path>", views.media, name="media"),
 ]

@@ -1,16 +1,15 @@
-"""Belarusian words without their endings, for searching.
+"""A stemmer for Belarusian, which Snowball lacks.
 
-Snowball has no stemmer of Belarusian, and none else was found. This one has no dictionary either:
-it takes off the longest ending it knows, never past the first vowel, and then levels what
-inflection does to the rest of a word:
+It has no dictionary. It strips the longest known ending, never past the first vowel, and then
+normalises the alternations of inflection:
 
-- vowels under a moving stress: вада, воды; рака, рэкі; сяло, сёлы;
-- the consonant before an ending: нага, назе; рука, руцэ; горад, горадзе; свет, свеце; хаджу,
-  хадзіць; раблю, робіць;
-- a vowel that comes and goes: канец, канца; рынак, рынкі;
-- в behind a vowel: заявы, заяў; справа, спраў.
+- vowel reduction under mobile stress: вада, воды; рака, рэкі; сяло, сёлы;
+- consonant alternation: нага, назе; рука, руцэ; горад, горадзе; свет, свеце; хаджу, хадзіць;
+  раблю, робіць;
+- fleeting vowels: канец, канца; рынак, рынкі;
+- в and ў after a vowel: заявы, заяў; справа, спраў.
 
-A stem is no word and is never shown. What it is worth is measured by benchmarks/search.py.
+A stem is not a word and is never shown. benchmarks/search.py measures recall and precision.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ import re
 
 VOWELS = "аеіоуыэюя"
 VOWEL = f"[{VOWELS}]"
-SOFTENING = tuple("еіюяь")
-SHORTEST = 3
-"""Letters of a word that may have an ending."""
-THEME = "[аяуіэе]"
+SOFTENING_LETTERS = tuple("еіюяь")
+MIN_WORD_LENGTH = 3
+"""Letters; shorter words are not stemmed."""
+THEMATIC_VOWEL = "[аяуіэе]"
 IMPERFECTIVE = "(?:[аяыіу]ва|(?<=[гкх])ва)"
 
 
@@ -39,11 +38,11 @@ ADJECTIVE = _last(
     _endings("ая яя ое ае яе ее ога ага яга ому аму яму ему ым ім ую юю ыя ія ых іх ымі імі")
 )
 PRESENT = _last(
-    f"(?:{IMPERFECTIVE}|{THEME})(?:е|ю|еш|ем|еце|юць|ючы)|{THEME}(?:й|йце)|"
+    f"(?:{IMPERFECTIVE}|{THEMATIC_VOWEL})(?:е|ю|еш|ем|еце|юць|ючы)|{THEMATIC_VOWEL}(?:й|йце)|"
     + _endings("уць юць аць яць учы ючы еш эш аш яш іш ыш іце")
 )
 PAST = _last(f"(?:{IMPERFECTIVE}|[аяыіеэу])(?:ць|у|ушы|ла|ло|лі)")
-"""The infinitive too: both stand on one stem."""
+"""With the infinitive, which has the same stem."""
 NOUN = _last(
     f"(?<!{VOWEL})у|"
     + _endings(
@@ -52,38 +51,35 @@ NOUN = _last(
         " ея еі еям еях еямі эя эі эям эях"
     )
 )
-OF_MANY = _last(_endings("ау яу оу еу іяу ыяу"))
-# Each with how much of a word it has to leave. What is left of заяў is no за.
-LEAVING = ((ADJECTIVE, 0), (PRESENT, 0), (PAST, 3), (NOUN, 0), (OF_MANY, 3))
+GENITIVE_PLURAL = _last(_endings("ау яу оу еу іяу ыяу"))
+# With the minimum length of the stem: заяў must not become за.
+ENDINGS = ((ADJECTIVE, 0), (PRESENT, 0), (PAST, 3), (NOUN, 0), (GENITIVE_PLURAL, 3))
 
 CONSONANTS = {"ч": "к", "ж": "г", "з": "г", "ш": "х", "с": "х", "ь": ""}
 SOFT_LABIAL = re.compile("(?<=..[бпвмф])л$")
 VERBAL_L = re.compile(f"(?<=...){VOWEL}л$")
 PARTICIPLE = re.compile("(?<=...)[ую]ч$")
-FLEETING = re.compile(f"(?<={VOWEL})([^{VOWELS}]+)[аоеяэ](?=[кцнлр]$)")
-NOT_SYLLABIC = re.compile(f"(?<={VOWEL})у")
+FLEETING_VOWEL = re.compile(f"(?<={VOWEL})([^{VOWELS}]+)[аоеяэ](?=[кцнлр]$)")
+NON_SYLLABIC_U = re.compile(f"(?<={VOWEL})у")
 UNSTRESSED = str.maketrans("оэе", "аая")
 
 
 def stem(word: str) -> str:
-    """What all forms of a word have in common, as far as its letters tell.
-
-    The word is in lower case, with е for ё, у for ў and no apostrophes.
-    """
+    """The stem of a folded word: lower case, е for ё, у for ў, no apostrophes."""
     vowel = re.search(VOWEL, word)
-    if len(word) < SHORTEST or vowel is None:
-        return _levelled(word, "")
+    if len(word) < MIN_WORD_LENGTH or vowel is None:
+        return _normalised(word, "")
     whole, shortest = _without_reflexive(word), max(vowel.end(), 2)
     if vowel.end() == len(word):
-        # Its only vowel is its ending: дня, дні.
+        # The only vowel is the ending: дня, дні.
         shortest = 2
     starts = [
         found.start()
-        for ending, leaves in LEAVING
+        for ending, leaves in ENDINGS
         if (found := ending.search(whole, max(shortest, leaves)))
     ]
     rest = whole[: min(starts)] if starts else whole
-    return _levelled(rest, whole[len(rest) :])
+    return _normalised(rest, whole[len(rest) :])
 
 
 def _without_reflexive(word: str) -> str:
@@ -95,21 +91,21 @@ def _without_reflexive(word: str) -> str:
     return verb + "ць" if found[0] == "цца" and verb[-1] not in "еэ" else verb
 
 
-def _levelled(rest: str, ending: str) -> str:
+def _normalised(rest: str, ending: str) -> str:
     if len(rest) > 2:
-        rest = _consonant(PARTICIPLE.sub("", rest), ending)
+        rest = _base_consonant(PARTICIPLE.sub("", rest), ending)
     rest = VERBAL_L.sub("", SOFT_LABIAL.sub("", rest.replace("дз", "д")))
     if len(rest) > 2 and rest[-1] == rest[-2]:
         rest = rest[:-1]
-    rest = NOT_SYLLABIC.sub("в", FLEETING.sub(r"\1", rest))
+    rest = NON_SYLLABIC_U.sub("в", FLEETING_VOWEL.sub(r"\1", rest))
     return rest.translate(UNSTRESSED)
 
 
-def _consonant(rest: str, ending: str) -> str:
-    """The last one as it is before other endings."""
+def _base_consonant(rest: str, ending: str) -> str:
+    """The last consonant, as before other endings."""
     if rest.endswith("ц"):
-        # свеце is of свет, руцэ of рука, and канцы of канец, which is treated as if of "канек".
-        return rest[:-1] + ("т" if ending.startswith(SOFTENING) else "к")
+        # свеце: свет; руцэ: рука; канцы: канец, stemmed as if "канек".
+        return rest[:-1] + ("т" if ending.startswith(SOFTENING_LETTERS) else "к")
     if rest.endswith(("дз", "дж")):
         return rest[:-1]
     return rest[:-1] + CONSONANTS.get(rest[-1], rest[-1])

@@ -1,6 +1,6 @@
-"""The token in the address of a search's results: what was asked, sealed, and soon unreadable.
+"""The encrypted query in the URL of a results page, which soon cannot be decrypted.
 
-Nothing is stored. While it opens, whoever has the address has the search; afterwards nobody.
+Nothing is stored. Until the key is gone, the URL shows the search to whoever has it.
 """
 
 from __future__ import annotations
@@ -11,58 +11,58 @@ import datetime as dt
 from typing import NamedTuple
 
 from keys import ephemeral
-from keys.ephemeral import KeyGone
-from keys.sealing import SealBroken
-from keys.tokens import BadToken
+from keys.ephemeral import KeyExpired
+from keys.sealing import DecryptionError
+from keys.tokens import InvalidToken
 
 PURPOSE = "search"
-BLOCK = 64
-"""Bytes. What is shorter is filled up: the address does not say how long the words are."""
-MOST_BLOCKS = 16
-"""Two hundred characters of four bytes, a topic and a year need fourteen."""
-BETWEEN = "\0"
-"""Stands in no field of a valid form."""
+BLOCK_BYTES = 64
+"""Padding: the URL does not reveal the length of the words."""
+MAX_BLOCKS = 16
+"""The longest valid input, 200 characters of 4 bytes with topic and year, takes 14."""
+SEPARATOR = "\0"
+"""No valid form field contains it."""
 
 
-class SearchOver(Exception):
-    """Its time is over, or the site was started anew meanwhile."""
+class SearchExpired(Exception):
+    """The key has expired, or the site was restarted."""
 
 
-class Asked(NamedTuple):
-    """What stood in the form, word for word."""
+class SearchInput(NamedTuple):
+    """The form's fields as typed."""
 
     q: str
     topic: str
     year: str
 
 
-def make_token(asked: Asked, now: dt.datetime) -> str:
-    """In base32, lower case, as all tokens are, so that every log's masking knows it."""
-    text = BETWEEN.join(asked).encode()
-    filled = text.ljust(-(-len(text) // BLOCK) * BLOCK, BETWEEN.encode())
-    sealed = ephemeral.WITHIN_THE_HOUR.seal(filled, PURPOSE, now)
+def encrypt_query(search_input: SearchInput, now: dt.datetime) -> str:
+    """Lower-case base32, as all tokens are, so that log redaction recognises it."""
+    text = SEPARATOR.join(search_input).encode()
+    padded = text.ljust(-(-len(text) // BLOCK_BYTES) * BLOCK_BYTES, SEPARATOR.encode())
+    sealed = ephemeral.HOURLY_KEYS.seal(padded, PURPOSE, now)
     return base64.b32encode(sealed).decode().rstrip("=").lower()
 
 
-def read_token(token: str, now: dt.datetime) -> Asked:
-    """Raises keys.tokens.BadToken for what is none, and SearchOver for what was one."""
+def decrypt_query(token: str, now: dt.datetime) -> SearchInput:
+    """Raises keys.tokens.InvalidToken, or SearchExpired for a token that was valid."""
     sealed = _sealed(token)
     try:
-        text = ephemeral.WITHIN_THE_HOUR.open(sealed, PURPOSE, now).decode()
-    except KeyGone:
-        raise SearchOver from None
-    except SealBroken:
-        raise BadToken from None
-    words, topic, year, *_filling = text.split(BETWEEN)
-    return Asked(words, topic, year)
+        text = ephemeral.HOURLY_KEYS.open(sealed, PURPOSE, now).decode()
+    except KeyExpired:
+        raise SearchExpired from None
+    except DecryptionError:
+        raise InvalidToken from None
+    words, topic, year, *_padding = text.split(SEPARATOR)
+    return SearchInput(words, topic, year)
 
 
 def _sealed(token: str) -> bytes:
-    """Raises BadToken for what has not even the look of one."""
-    blocks, rest = divmod(len(token) * 5 // 8 - ephemeral.OVERHEAD, BLOCK)
-    if rest or not 1 <= blocks <= MOST_BLOCKS or not token.isascii():
-        raise BadToken
+    """Raises InvalidToken for a wrong length or alphabet."""
+    blocks, rest = divmod(len(token) * 5 // 8 - ephemeral.OVERHEAD, BLOCK_BYTES)
+    if rest or not 1 <= blocks <= MAX_BLOCKS or not token.isascii():
+        raise InvalidToken
     try:
         return base64.b32decode(token.upper() + "=" * (-len(token) % 8))
     except binascii.Error:
-        raise BadToken from None
+        raise InvalidToken from None

@@ -1,4 +1,4 @@
-"""Keeping what a search looks at in step with what readers can read."""
+"""Keeps the search index in step with the public texts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from articles.search.stemming import stems
 from articles.text import sanitizer
 
 
-def stems_of(text: ArticleText) -> tuple[str, str]:
-    """Those of the title, and those of the whole text, the title's included."""
+def text_stems(text: ArticleText) -> tuple[str, str]:
+    """The title's stems, and those of the whole text with the title."""
     title = list(stems(text.title, text.language))
     blocks = [text.lead, *(block.text for block in sanitizer.blocks(text.body))]
     body = [stem for block in blocks for stem in stems(block, text.language)]
-    # How often and in which order does not matter.
+    # Without duplicates: neither frequency nor order matters.
     return " ".join(dict.fromkeys(title)), " ".join(dict.fromkeys(title + body))
 
 
 @transaction.atomic
-def index(article_id: int) -> int:
-    """An article's public texts can be found as they now are, and nothing else of it.
+def index_article(article_id: int) -> int:
+    """Indexes an article's public texts and removes its others. Returns how many were indexed.
 
-    Whoever changes a text or a state calls it in the same transaction. The article is locked, so
-    that of two who change it at once the later one sees what the earlier did. Returns how many
-    of its texts can be found.
+    Call it in the transaction that changes a text or a status. It locks the article, so that of
+    two concurrent changes the later one sees the earlier.
     """
     article = Article.objects.locked().order_by().filter(pk=article_id).first()
     if article is None:
@@ -33,12 +32,12 @@ def index(article_id: int) -> int:
     rows = article.article_languages.public() if article.withdrawn_at is None else []
     entries.exclude(row__in=[row.pk for row in rows]).delete()
     for row in rows:
-        _put(article, row)
+        _index_text(article, row)
     return len(rows)
 
 
-def _put(article: Article, row: ArticleLanguage) -> None:
-    title_stems, every = stems_of(article.text_in(row.language))
+def _index_text(article: Article, row: ArticleLanguage) -> None:
+    title_stems, every = text_stems(article.text_in(row.language))
     SearchEntry.objects.update_or_create(
         row=row,
         defaults={
@@ -52,11 +51,11 @@ def _put(article: Article, row: ArticleLanguage) -> None:
     )
 
 
-def rebuild() -> tuple[int, int]:
-    """Everything anew, article by article. Returns how many articles and texts can be found."""
+def rebuild_index() -> tuple[int, int]:
+    """Indexes every public article. Returns how many articles and texts."""
     SearchEntry.objects.outdated().delete()
     public = Article.objects.public().order_by("pk").values_list("pk", flat=True)
-    counts = [index(pk) for pk in list(public)]
+    counts = [index_article(pk) for pk in list(public)]
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO articles_search(articles_search) VALUES ('rebuild')")

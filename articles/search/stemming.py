@@ -1,11 +1,11 @@
-"""The words of a text, each folded and without its ending, so that all its forms are one.
+"""Splits a text into words, folds them and stems them.
 
-Folded means: no case, no accents (so ё is е and ў is у, and a marked stress is none), no
-apostrophes, no soft hyphens. Endings are stripped by Snowball where it knows the language, by
-`articles.search.belarusian` for Belarusian; in any other language a word is only folded.
+Folding removes case, accents (ё becomes е, ў becomes у, stress marks go), apostrophes and soft
+hyphens. Snowball stems Russian and English, `articles.search.belarusian` stems Belarusian; in any
+other language words are only folded.
 
-A stem has letters and digits only. Whoever keeps stems has to compute them anew after a change
-here or a new release of Snowball: `manage.py rebuild_search`.
+A stem has letters and digits only. After a change here or a new release of Snowball the stored
+stems must be computed again: `manage.py rebuild_search`.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from snowballstemmer import EnglishStemmer, RussianStemmer
 from articles.search import belarusian
 
 APOSTROPHES = "'’ʼ‘`´′＇"
-# What stands in a word and is not seen: accents, the soft hyphen, and the widthless.
-UNSEEN = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
-WORD = re.compile(rf"[^\W_]+(?:(?:[{UNSEEN}]|[{APOSTROPHES}](?=[^\W_]))[^\W_]*)*")
-# й is a letter of its own; what stands above any other letter is taken off.
+# Combining accents, soft hyphen, zero-width characters.
+INVISIBLE = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+WORD = re.compile(rf"[^\W_]+(?:(?:[{INVISIBLE}]|[{APOSTROPHES}](?=[^\W_]))[^\W_]*)*")
+# й is a separate letter; from any other letter the accents are removed.
 ACCENT = re.compile("[\u0300-\u0305\u0307-\u036f]|(?<!и)\u0306")
-NO_LETTER = re.compile(r"[^\w']|_")
-ONE_LETTER = str.maketrans({**dict.fromkeys(APOSTROPHES, "'"), "ґ": "г"})
-KNOWN_WORDS = 50_000
-"""Words that a process keeps the stems of: a few megabytes."""
-LONGEST = 60
-"""Letters by which a word is told from others; Snowball's time grows with them."""
+NON_LETTER = re.compile(r"[^\w']|_")
+LETTER_VARIANTS = str.maketrans({**dict.fromkeys(APOSTROPHES, "'"), "ґ": "г"})
+STEM_CACHE_SIZE = 50_000
+"""Words per process: a few megabytes."""
+MAX_WORD_LENGTH = 60
+"""Letters; longer words are truncated, since Snowball's time grows with the length."""
 
-_one_at_a_time = Lock()
+_stemmer_lock = Lock()
 
 
 def _snowball(stemmer: EnglishStemmer | RussianStemmer) -> Callable[[str], str]:
     def stem(word: str) -> str:
-        # A Snowball stemmer keeps the word it works on in itself.
-        with _one_at_a_time:
+        # A Snowball stemmer is not thread-safe.
+        with _stemmer_lock:
             return str(stemmer.stemWord(word))
 
     return stem
 
 
-# Snowball's own classes: its stemmer() would take another library's where that is installed.
+# Not snowballstemmer.stemmer(), which prefers PyStemmer where that is installed.
 STEMMERS: dict[str, Callable[[str], str]] = {
     "be": lambda word: belarusian.stem(word.replace("'", "")),
     "en": _snowball(EnglishStemmer()),
@@ -54,22 +54,22 @@ STEMMERS: dict[str, Callable[[str], str]] = {
 
 
 def fold(word: str) -> str:
-    """In lower case and without accents; apostrophes are all alike."""
-    plain = word[: 2 * LONGEST].casefold().translate(ONE_LETTER)
-    taken_apart = ACCENT.sub("", unicodedata.normalize("NFKD", plain))
-    return NO_LETTER.sub("", unicodedata.normalize("NFKC", taken_apart))[:LONGEST]
+    """Lower case, no accents, one kind of apostrophe."""
+    plain = word[: 2 * MAX_WORD_LENGTH].casefold().translate(LETTER_VARIANTS)
+    decomposed = ACCENT.sub("", unicodedata.normalize("NFKD", plain))
+    return NON_LETTER.sub("", unicodedata.normalize("NFKC", decomposed))[:MAX_WORD_LENGTH]
 
 
-@lru_cache(KNOWN_WORDS)
+@lru_cache(STEM_CACHE_SIZE)
 def stem(word: str, language: str) -> str:
-    """Of one word as it is written; empty if there is nothing in it to search for."""
+    """Of one word as written; empty if it has no letters or digits."""
     folded = fold(word)
     strip = STEMMERS.get(language)
     return (strip(folded) if strip else folded).replace("'", "")
 
 
 def stems(text: str, language: str) -> Iterator[str]:
-    """Of each word, in their order."""
+    """Of each word, in order."""
     for found in WORD.finditer(text):
         stemmed = stem(found[0], language)
         if stemmed:

@@ -1,1 +1,1 @@
-"""Tags of the readers' pages."""
+"""Tags of the public pages."""

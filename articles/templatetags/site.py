@@ -1,4 +1,4 @@
-"""What every readers' page carries around its own text."""
+"""Tags and filters of the public pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from articles.images import renditions
-from articles.models import Article, Masthead, Picture, Topic
-from articles.public import context as furniture
-from articles.public import feeds, selectors, social_metadata, static_pages
+from articles.models import Article, Picture, SiteSettings, Topic
+from articles.public import feeds, selectors, social_metadata
+from articles.public.context import cached_masthead, cached_topics, static_page_links
+from articles.public.static_pages import PageLink
 from core import languages
 from core.fragment_cache import cached_fragment
 from core.weeks import Week, long_date
@@ -23,124 +24,133 @@ from core.weeks import Week, long_date
 register = template.Library()
 
 
-def here() -> str:
-    """The language of the page."""
-    return languages.current()
-
-
 @register.simple_tag
-def masthead() -> Masthead:
+def masthead() -> SiteSettings:
     """The newsroom's name and tagline."""
-    return furniture.masthead()
+    return cached_masthead()
 
 
 @register.simple_tag
 def topics() -> list[Topic]:
-    """The standing subjects, in their order."""
-    return furniture.topics()
+    """By position."""
+    return cached_topics()
 
 
 @register.simple_tag(takes_context=True)
-def page_name(context: dict[str, Any]) -> SafeString:
-    """Whose page it is, and the way to the search, which the page may be."""
-    is_search = context["request"].path.startswith(reverse("search", args=[here()]))
-    about = {"masthead": context["masthead"], "is_search": is_search, "language": here()}
+def site_name(context: dict[str, Any]) -> SafeString:
+    """The newsroom's name and the link to the search."""
+    is_search = context["request"].path.startswith(reverse("search", args=[languages.current()]))
+    about = {
+        "masthead": context["masthead"],
+        "is_search": is_search,
+        "language": languages.current(),
+    }
     return cached_fragment(
-        ("name", here(), is_search), lambda: render_to_string("articles/page_name.html", about)
+        ("site name", languages.current(), is_search),
+        lambda: render_to_string("articles/site_name.html", about),
     )
 
 
 @register.simple_tag(takes_context=True)
-def page_foot(context: dict[str, Any]) -> SafeString:
-    """The way to the letter, to what the newsroom says of itself, and to the page's feed."""
+def site_footer(context: dict[str, Any]) -> SafeString:
+    """Links to the newsletter, the static pages and the page's feed."""
     topic = context.get("topic")
     feed = (
-        reverse("topic_feed", args=[here(), topic.code])
+        reverse("topic_feed", args=[languages.current(), topic.code])
         if topic
-        else reverse("feed", args=[here()])
+        else reverse("feed", args=[languages.current()])
     )
-    about = {"masthead": context["masthead"], "feed": feed, "language": here()}
-    key = ("foot", here(), topic.code if topic else "")
-    return cached_fragment(key, lambda: render_to_string("articles/page_foot.html", about))
+    about = {"masthead": context["masthead"], "feed": feed, "language": languages.current()}
+    key = ("site footer", languages.current(), topic.code if topic else "")
+    return cached_fragment(key, lambda: render_to_string("articles/site_footer.html", about))
 
 
 @register.simple_tag(takes_context=True)
-def topics_nav(context: dict[str, Any]) -> SafeString:
-    """Links to topics, barometer and digests, of which the page may be one."""
+def navigation(context: dict[str, Any]) -> SafeString:
+    """Links to topics, barometer and digests; the current page is marked."""
     topic, path = context.get("topic"), context["request"].path
-    pages_of = (name for name in ("/barometer/", "/weeks/") if path.startswith(f"/{here()}{name}"))
-    current = topic.code if topic else next(pages_of, "")
-    return cached_fragment(("topics nav", here(), current), lambda: _topics_nav(current))
+    sections = (
+        name
+        for name in ("/barometer/", "/weeks/")
+        if path.startswith(f"/{languages.current()}{name}")
+    )
+    current = topic.code if topic else next(sections, "")
+    return cached_fragment(
+        ("navigation", languages.current(), current), lambda: _navigation(current)
+    )
 
 
-def _topics_nav(current: str) -> SafeString:
-    context = {"current": current, "language": here()}
-    return render_to_string("articles/topics_nav.html", context)
+def _navigation(current: str) -> SafeString:
+    context = {"current": current, "language": languages.current()}
+    return render_to_string("articles/navigation.html", context)
 
 
 @register.simple_tag
-def standing_pages() -> list[static_pages.PageLink]:
+def static_pages() -> list[PageLink]:
     """About, privacy."""
-    return furniture.standing_pages(here())
+    return static_page_links(languages.current())
 
 
 @register.simple_tag
-def week_box() -> SafeString:
-    """The newest week at a glance."""
-    return cached_fragment(("week box", here()), _week_box)
+def latest_week() -> SafeString:
+    """The newest week's articles, for the sidebar."""
+    return cached_fragment(("latest week", languages.current()), _latest_week)
 
 
-def _week_box() -> SafeString:
-    newest = selectors.newest_week(here())
+def _latest_week() -> SafeString:
+    newest = selectors.newest_week(languages.current())
     context = {
-        "masthead": furniture.masthead(),
-        "week_page": selectors.week_page(newest, here()) if newest else None,
-        "language": here(),
+        "masthead": cached_masthead(),
+        "week_page": selectors.week_page(newest, languages.current()) if newest else None,
+        "language": languages.current(),
     }
-    return render_to_string("articles/week_box.html", context)
+    return render_to_string("articles/latest_week.html", context)
 
 
 @register.simple_tag
-def related(article: Article) -> list[SafeString]:
-    """Others on its topic. All of a topic's articles have the same few to choose from."""
+def related_articles(article: Article) -> list[SafeString]:
+    """Others on its topic, rendered; cached per topic."""
     topic = article.topic
     if topic is None:
         return []
-    newest = cached_fragment(("related", here(), topic.pk), lambda: _newest_of(topic))
-    return [shown for pk, shown in newest if pk != article.pk][: selectors.RELATED]
+    newest = cached_fragment(("related", languages.current(), topic.pk), lambda: _newest_of(topic))
+    return [shown for pk, shown in newest if pk != article.pk][: selectors.MAX_RELATED]
 
 
 def _newest_of(topic: Topic) -> list[tuple[int, SafeString]]:
-    found = selectors.newest_of_topic(topic, here())
+    found = selectors.newest_of_topic(topic, languages.current())
     return [
-        (one.article.pk, render_to_string("articles/item.html", {"item": one})) for one in found
+        (one.article.pk, render_to_string("articles/article_list_item.html", {"item": one}))
+        for one in found
     ]
 
 
 @register.simple_tag(takes_context=True)
-def switcher(context: dict[str, Any]) -> list[selectors.Alternate]:
-    """The same page in the other languages; a page that knows better says so itself."""
+def language_alternates(context: dict[str, Any]) -> list[selectors.Alternate]:
+    """The same page in each language: the view's `alternates`, else by path."""
     if "alternates" in context:
-        known: list[selectors.Alternate] = context["alternates"]
-        return known
+        alternates: list[selectors.Alternate] = context["alternates"]
+        return alternates
     path = context["request"].path
     head, _, tail = path.lstrip("/").partition("/")
     if not languages.is_language(head):
-        return selectors.alternates("home", here())
+        return selectors.alternates("home", languages.current())
     return [
-        selectors.Alternate(code, languages.own_name(code), f"/{code}/{tail}", code == here(), True)
+        selectors.Alternate(
+            code, languages.native_name(code), f"/{code}/{tail}", code == languages.current(), True
+        )
         for code in languages.codes()
     ]
 
 
 @register.simple_tag
-def is_listed(alternates: list[selectors.Alternate]) -> bool:
-    """By search engines: a page that only says in which languages it is there is none to find."""
-    return any(one.is_current and one.is_there for one in alternates)
+def is_indexable(alternates: list[selectors.Alternate]) -> bool:
+    """False for a page that is not available in its own language."""
+    return any(one.is_current and one.is_available for one in alternates)
 
 
-class AddressLink(NamedTuple):
-    """What a page's head says of its own address, and of the same page in another language."""
+class HeadLink(NamedTuple):
+    """A `<link>` in the page's head."""
 
     rel: str
     hreflang: str
@@ -148,105 +158,113 @@ class AddressLink(NamedTuple):
 
 
 @register.simple_tag
-def addresses(alternates: list[selectors.Alternate]) -> list[AddressLink]:
-    """Of every language it is there in, if search engines list it, and the one that is its own."""
-    there = [(one.language, absolute(one.path)) for one in alternates if one.is_there]
+def canonical_links(alternates: list[selectors.Alternate]) -> list[HeadLink]:
+    """rel=alternate with hreflang for each language, if indexable, and rel=canonical."""
+    available = [(one.language, absolute_url(one.path)) for one in alternates if one.is_available]
     found = []
-    for language, address in there if is_listed(alternates) else []:
-        found.append(AddressLink("alternate", language, address))
+    for language, url in available if is_indexable(alternates) else []:
+        found.append(HeadLink("alternate", language, url))
         if language == languages.default():
-            found.append(AddressLink("alternate", "x-default", address))
-    own = [one.path for one in alternates if one.is_current and one.is_there]
-    return found + [AddressLink("canonical", "", absolute(path)) for path in own]
+            found.append(HeadLink("alternate", "x-default", url))
+    own = [one.path for one in alternates if one.is_current and one.is_available]
+    return found + [HeadLink("canonical", "", absolute_url(path)) for path in own]
 
 
 @register.filter
-def absolute(path: str) -> str:
-    """On our own site, whatever mirror asks."""
+def absolute_url(path: str) -> str:
+    """On SITE_URL, whichever mirror serves the page."""
     return f"{settings.SITE_URL}{path}"
 
 
 @register.filter
-def label(week: Week) -> str:
+def week_label(week: Week) -> str:
     """With its year."""
-    return week.label(here())
+    return week.label(languages.current())
 
 
 @register.filter
-def short_label(week: Week) -> str:
+def short_week_label(week: Week) -> str:
     """Without its year."""
-    return week.short_label(here())
+    return week.short_label(languages.current())
 
 
 @register.filter
-def day(moment: dt.datetime | None) -> str:
+def date_label(moment: dt.datetime | None) -> str:
     """A date in the page's language."""
-    return long_date(moment.date(), here()) if moment else ""
+    return long_date(moment.date(), languages.current()) if moment else ""
 
 
 @register.filter
-def locale(code: str) -> str:
+def og_locale(code: str) -> str:
     """A language as OpenGraph writes it."""
-    return social_metadata.locale(code)
+    return social_metadata.og_locale(code)
 
 
 @register.filter
 def language_name(code: str) -> str:
     """A language's name in the page's."""
-    return languages.name(code, here())
+    return languages.name(code, languages.current())
 
 
 @register.filter
-def sanitised(body: str) -> SafeString:
-    """A body as it is stored: the one sanitiser has seen it at save. Its pictures in all widths."""
-    return mark_safe(renditions.shown(body))  # noqa: S308
+def render_body(body: str) -> SafeString:
+    """A stored body, which was sanitised at save, with responsive pictures."""
+    return mark_safe(renditions.with_all_renditions(body))  # noqa: S308
 
 
 @register.simple_tag
 def picture(shown: Picture) -> SafeString:
-    """A cover: the first picture of a page, so that it is not put off."""
-    return shown.shown_in(here(), lazy=False).markup()
+    """A cover: above the fold, so not lazy."""
+    return shown.shown_in(languages.current(), lazy=False).markup()
 
 
 @register.filter
-def alt(shown: Picture) -> str:
+def alt_text(shown: Picture) -> str:
     """In the page's language only."""
-    return shown.alt_in(here())
+    return shown.alt_in(languages.current())
 
 
 @register.simple_tag
 def caption_parts(shown: Picture) -> list[str]:
     """The caption in the page's language only, and the credit, which is in none."""
     credit = format_html('<span lang="" translate="no">{}</span>', shown.credit)
-    return [part for part in (shown.caption_in(here()), credit if shown.credit else "") if part]
+    return [
+        part
+        for part in (shown.caption_in(languages.current()), credit if shown.credit else "")
+        if part
+    ]
 
 
 @register.filter
 def caption_line(shown: Picture) -> str:
-    """The same in one line, for programs that know no style."""
-    return " · ".join(part for part in (shown.caption_in(here()), shown.credit) if part)
+    """Caption and credit as plain text, for feeds."""
+    return " · ".join(
+        part for part in (shown.caption_in(languages.current()), shown.credit) if part
+    )
 
 
 @register.inclusion_tag("articles/verdict.html")
 def verdict(article: Article) -> dict[str, Any]:
-    """Shape and words, so that colour says nothing alone."""
+    """Shape and words, so that colour is not the only sign."""
     return {"verdict": article.verdict, "words": article.get_verdict_display}
 
 
 @register.simple_tag
-def digest_name(masthead: Masthead, week: Week) -> str:
-    """What the week's digest is called where no page says which newsroom's it is."""
+def digest_title(masthead: SiteSettings, week: Week) -> str:
+    """The title of a week's digest, without the newsroom's name."""
     title = masthead.digest_title
-    return f"{title}: {week.label(here())}" if title else week.label(here())
+    return (
+        f"{title}: {week.label(languages.current())}" if title else week.label(languages.current())
+    )
 
 
 @register.simple_tag
-def feed_title(masthead: Masthead, topic: Topic | None = None) -> str:
-    """What a reader's program calls the feed."""
-    return feeds.title_of(masthead, topic)
+def feed_title(masthead: SiteSettings, topic: Topic | None = None) -> str:
+    """The feed's title."""
+    return feeds.feed_title(masthead, topic)
 
 
 @register.simple_tag
-def home_path() -> str:
-    """The first page in the page's language."""
-    return reverse("home", args=[here()])
+def home_url() -> str:
+    """The home page in the page's language."""
+    return reverse("home", args=[languages.current()])

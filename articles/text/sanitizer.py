@@ -1,9 +1,8 @@
-"""The one sanitiser, and the one reading of what an editor's HTML says.
+"""The HTML sanitiser, and the parser that cuts HTML into blocks.
 
-What you can type is what survives: the allow-list and the editor's toolbar are both read
-off TOOLS. Whatever else arrives (a paste, an import, an attack) is dropped: by the form's field,
-so that a person sees what is left, and by the column (articles.fields) whatever path a text takes.
-What a column holds is trusted from there on.
+The allow-list and the editor's toolbar come from one table, TOOLBAR. The form field sanitises, so
+that the editor sees the result, and so does the model field (articles.fields), whatever path a
+text takes. What a column holds is trusted.
 """
 
 from __future__ import annotations
@@ -25,38 +24,38 @@ from articles.images import renditions
 
 
 @dataclass(frozen=True)
-class Tool:
-    """One button of the editor, and the tags that it writes."""
+class ToolbarButton:
+    """A button of CKEditor, and the tags that it writes."""
 
     button: str
     tags: frozenset[str]
 
 
-# A row of tools is a group on the toolbar. A button with no tags only acts on the text.
-TOOLS: tuple[tuple[Tool, ...], ...] = (
-    (Tool("Format", frozenset({"p", "h2", "h3"})),),
-    (Tool("Bold", frozenset({"strong"})), Tool("Italic", frozenset({"em"}))),
-    (Tool("Link", frozenset({"a"})), Tool("Unlink", frozenset())),
+# By toolbar group. A button without tags acts on existing text.
+TOOLBAR: tuple[tuple[ToolbarButton, ...], ...] = (
+    (ToolbarButton("Format", frozenset({"p", "h2", "h3"})),),
+    (ToolbarButton("Bold", frozenset({"strong"})), ToolbarButton("Italic", frozenset({"em"}))),
+    (ToolbarButton("Link", frozenset({"a"})), ToolbarButton("Unlink", frozenset())),
     (
-        Tool("Picture", frozenset({"figure", "img", "figcaption"})),
-        Tool("Table", frozenset({"table", "caption", "thead", "tbody", "tr", "th", "td"})),
+        ToolbarButton("Picture", frozenset({"figure", "img", "figcaption"})),
+        ToolbarButton("Table", frozenset({"table", "caption", "thead", "tbody", "tr", "th", "td"})),
     ),
     (
-        Tool("BulletedList", frozenset({"ul", "li"})),
-        Tool("NumberedList", frozenset({"ol", "li"})),
-        Tool("Blockquote", frozenset({"blockquote"})),
+        ToolbarButton("BulletedList", frozenset({"ul", "li"})),
+        ToolbarButton("NumberedList", frozenset({"ol", "li"})),
+        ToolbarButton("Blockquote", frozenset({"blockquote"})),
     ),
     (
-        Tool("PasteText", frozenset()),
-        Tool("RemoveFormat", frozenset()),
-        Tool("Typography", frozenset()),
-        Tool("Undo", frozenset()),
-        Tool("Redo", frozenset()),
-        Tool("Maximize", frozenset()),
+        ToolbarButton("PasteText", frozenset()),
+        ToolbarButton("RemoveFormat", frozenset()),
+        ToolbarButton("Typography", frozenset()),
+        ToolbarButton("Undo", frozenset()),
+        ToolbarButton("Redo", frozenset()),
+        ToolbarButton("Maximize", frozenset()),
     ),
 )
 
-ALLOWED_TAGS = {tag for group in TOOLS for tool in group for tag in tool.tags} | {"br"}
+ALLOWED_TAGS = {tag for group in TOOLBAR for tool in group for tag in tool.tags} | {"br"}
 ALLOWED_ATTRIBUTES = {
     "a": {"href"},
     "img": {"src", "alt", "width", "height"},
@@ -65,81 +64,81 @@ ALLOWED_ATTRIBUTES = {
 }
 ALLOWED_SCHEMES = {"http", "https", "mailto"}
 
-BLOCKS = frozenset({"p", "h2", "h3", "li", "blockquote", "figure", "caption", "tr"})
-CELL = " | "
+BLOCK_TAGS = frozenset({"p", "h2", "h3", "li", "blockquote", "figure", "caption", "tr"})
+CELL_SEPARATOR = " | "
 WHITE_SPACE = re.compile(r"\s+")
-# An HTML5 parser opens these again in every paragraph that follows, three of a kind, but as many
-# as there are where their attributes differ: 64 KB then become 200 MB.
+# An HTML5 parser reopens unclosed formatting elements in each following paragraph: up to three of
+# a kind, but without limit where attributes differ. 64 KB would become 200 MB.
 FORMATTING = re.compile(
     r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*>?", re.IGNORECASE
 )
 TAG_OPEN = re.compile("</?[a-zA-Z]")
-# As the sanitiser writes them.
+# In the sanitiser's output.
 ANY_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?: [a-z]+="[^"]*")*>')
-VOID = frozenset({"br", "img"})
-WITHOUT_SOURCE = re.compile(r"<img(?![^>]* src=)[^>]*>")
+VOID_TAGS = frozenset({"br", "img"})
+IMG_WITHOUT_SRC = re.compile(r"<img(?![^>]* src=)[^>]*>")
 FIGURE = re.compile(r"<figure>.*?</figure>", re.DOTALL)
-PICTURE = re.compile(rf"(?P<figure>{FIGURE.pattern})|{renditions.IMAGE.pattern}", re.DOTALL)
+PICTURE = re.compile(rf"(?P<figure>{FIGURE.pattern})|{renditions.IMG_TAG.pattern}", re.DOTALL)
 EMPTY_FIGURE = re.compile(r"<figure>(?:(?!<img|</figure>).)*</figure>", re.DOTALL)
 EMPTY_PARAGRAPH = re.compile(r"<p>(?:\s|&nbsp;|<br>)*</p>\s*")
 BETWEEN_TAGS = re.compile(r">\s+<")
 PLAIN_PARAGRAPH = re.compile(r"\s*<p>([^<]*)</p>")
 AFTER_PARAGRAPH = re.compile("(?<=</p>)")
-# As the sanitiser writes them: every value in double quotes, with no such quote within.
+# In the sanitiser's output every value is in double quotes, and holds none.
 TAG = re.compile(r'<[a-z][a-z0-9]*(?: [a-z]+="[^"]*")+>')
-ADDRESS = re.compile(r' (href|src)="([^"]*)"')
+URL_ATTRIBUTE = re.compile(r' (href|src)="([^"]*)"')
 NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FINGERPRINT_SCHEME = 1
-LONGEST = 200_000
-"""Characters of a body; the longest commentary has a tenth of that."""
+MAX_BODY_LENGTH = 200_000
+"""Characters; the longest commentary has a tenth of that."""
 MAX_TAGS = 20_000
-"""In a body, those that close counted as well; a table of a thousand rows has eight thousand."""
+"""Closing tags included; a table of a thousand rows has eight thousand."""
 MAX_DEPTH = 100
-"""Of tags within one another; a list of nine levels in a quotation has twenty. Inlining the styles
-of a letter ends the process at some ten thousand."""
-LONGEST_LEAD = 2_000
-"""Characters of a lead, which is a paragraph."""
+"""Of nested tags; a list of nine levels in a quotation has twenty. The newsletter's CSS inliner
+crashes at some ten thousand."""
+MAX_LEAD_LENGTH = 2_000
+"""Characters."""
 
 
 def toolbar() -> list[list[str]]:
-    """The editor's toolbar, as CKEditor wants it."""
-    return [[tool.button for tool in group] for group in TOOLS]
+    """CKEditor's `toolbar` setting."""
+    return [[tool.button for tool in group] for group in TOOLBAR]
 
 
 class SanitisedHtml(str):
-    """What `clean` returned. Any operation on it gives an ordinary text, which is cleaned anew."""
+    """The output of `clean`. Any operation on it gives a plain str, which is sanitised again."""
 
     __slots__ = ()
 
 
-class TooIntricate(ValueError):
-    """More than MAX_TAGS tags, or more than MAX_DEPTH of them within one another."""
+class TooComplex(ValueError):
+    """More than MAX_TAGS tags, or nested deeper than MAX_DEPTH."""
 
 
 def clean(html: str, *, strict: bool = False) -> SanitisedHtml:
-    """What may be kept of the HTML; empty if nothing of it can be read.
+    """Sanitised HTML; empty if it has neither text nor pictures.
 
-    Takes a time that grows with the length alone. What is too intricate keeps its words and loses
-    its markup from there on; with `strict` it raises TooIntricate instead.
+    Takes linear time. Beyond MAX_TAGS or MAX_DEPTH, markup is dropped and text stays; with `strict`
+    it raises TooComplex instead.
     """
     if isinstance(html, SanitisedHtml):
         return html
     if not html:
         return SanitisedHtml()
     end = _end_of_markup(html)
-    sanitised = _sanitised(html, end)
-    kept = _flattened(sanitised)
-    if strict and (end < len(html) or kept != sanitised):
-        raise TooIntricate
-    kept = EMPTY_FIGURE.sub("", WITHOUT_SOURCE.sub("", kept))
-    # A paste leaves empty paragraphs as distances.
-    kept = EMPTY_PARAGRAPH.sub("", kept).strip()
+    sanitised = _sanitise(html, end)
+    result = _flatten(sanitised)
+    if strict and (end < len(html) or result != sanitised):
+        raise TooComplex
+    result = EMPTY_FIGURE.sub("", IMG_WITHOUT_SRC.sub("", result))
+    # Pasted texts use empty paragraphs as spacing.
+    result = EMPTY_PARAGRAPH.sub("", result).strip()
     # An emptied editor leaves <p>&nbsp;</p>, which would count as a translation.
-    says_something = any(block.text or block.kind == "figure" for block in each_block(kept))
-    return SanitisedHtml(kept if says_something else "")
+    has_content = any(block.text or block.kind == "figure" for block in iter_blocks(result))
+    return SanitisedHtml(result if has_content else "")
 
 
-def _sanitised(html: str, end: int) -> str:
+def _sanitise(html: str, end: int) -> str:
     bounded = FORMATTING.sub(r"<\1>", html[:end]) + escape(html[end:], quote=False)
     return nh3.clean(
         bounded,
@@ -147,23 +146,23 @@ def _sanitised(html: str, end: int) -> str:
         attributes=ALLOWED_ATTRIBUTES,
         url_schemes=ALLOWED_SCHEMES,
         link_rel="noopener noreferrer",
-        attribute_filter=_only_ours,
+        attribute_filter=_filter_attribute,
     ).strip()
 
 
 def _end_of_markup(html: str) -> int:
-    """Where the first tag stands that is one too many, else the end."""
+    """The offset of the first tag beyond MAX_TAGS, else the length."""
     too_many = next(islice(TAG_OPEN.finditer(html), MAX_TAGS, None), None)
     return len(html) if too_many is None else too_many.start()
 
 
-def _flattened(html: str) -> str:
-    """Sanitised HTML without the tags that are deeper than MAX_DEPTH. Their text stays."""
+def _flatten(html: str) -> str:
+    """Removes tags nested deeper than MAX_DEPTH, and keeps their text."""
     depth = 0
 
     def allowed(tag: re.Match[str]) -> str:
         nonlocal depth
-        if tag[2] in VOID:
+        if tag[2] in VOID_TAGS:
             return tag[0]
         if tag[1]:
             depth -= 1
@@ -171,60 +170,60 @@ def _flattened(html: str) -> str:
         depth += 1
         return tag[0] if depth <= MAX_DEPTH else ""
 
-    # The sanitiser closes whatever it opens.
+    # The sanitiser's output is balanced.
     return html if html.count("</") <= MAX_DEPTH else ANY_TAG.sub(allowed, html)
 
 
-def _only_ours(tag: str, attribute: str, value: str) -> str | None:
-    """A picture that came through the newsroom's own door, and no other."""
+def _filter_attribute(tag: str, attribute: str, value: str) -> str | None:
+    """Only uploaded pictures, and only small numbers as sizes."""
     if (tag, attribute) == ("img", "src"):
-        return value if renditions.ADDRESS.fullmatch(value) else None
+        return value if renditions.URL_PATTERN.fullmatch(value) else None
     if attribute in {"width", "height", "colspan", "rowspan"}:
         return value if value.isascii() and value.isdigit() and len(value) < 5 else None
     return value
 
 
-def without_pictures(html: str) -> str:
-    """For a letter: each picture's words in its place, since loading one tells who reads."""
-    told = FIGURE.sub(lambda found: f"<p><em>[{_words_of(found[0])}]</em></p>", html)
-    return renditions.IMAGE.sub(_alt_in_place, told)
+def images_as_text(html: str) -> str:
+    """For e-mail: alt text and caption instead of pictures, whose loading could be tracked."""
+    replaced = FIGURE.sub(lambda figure: f"<p><em>[{_figure_text(figure[0])}]</em></p>", html)
+    return renditions.IMG_TAG.sub(_alt_text, replaced)
 
 
-def with_bare_pictures_described(html: str) -> str:
-    """The words of pictures that stand outside a figure, which are no block of their own."""
-    return PICTURE.sub(lambda one: one[0] if one["figure"] else _alt_in_place(one), html)
+def bare_images_as_text(html: str) -> str:
+    """Alt text instead of pictures outside a figure, which are no block."""
+    return PICTURE.sub(lambda one: one[0] if one["figure"] else _alt_text(one), html)
 
 
-def _alt_in_place(image: re.Match[str]) -> str:
+def _alt_text(image: re.Match[str]) -> str:
     given = dict(renditions.ATTRIBUTE.findall(image["attributes"]))
     return f"<em>[{escape(unescape(given.get('alt', ''))).strip() or '…'}]</em>"
 
 
-def _words_of(figure: str) -> str:
-    # A caption may hold paragraphs, lists or a second figure: each is a block.
+def _figure_text(figure: str) -> str:
+    # A caption may hold several blocks.
     words = " ".join(block.text for block in blocks(figure) if block.text)
     return escape(words or "…")
 
 
-def absolute(html: str, page: str) -> str:
-    """Sanitised HTML whose links and pictures are found from anywhere; `page` is its address."""
+def with_absolute_urls(html: str, page: str) -> str:
+    """Sanitised HTML with absolute href and src; `page` is the base URL."""
 
     def resolve(match: re.Match[str]) -> str:
         return f' {match[1]}="{_joined(page, match[2])}"'
 
-    return TAG.sub(lambda tag: ADDRESS.sub(resolve, tag[0]), html)
+    return TAG.sub(lambda tag: URL_ATTRIBUTE.sub(resolve, tag[0]), html)
 
 
 def _joined(page: str, address: str) -> str:
     try:
         return urljoin(page, address)
     except ValueError:
-        # An address that is none, such as one with half a bracket: it leads nowhere either way.
+        # An invalid URL, such as one with an unclosed bracket.
         return address
 
 
-def for_xml(text: str) -> str:
-    """Without the characters that no XML document can hold."""
+def without_invalid_xml(text: str) -> str:
+    """Without the characters that XML 1.0 (2.2) forbids."""
     return NOT_IN_XML.sub("", text)
 
 
@@ -237,20 +236,20 @@ class Block:
     links: tuple[str, ...] = ()
 
 
-class _Reader(HTMLParser):
-    """Cuts HTML into blocks. Unknown tags are looked through."""
+class _BlockParser(HTMLParser):
+    """Cuts HTML into blocks. Unknown tags are transparent."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
         self._open: list[str] = []
         self._within: Counter[str] = Counter()
-        """How often each is open, so that nobody looks through all of them for each tag."""
+        """How often each tag is open, for constant-time look-ups."""
         self._text: list[str] = []
         self._links: list[str] = []
 
     def read(self, part: str) -> None:
-        """As `feed`, which takes ten times as long for a paragraph that is nothing but text."""
+        """Like `feed`, ten times as fast for a paragraph of plain text."""
         plain = PLAIN_PARAGRAPH.fullmatch(part)
         if plain is None or self.rawdata or self.cdata_elem:
             self.feed(part)
@@ -262,7 +261,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if self._is_in_row(tag):
             self._text.append(" ")
-        elif tag in BLOCKS or tag in {"ul", "ol"}:
+        elif tag in BLOCK_TAGS or tag in {"ul", "ol"}:
             self.end_block()
             self._open.append(tag)
             self._within[tag] += 1
@@ -278,7 +277,7 @@ class _Reader(HTMLParser):
             self.end_cell()
         if self._is_in_row(tag):
             self._text.append(" ")
-        elif tag in BLOCKS or tag in {"ul", "ol"}:
+        elif tag in BLOCK_TAGS or tag in {"ul", "ol"}:
             self.end_block()
             while self._within[tag]:
                 ended = self._open.pop()
@@ -287,20 +286,20 @@ class _Reader(HTMLParser):
                     break
 
     def _is_in_row(self, tag: str) -> bool:
-        """Whether it is a paragraph or list in a cell, as Word and Google Docs write them."""
-        return self._within["tr"] > 0 and tag != "tr" and tag in BLOCKS | {"ul", "ol"}
+        """A paragraph or list in a table cell, as pasted from Word or Google Docs."""
+        return self._within["tr"] > 0 and tag != "tr" and tag in BLOCK_TAGS | {"ul", "ol"}
 
     def end_cell(self) -> None:
-        """A table's row is one block, its cells side by side."""
-        self._text.append(CELL)
+        """A table row is one block."""
+        self._text.append(CELL_SEPARATOR)
 
     def handle_data(self, data: str) -> None:
         self._text.append(data)
 
     def end_block(self) -> None:
-        text = " ".join("".join(self._text).split()).removesuffix(CELL.strip()).strip()
+        text = " ".join("".join(self._text).split()).removesuffix(CELL_SEPARATOR.strip()).strip()
         kind = self._kind()
-        if kind == "tr" and not text.strip(CELL):
+        if kind == "tr" and not text.strip(CELL_SEPARATOR):
             text = ""
         if text or self._links or self._open[-1:] == ["figure"]:
             self.blocks.append(Block(kind, text, tuple(self._links)))
@@ -313,41 +312,41 @@ class _Reader(HTMLParser):
                 if outer == "li" and self._within["ol"]:
                     return "ol-li"
                 return outer
-        return self._open[-1] if self._open and self._open[-1] in BLOCKS else "p"
+        return self._open[-1] if self._open and self._open[-1] in BLOCK_TAGS else "p"
 
 
 def blocks(html: str) -> list[Block]:
-    """The HTML's blocks in their order, white space collapsed."""
-    return list(each_block(html))
+    """In document order, white space collapsed."""
+    return list(iter_blocks(html))
 
 
-def each_block(html: str) -> Iterator[Block]:
-    """As `blocks`, read no further than is asked for."""
-    reader, told = _Reader(), 0
+def iter_blocks(html: str) -> Iterator[Block]:
+    """Like `blocks`, but parsed lazily."""
+    parser, count = _BlockParser(), 0
     for part in AFTER_PARAGRAPH.split(html):
-        reader.read(part)
-        yield from reader.blocks[told:]
-        told = len(reader.blocks)
-    reader.close()
-    reader.end_block()
-    yield from reader.blocks[told:]
+        parser.read(part)
+        yield from parser.blocks[count:]
+        count = len(parser.blocks)
+    parser.close()
+    parser.end_block()
+    yield from parser.blocks[count:]
 
 
-def squeezed(html: str) -> str:
-    """For comparing two HTML texts: an editor breaks and indents lines as it likes."""
+def normalize_whitespace(html: str) -> str:
+    """For comparing two HTML texts, whatever their line breaks and indentation."""
     return WHITE_SPACE.sub(" ", BETWEEN_TAGS.sub("><", html)).strip()
 
 
 def fingerprint(title: str, lead: str, body: str) -> str:
-    """What one language's text says, as "scheme:SHA-256".
+    """Of one language's text, as "scheme:SHA-256".
 
-    Built from block structure, text and link targets (NFC, white space collapsed), so that
-    a change of markup or of the sanitiser is no change of text.
+    Hashes block structure, text and link targets (NFC, white space collapsed), so a change of
+    markup or of the sanitiser leaves it the same.
     """
     digest = hashlib.sha256()
     for part in _parts(title, lead, body):
-        said = WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", part)).strip()
-        digest.update(said.encode() + b"\0")
+        text = WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", part)).strip()
+        digest.update(text.encode() + b"\0")
     return f"{FINGERPRINT_SCHEME}:{digest.hexdigest()}"
 
 

@@ -1,7 +1,7 @@
-"""Quotation marks and dashes, as each language writes them; for the editor and for checking.
+"""Quotation marks and dashes by language, for the editor and for warnings.
 
-English as in The Oxford Style Manual (double first, spaced en dash); Belarusian and Russian with
-«ёлачкі» and „лапкі“ inside them, and a spaced em dash that does not begin a line.
+English after The Oxford Style Manual (double quotes first, spaced en dash); Belarusian and Russian
+with «ёлачкі», „лапкі“ within them, and a spaced em dash that never begins a line.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
-class Marks:
-    """One language's. `spaced_dash` takes the place of a hyphen between two spaces."""
+class PunctuationMarks:
+    """One language's. `spaced_dash` replaces a hyphen between two spaces."""
 
     opening: str
     closing: str
@@ -25,33 +25,33 @@ class Marks:
     apostrophe: str = "\N{RIGHT SINGLE QUOTATION MARK}"
 
 
-ENGLISH = Marks("“", "”", "‘", "’", "–", " – ")
-SLAVIC = Marks("«", "»", "„", "“", "—", f"{NO_BREAK}— ")
-MARKS = {"en": ENGLISH, "be": SLAVIC, "ru": SLAVIC}
+ENGLISH = PunctuationMarks("“", "”", "‘", "’", "–", " – ")
+SLAVIC = PunctuationMarks("«", "»", "„", "“", "—", f"{NO_BREAK}— ")
+PUNCTUATION = {"en": ENGLISH, "be": SLAVIC, "ru": SLAVIC}
 STRAIGHT = re.compile(r"""["]|(?<=[^\W\d_])'|(?<!\d)'(?=\w)|(?<=\s)--?(?=\s)""")
-"""A figure before it makes an apostrophe a measure: 5'6."""
+"""After a digit an apostrophe is a unit: 5'6."""
 QUOTATION = re.compile("[“”„‟‘‚‹›«»]")
 SPACED_DASH = re.compile(r"(?<=\s)[–—](?=\s)")
 
 
-def marks_of(language: str) -> Marks:
-    """English's where the newsroom has not said otherwise."""
-    return MARKS.get(language, ENGLISH)
+def punctuation_of(language: str) -> PunctuationMarks:
+    """English's for a language without an entry."""
+    return PUNCTUATION.get(language, ENGLISH)
 
 
-def for_editor(language: str) -> dict[str, str]:
-    """The table as static/typography.js reads it."""
-    return asdict(marks_of(language))
+def editor_config(language: str) -> dict[str, str]:
+    """For static/typography.js."""
+    return asdict(punctuation_of(language))
 
 
-def is_typewritten(text: str) -> bool:
-    """Whether straight quotation marks, apostrophes or a hyphen for a dash are left in a text."""
+def has_typewriter_marks(text: str) -> bool:
+    """Whether a text has straight quotation marks, apostrophes or a hyphen for a dash."""
     return STRAIGHT.search(text) is not None
 
 
 def foreign_marks(text: str, language: str) -> list[str]:
-    """Quotation marks and spaced dashes in a text that its language does not use; each once."""
-    marks = marks_of(language)
+    """Quotation marks and spaced dashes that the language does not use, without duplicates."""
+    marks = punctuation_of(language)
     own = {marks.opening, marks.closing, marks.inner_opening, marks.inner_closing, marks.dash}
     found = [*QUOTATION.findall(text), *SPACED_DASH.findall(text)]
     return [mark for mark in dict.fromkeys(found) if mark not in own]

@@ -1,7 +1,4 @@
-"""Reads the demo's texts, and says exactly where one of them is wrong.
-
-People write these files by hand, so everything is checked before anything is stored.
-"""
+"""Parses and validates the demo's hand-written YAML files."""
 
 from __future__ import annotations
 
@@ -20,18 +17,18 @@ from articles.text.typography import SLAVIC
 from core import languages
 
 FOLDER = Path(__file__).parent
-LONGEST_TITLE = 200
+MAX_TITLE_CHARACTERS = 200
 EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 Translated = dict[str, str]
 
 
-class DemoBroken(Exception):
-    """A file of the demo is wrong; names the file and the place."""
+class InvalidDemoContent(Exception):
+    """Names the file and the position in it."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """A topic or an author: a code, and a name per language."""
+    """A topic or an author."""
 
     code: str
     name: Translated
@@ -39,19 +36,19 @@ class Named:
 
 @dataclass(frozen=True)
 class DemoArticle:
-    """One commentary as it is written down."""
+    """One article of a week's file."""
 
     topic: str
     verdict: str
     was: str
-    """The verdict that it came out with, where that was corrected."""
+    """The verdict before a correction; may be empty."""
     authors: tuple[str, ...]
     texts: tuple[ArticleText, ...]
 
 
 @dataclass(frozen=True)
 class Content:
-    """All that the demo has; weeks are numbered back from the last full one, which is 1."""
+    """The demo's content. Week 1 is the last full one, 2 the one before."""
 
     masthead: dict[str, Translated]
     topics: tuple[Named, ...]
@@ -60,59 +57,59 @@ class Content:
     weeks: dict[int, tuple[DemoArticle, ...]]
     introductions: dict[int, Translated]
     pages: dict[str, dict[str, Translated]]
-    """Of each code its title, and its body as HTML."""
+    """By code: the titles, and the bodies as HTML."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a file we are, for whoever has to mend it."""
+    """A position in a file, for error messages."""
 
     path: str
 
     def at(self, step: str) -> Place:
         return Place(f"{self.path}, {step}")
 
-    def broken(self, what: str) -> DemoBroken:
-        return DemoBroken(f"{self.path}: {what}")
+    def error(self, message: str) -> InvalidDemoContent:
+        return InvalidDemoContent(f"{self.path}: {message}")
 
     def mapping(self, value: Any, allowed: set[str] | None = None) -> dict[Any, Any]:
-        """The value, if it is a mapping with no other keys than these."""
+        """The value, if it is a mapping without other keys."""
         if not isinstance(value, dict):
-            raise self.broken("here must stand names with values, as in `name: value`.")
-        strange = [str(key) for key in value if allowed is not None and key not in allowed]
-        if strange:
-            raise self.broken(
-                f"{', '.join(strange)} is not known here. "
+            raise self.error("here must stand names with values, as in `name: value`.")
+        unknown = [str(key) for key in value if allowed is not None and key not in allowed]
+        if unknown:
+            raise self.error(
+                f"{', '.join(unknown)} is not known here. "
                 f"Known: {', '.join(sorted(allowed or ()))}."
             )
         return value
 
     def items(self, value: Any) -> Iterator[tuple[Place, Any]]:
-        """The value's items with their places, if it is a list with something in it."""
+        """The items with their positions, if it is a non-empty list."""
         if not isinstance(value, list) or not value:
-            raise self.broken("here must stand a list, each item with a dash before it.")
+            raise self.error("here must stand a list, each item with a dash before it.")
         for number, item in enumerate(value, start=1):
             yield self.at(f"item {number}"), item
 
     def text(self, mapping: dict[Any, Any], key: str) -> str:
-        """The mapping's text under a key; refuses an empty one."""
+        """The non-empty text of a key."""
         value = mapping.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.broken(f"{key} is missing, empty or not a text.")
+            raise self.error(f"{key} is missing, empty or not a text.")
         return value.strip()
 
     def translated(self, value: Any) -> Translated:
         """A text per language; one language may be enough."""
         found = self.mapping(value, set(languages.codes()))
         if not found:
-            raise self.broken("no language is given.")
+            raise self.error("no language is given.")
         return {code: self.text(found, code) for code in found}
 
 
 def read_content(folder: Path = FOLDER) -> Content:
     """Reads newsroom.yaml, weeks/*.yaml and, if they are there, introductions.yaml and pages.yaml.
 
-    Raises DemoBroken.
+    Raises InvalidDemoContent.
     """
     file = Place("newsroom.yaml")
     newsroom = file.mapping(
@@ -124,7 +121,7 @@ def read_content(folder: Path = FOLDER) -> Content:
         number: tuple(_articles(path, topics, authors)) for number, path in _week_files(folder)
     }
     if not weeks:
-        raise DemoBroken(f"{folder / 'weeks'}: there is no file such as 1.yaml.")
+        raise InvalidDemoContent(f"{folder / 'weeks'}: there is no file such as 1.yaml.")
     return Content(
         _masthead(file.at("masthead"), newsroom.get("masthead")),
         topics,
@@ -137,11 +134,7 @@ def read_content(folder: Path = FOLDER) -> Content:
 
 
 def to_html(written: str) -> str:
-    """The small notation of the files as HTML.
-
-    Paragraphs are parted by empty lines; `## ` begins a heading, `> ` a quotation, and lines
-    that all begin with `- ` are a list.
-    """
+    """Renders a subset of Markdown: paragraphs, `## ` headings, `> ` quotations, `- ` lists."""
     return "\n".join(_block(block) for block in EMPTY_LINE.split(written.strip()))
 
 
@@ -151,10 +144,10 @@ def _block(block: str) -> str:
         rest = f"\n{_block(chr(10).join(lines[1:]))}" if lines[1:] else ""
         return f"<h2>{_inline(lines[0][3:])}</h2>{rest}"
     if all(line.startswith(">") for line in lines):
-        said = " ".join(line.removeprefix(">").strip() for line in lines)
-        return f"<blockquote><p>{_inline(said)}</p></blockquote>"
+        quotation = " ".join(line.removeprefix(">").strip() for line in lines)
+        return f"<blockquote><p>{_inline(quotation)}</p></blockquote>"
     if lines[0].startswith("- "):
-        # A line without a dash goes on with the item before it.
+        # A line without a dash continues the item.
         items: list[str] = []
         for line in lines:
             if line.startswith("- "):
@@ -166,11 +159,11 @@ def _block(block: str) -> str:
 
 
 def _inline(text: str) -> str:
-    return escape(_kept_together(text.strip()), quote=False)
+    return escape(_nonbreaking_dashes(text.strip()), quote=False)
 
 
-def _kept_together(text: str) -> str:
-    """No line begins with a dash; in the files a plain space is easier to see."""
+def _nonbreaking_dashes(text: str) -> str:
+    """No line begins with a dash."""
     return text.replace(" — ", SLAVIC.spaced_dash)
 
 
@@ -178,12 +171,12 @@ def _read(path: Path, file: Place) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise file.broken(f"there is no such file in {path.parent}.") from None
+        raise file.error(f"there is no such file in {path.parent}.") from None
     except UnicodeDecodeError as error:
-        raise file.broken(f"this is not UTF-8: {error}.") from None
+        raise file.error(f"this is not UTF-8: {error}.") from None
     except yaml.YAMLError as error:
-        # The parser's message names line and column.
-        raise file.broken(f"this is not YAML: {error}") from None
+        # The message has line and column.
+        raise file.error(f"this is not YAML: {error}") from None
 
 
 def _masthead(place: Place, value: Any) -> dict[str, Translated]:
@@ -203,7 +196,7 @@ def _week_files(folder: Path) -> list[tuple[int, Path]]:
     found = []
     for path in (folder / "weeks").glob("*.yaml"):
         if not path.stem.isdecimal() or int(path.stem) < 1:
-            raise DemoBroken(
+            raise InvalidDemoContent(
                 f"weeks/{path.name}: the file's name must be the number of weeks ago, from 1 on."
             )
         found.append((int(path.stem), path))
@@ -224,7 +217,7 @@ def _articles(
         topic = _one_of(place, place.text(found, "topic"), "topic", [t.code for t in topics])
         place = Place(f"{place.path} ({topic})")
         if topic in seen:
-            raise place.broken("the week has an article on this topic already.")
+            raise place.error("the week has an article on this topic already.")
         seen.add(topic)
         verdict, was = (found.get(name) or "" for name in ("verdict", "was"))
         for given in filter(None, (verdict, was)):
@@ -244,13 +237,13 @@ def _texts(place: Place, found: dict[Any, Any]) -> tuple[ArticleText, ...]:
         here = place.at(code)
         text = here.mapping(found[code], {"title", "lead", "body"})
         title = here.text(text, "title")
-        if len(title) > LONGEST_TITLE:
-            raise here.broken(f"title has {len(title)} characters; at most {LONGEST_TITLE}.")
+        if len(title) > MAX_TITLE_CHARACTERS:
+            raise here.error(f"title has {len(title)} characters; at most {MAX_TITLE_CHARACTERS}.")
         lead, body = here.text(text, "lead"), here.text(text, "body")
-        told = (_kept_together(title), _kept_together(lead), to_html(body))
-        texts.append(ArticleText(code, *told))
+        fields = (_nonbreaking_dashes(title), _nonbreaking_dashes(lead), to_html(body))
+        texts.append(ArticleText(code, *fields))
     if not texts:
-        raise place.broken("it is written in no language.")
+        raise place.error("it is written in no language.")
     return tuple(texts)
 
 
@@ -259,9 +252,9 @@ def _introductions(path: Path, weeks: dict[int, tuple[DemoArticle, ...]]) -> dic
         return {}
     file = Place(path.name)
     written = file.mapping(_read(path, file))
-    strange = [str(number) for number in written if number not in weeks]
-    if strange:
-        raise file.broken(f"there is no week {', '.join(strange)}.")
+    unknown = [str(number) for number in written if number not in weeks]
+    if unknown:
+        raise file.error(f"there is no week {', '.join(unknown)}.")
     return {
         number: file.at(f"week {number}").translated(value) for number, value in written.items()
     }
@@ -278,7 +271,7 @@ def _pages(path: Path) -> dict[str, dict[str, Translated]]:
         title = place.at("title").translated(texts.get("title"))
         body = place.at("body").translated(texts.get("body"))
         if title.keys() != body.keys():
-            raise place.broken("title and body have to be there in the same languages.")
+            raise place.error("title and body have to be there in the same languages.")
         bodies = {language: to_html(text) for language, text in body.items()}
         found[code] = {"title": title, "body": bodies}
     return found
@@ -286,5 +279,5 @@ def _pages(path: Path) -> dict[str, dict[str, Translated]]:
 
 def _one_of(place: Place, value: Any, what: str, known: list[str]) -> str:
     if value not in known:
-        raise place.broken(f"{value!r} is no {what}. Known: {', '.join(known)}.")
+        raise place.error(f"{value!r} is no {what}. Known: {', '.join(known)}.")
     return str(value)

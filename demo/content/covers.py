@@ -1,7 +1,6 @@
-"""Covers for the demo: sheets of cut paper, laid over one another.
+"""Generated covers for the demo: layered paper cuts.
 
-Drawn rather than photographed, so that nobody's rights are touched and nothing has to be
-fetched. The same topic and number always give the same picture.
+Without copyright and without downloads. Deterministic by topic and number.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from dataclasses import dataclass
 from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 WIDTH, HEIGHT = 1200, 675
-FINER = 3
-"""Shapes are cut this much larger and reduced, which makes their edges smooth."""
-BLURRED_AT = 6
-"""Shadows are blurred this much smaller: nobody sees it, and it is quick."""
-SOFTNESS, DROP = 22, 7
-"""How far a shadow blurs, and how far it falls."""
-QUALITY = 82
+SUPERSAMPLING = 3
+"""Supersampling factor, for smooth edges."""
+BLUR_REDUCTION = 6
+"""Shadows are blurred at this reduction, which is faster."""
+BLUR_RADIUS, SHADOW_OFFSET = 22, 7
+"""Of shadows, in pixels."""
+JPEG_QUALITY = 82
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -29,7 +28,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Palette:
-    """A few tones from light to dark, and one that stands out."""
+    """Tones from light to dark, and an accent."""
 
     tones: tuple[str, ...]
     accent: str
@@ -70,47 +69,47 @@ class Cut:
     """The form of one sheet, in the picture's own measures."""
 
     def __init__(self, whole: bool = False) -> None:
-        size = (WIDTH * FINER, HEIGHT * FINER)
+        size = (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING)
         self._image = Image.new("L", size, 255 if whole else 0)
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, points: Sequence[Point], fill: int = 255) -> Cut:
-        self._draw.polygon([(x * FINER, y * FINER) for x, y in points], fill=fill)
+        self._draw.polygon([(x * SUPERSAMPLING, y * SUPERSAMPLING) for x, y in points], fill=fill)
         return self
 
     def disc(self, centre: Point, radius: float, fill: int = 255) -> Cut:
-        x, y = centre[0] * FINER, centre[1] * FINER
-        self._draw.circle((x, y), radius * FINER, fill=fill)
+        x, y = centre[0] * SUPERSAMPLING, centre[1] * SUPERSAMPLING
+        self._draw.circle((x, y), radius * SUPERSAMPLING, fill=fill)
         return self
 
     def form(self) -> Image.Image:
-        return self._image.reduce(FINER)
+        return self._image.reduce(SUPERSAMPLING)
 
 
 class Paint:
     """What is painted on a sheet of more than one colour."""
 
     def __init__(self) -> None:
-        self._image = Image.new("RGB", (WIDTH * FINER, HEIGHT * FINER))
+        self._image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING))
         self._draw = ImageDraw.Draw(self._image)
 
     def disc(self, centre: Point, radius: float, fill: Colour) -> None:
-        x, y = centre[0] * FINER, centre[1] * FINER
-        self._draw.circle((x, y), radius * FINER, fill=fill)
+        x, y = centre[0] * SUPERSAMPLING, centre[1] * SUPERSAMPLING
+        self._draw.circle((x, y), radius * SUPERSAMPLING, fill=fill)
 
     def image(self) -> Image.Image:
-        return self._image.reduce(FINER)
+        return self._image.reduce(SUPERSAMPLING)
 
 
 def fallen(form: Image.Image) -> Image.Image:
     """A form's soft shadow, a little below it."""
-    small = form.resize((WIDTH // BLURRED_AT, HEIGHT // BLURRED_AT), Image.Resampling.BOX)
-    small = small.filter(ImageFilter.GaussianBlur(SOFTNESS / BLURRED_AT))
+    small = form.resize((WIDTH // BLUR_REDUCTION, HEIGHT // BLUR_REDUCTION), Image.Resampling.BOX)
+    small = small.filter(ImageFilter.GaussianBlur(BLUR_RADIUS / BLUR_REDUCTION))
     soft = small.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
     # Its first line goes on upwards, or the picture would have a lighter hem.
-    hem = soft.crop((0, 0, WIDTH, 1)).resize((WIDTH, DROP))
+    hem = soft.crop((0, 0, WIDTH, 1)).resize((WIDTH, SHADOW_OFFSET))
     shadow = Image.new("L", (WIDTH, HEIGHT))
-    shadow.paste(soft, (0, DROP))
+    shadow.paste(soft, (0, SHADOW_OFFSET))
     shadow.paste(hem, (0, 0))
     return shadow
 
@@ -255,7 +254,7 @@ def arc(centre: Point, radius: float, start: float, end: float) -> list[Point]:
 
 
 @dataclass(frozen=True)
-class Look:
+class CoverStyle:
     """How a topic's covers are drawn."""
 
     palette: Palette
@@ -264,28 +263,28 @@ class Look:
     """The tone of the sheet at the very back."""
 
 
-LOOKS = {
-    "elite": Look(
+COVER_STYLES = {
+    "elite": CoverStyle(
         Palette(("#f3e9d9", "#dfc9a8", "#c39e76", "#93664f", "#5b3d47", "#33263a"), "#f0bf6c"),
         arches,
         0.0,
     ),
-    "society": Look(
+    "society": CoverStyle(
         Palette(("#eef0e6", "#cddbce", "#9dbfb2", "#67988f", "#3d6d74", "#244757"), "#e2a46c"),
         scales,
         0.0,
     ),
-    "security": Look(
+    "security": CoverStyle(
         Palette(("#e9e9ea", "#c6cbd2", "#97a2af", "#687687", "#434f62", "#293040"), "#cf7650"),
         planes,
         0.0,
     ),
-    "west": Look(
+    "west": CoverStyle(
         Palette(("#f8eee2", "#efd5c0", "#d8a894", "#a5859a", "#68688f", "#383f66"), "#f3b871"),
         hills,
         0.0,
     ),
-    "russia": Look(
+    "russia": CoverStyle(
         Palette(("#eff0e4", "#d5d9c0", "#aab694", "#788a70", "#4b6056", "#283c3f"), "#d9975c"),
         contours,
         1.0,
@@ -294,12 +293,12 @@ LOOKS = {
 
 
 def draw_cover(topic: str, number: int) -> bytes:
-    """A topic's cover with this number, as a JPEG. An unknown topic borrows another's look."""
+    """A topic's cover with this number, as a JPEG. An unknown topic borrows another's style."""
     # Text seeds the generator alike on every machine and version.
     chance = random.Random(f"{topic} {number}")  # noqa: S311
-    look = LOOKS.get(topic) or LOOKS[chance.choice(sorted(LOOKS))]
+    look = COVER_STYLES.get(topic) or COVER_STYLES[chance.choice(sorted(COVER_STYLES))]
     sheets = Sheets(look.palette, look.ground)
     look.compose(sheets, chance)
     file = io.BytesIO()
-    sheets.picture.save(file, "JPEG", quality=QUALITY, optimize=True, progressive=True)
+    sheets.picture.save(file, "JPEG", quality=JPEG_QUALITY, optimize=True, progressive=True)
     return file.getvalue()

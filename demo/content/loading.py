@@ -1,4 +1,4 @@
-"""Puts the demo into an empty newsroom."""
+"""Loads the demo's content into the database."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from django.db import transaction
 
-from articles.editorial.digest_builder import gather
-from articles.editorial.image_uploads import keep
+from articles.editorial.digest_builder import build_digest
+from articles.editorial.image_uploads import store_picture
 from articles.editorial.saving import save_article
 from articles.editorial.workflow import publish
-from articles.images.decoding import prepare_own
-from articles.images.processing import Prepared
-from articles.models import Article, Author, Masthead, Page, Picture, Topic
+from articles.images.decoder_process import ProcessedImage
+from articles.images.image_decoder import process_trusted
+from articles.models import Article, Author, Page, Picture, SiteSettings, Topic
 from articles.public.static_pages import save_page
 from core.weeks import Week
 from demo.content.content import FOLDER, Content, DemoArticle, Named, Translated, read_content
@@ -30,7 +30,7 @@ UNTIL_CORRECTED = dt.timedelta(days=2)
 
 @dataclass(frozen=True)
 class DemoReport:
-    """What came of it."""
+    """What was loaded."""
 
     articles: int = 0
     digests: int = 0
@@ -43,10 +43,9 @@ class DemoReport:
 
 
 def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport:
-    """Loads the demo's weeks up to the last full one, or nothing at all.
+    """Loads the demo's weeks, up to the last full one. Raises InvalidDemoContent.
 
-    Nothing if any of the demo is there already, even of other weeks, and nothing if the
-    newsroom has articles of its own in these weeks. Raises DemoBroken.
+    Does nothing if any demo article exists, or any article in these weeks.
     """
     if Article.objects.filter(imported_as__startswith=PREFIX).exists():
         return DemoReport(nothing_because="the demo is here already.")
@@ -55,7 +54,7 @@ def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport
     weeks = {number: newest.previous(number - 1) for number in content.weeks}
     if Article.objects.filter(week__in=list(weeks.values())).exists():
         return DemoReport(nothing_because="the newsroom has articles of its own in these weeks.")
-    # Drawn before the transaction, which keeps others from writing.
+    # Before the transaction, which blocks other writers on SQLite.
     covers = draw_covers(content)
     with transaction.atomic():
         load_names(content)
@@ -65,23 +64,23 @@ def load_demo(owner: Any, now: dt.datetime, folder: Path = FOLDER) -> DemoReport
     return DemoReport(sum(len(articles) for articles in content.weeks.values()), len(weeks))
 
 
-def draw_covers(content: Content) -> dict[tuple[int, str], Prepared]:
-    """Every article's cover, by the number of its week and its topic."""
+def draw_covers(content: Content) -> dict[tuple[int, str], ProcessedImage]:
+    """Covers by number of the week and topic."""
     wanted = [
         (number, article.topic)
         for number, articles in content.weeks.items()
         for article in articles
     ]
-    # Pillow lets other threads run while it draws, so that all processors are used.
+    # Pillow releases the GIL.
     with ThreadPoolExecutor() as pool:
-        drawn = pool.map(lambda cover: prepare_own(draw_cover(cover[1], cover[0])), wanted)
+        drawn = pool.map(lambda cover: process_trusted(draw_cover(cover[1], cover[0])), wanted)
         return dict(zip(wanted, drawn, strict=True))
 
 
 def load_names(content: Content) -> None:
-    """Masthead, topics and authors, where the newsroom has none of these codes."""
-    if not Masthead.current().name:
-        masthead = Masthead.current()
+    """Creates masthead, topics and authors that do not exist."""
+    if not SiteSettings.current().name:
+        masthead = SiteSettings.current()
         for field, translated in content.masthead.items():
             put_translated(masthead, field, translated)
         masthead.save()
@@ -92,7 +91,7 @@ def load_names(content: Content) -> None:
 
 
 def load_pages(content: Content, owner: Any, now: dt.datetime) -> None:
-    """About and privacy, where the newsroom has none of its own."""
+    """Creates the static pages that do not exist."""
     for code, texts in content.pages.items():
         if not Page.objects.filter(code=code).exists():
             page = Page(code=code)
@@ -102,7 +101,7 @@ def load_pages(content: Content, owner: Any, now: dt.datetime) -> None:
 
 
 def load_named(row: Topic | Author, named: Named) -> None:
-    """Saves a topic or author unless its code is taken."""
+    """Saves a topic or author unless its code exists."""
     if not type(row).objects.filter(code=named.code).exists():
         row.code = named.code
         put_translated(row, "name", named.name)
@@ -113,26 +112,28 @@ def load_week(
     content: Content,
     number: int,
     week: Week,
-    covers: dict[tuple[int, str], Prepared],
+    covers: dict[tuple[int, str], ProcessedImage],
     owner: Any,
     now: dt.datetime,
 ) -> None:
     """One week's articles, published on the Monday after it, and its digest."""
     first = dt.datetime.combine(week.next().monday, PUBLISHING_HOUR)
-    for place, written in enumerate(content.weeks[number]):
+    for position, written in enumerate(content.weeks[number]):
         article = make_article(written, week, owner)
-        # On a Monday morning the hour is still to come.
-        moment = min(first + BETWEEN_ARTICLES * place, now)
+        # Not in the future.
+        published_at = min(first + BETWEEN_ARTICLES * position, now)
         picture = Picture(credit=content.cover_credit)
-        article.cover = keep(covers[number, written.topic], picture, by=owner, now=moment)
-        save_article(article, by=owner, now=moment)
+        article.cover = store_picture(
+            covers[number, written.topic], picture, by=owner, now=published_at
+        )
+        save_article(article, by=owner, now=published_at)
         article.authors.set(Author.objects.filter(code__in=written.authors))
         for text in written.texts:
-            publish(article, text.language, moment)
+            publish(article, text.language, published_at)
         if written.was:
             article.verdict = written.verdict
-            save_article(article, by=owner, now=min(moment + UNTIL_CORRECTED, now))
-    digest = gather(week)
+            save_article(article, by=owner, now=min(published_at + UNTIL_CORRECTED, now))
+    digest = build_digest(week)
     put_translated(digest, "introduction", content.introductions.get(number, {}))
     digest.save()
 

@@ -1,5 +1,4 @@
-"""A relay for developers: takes every letter, hands none on, and shows what it took.
+"""An SMTP server for development, which stores every letter, relays none and shows them on a page.
 
-Run it with `python -m demo.mail_catcher`. A test takes `catcher.Catcher` as a real SMTP server.
-It is in no production image, and nothing of the newsroom imports it.
+Run it with `python -m demo.mail_catcher`. Tests use `catcher.Catcher`. Not for production.
 """

@@ -1,4 +1,4 @@
-"""`python -m demo.mail_catcher`: runs until it is told to end."""
+"""`python -m demo.mail_catcher`: runs until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
-from demo.mail_catcher.catcher import CannotCatch, Catcher
+from demo.mail_catcher.catcher import Catcher, CatcherError
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main() -> int:
-    """Returns the exit code: 1 if it could not start."""
+    """Returns the exit status: 1 if it could not start."""
     parser = argparse.ArgumentParser(
         prog="python -m demo.mail_catcher",
         description="Takes every letter by SMTP, hands none on, and shows them on a page.",
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--directory", type=Path, default=Path("var/mail"), help="for the letters")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 within a container")
     chosen = parser.parse_args()
-    # Before any thread starts: they are waited for below, so that none comes too early.
+    # Blocked before any thread starts, for sigwait below.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         with Catcher(
@@ -39,7 +39,7 @@ def main() -> int:
                 flush=True,
             )
             signal.sigwait(STOP_SIGNALS)
-    except CannotCatch as error:
+    except CatcherError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

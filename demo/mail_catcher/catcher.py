@@ -1,4 +1,4 @@
-"""The mail catcher as a whole: a box, an SMTP server and, if wanted, a page."""
+"""The mail catcher: a letter box, an SMTP server and an optional web page."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Self
 
 from demo.mail_catcher.letters import Letter, LetterBox
 from demo.mail_catcher.page import PageServer
-from demo.mail_catcher.smtp import Catching, SmtpServer
+from demo.mail_catcher.smtp import CatchingHandler, SmtpServer
 
 ANY_PORT = 0
 
 
-class CannotCatch(Exception):
-    """A port or the folder cannot be used; names it, and the option that chooses another."""
+class CatcherError(Exception):
+    """A port or the folder is unusable; names the option to change it."""
 
 
 class Catcher:
-    """Catches letters between `start` and `stop`, or within `with`.
+    """Receives letters between `start` and `stop`, or within `with`.
 
-    Whoever has been answered 250 finds the letter in `letters`. A port of 0 is any free one;
-    without a page port there is no page.
+    After a reply of 250 the letter is in `letters`. Port 0 is any free port; without a page port
+    there is no page.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Catcher:
         host: str = "127.0.0.1",
         smtp_port: int = ANY_PORT,
         page_port: int | None = None,
-        handler: type[Catching] = Catching,
+        handler: type[CatchingHandler] = CatchingHandler,
     ) -> None:
         self.box = LetterBox(folder)
         self.host = host
@@ -44,15 +44,15 @@ class Catcher:
 
     @property
     def letters(self) -> list[Letter]:
-        """What was caught, oldest first."""
+        """The received letters, oldest first."""
         return self.box.letters()
 
     def start(self) -> None:
-        """Listens when it returns. Raises CannotCatch and leaves nothing open."""
+        """Returns once the ports are open. Raises CatcherError."""
         try:
             self.box.make_folder()
         except OSError as error:
-            raise CannotCatch(
+            raise CatcherError(
                 f"Letters cannot be kept in {self.box.folder}: {error.strerror or error}. "
                 "Make it a folder that you may write to, or give another with --directory."
             ) from None
@@ -68,7 +68,7 @@ class Catcher:
             self._running = started.pop_all()
 
     def stop(self) -> None:
-        """Ends at once; what was caught stays."""
+        """Stops at once; the letters stay."""
         self._running.close()
 
     def __enter__(self) -> Self:
@@ -85,11 +85,11 @@ class Catcher:
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
-    """A listening socket. Raises CannotCatch."""
+    """A listening socket. Raises CatcherError."""
     try:
         return socket.create_server((host, port), backlog=128)
     except (OSError, OverflowError) as error:
-        raise CannotCatch(
+        raise CatcherError(
             f"Port {port} of {host} cannot be opened: {getattr(error, 'strerror', error)}. "
             f"End what has it, or choose another with {option}."
         ) from None

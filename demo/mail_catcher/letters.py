@@ -1,4 +1,4 @@
-"""What was caught: a folder of files, and the reading of a letter however broken it is."""
+"""Received letters: their folder, and lenient parsing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SENDER, RECIPIENT, CAUGHT = b"X-Envelope-From: ", b"X-Envelope-To: ", b"X-Caught
 
 @dataclass(frozen=True)
 class Envelope:
-    """What the SMTP dialogue said, whatever the letter itself says."""
+    """The SMTP envelope (RFC 5321)."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -27,14 +27,14 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Contents:
-    """The parts that somebody sees; empty where there is none or it is broken."""
+    """The HTML and text parts; empty if missing or malformed."""
 
     html: str
     text: str
 
 
 class Letter:
-    """One caught letter. Its file never changes, so what was read of it may be kept."""
+    """One received letter, in a file that never changes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,7 +42,7 @@ class Letter:
 
     @cached_property
     def _read(self) -> tuple[Envelope, bytes]:
-        """Off the lines that were put before the letter, of which the moment is the last."""
+        """Parses the envelope's lines, which precede the letter; the time is the last."""
         head, _mark, rest = self.path.read_bytes().partition(CAUGHT)
         moment, _end, raw = rest.partition(b"\r\n")
         lines = head.splitlines()
@@ -60,22 +60,22 @@ class Letter:
 
     @property
     def sender(self) -> str:
-        """The envelope's, which is where bounces go."""
+        """MAIL FROM."""
         return self.envelope.sender
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """The envelope's, in the order of their RCPT commands."""
+        """RCPT TO, in order."""
         return self.envelope.recipients
 
     @property
     def raw(self) -> bytes:
-        """The letter as it came, byte for byte."""
+        """The message as received."""
         return self._read[1]
 
     @property
     def message(self) -> EmailMessage:
-        """Parsed as the standard library likes it. What is read of it may raise if it is broken."""
+        """Parsed; access to a malformed header may raise."""
         return email.message_from_bytes(self.raw, EmailMessage, policy=email.policy.default)
 
     @property
@@ -100,30 +100,30 @@ class Letter:
             part = self.message.get_body((kind,))
             return str(part.get_content()) if part else ""
         except Exception:
-            # Whatever the parser stumbled over, the source is still there to be looked at.
+            # The page shows the source of a malformed letter.
             return ""
 
 
 class LetterBox:
-    """A folder of letters, each in a file of its own that is there only once it is whole."""
+    """A folder of letters, written atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._last_moment = 0
+        self._last_time_ns = 0
 
     def make_folder(self) -> None:
-        """Readable by the owner only: letters carry addresses and links. Raises OSError."""
+        """Readable by the owner only. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, sender: str, recipients: list[str], content: bytes, now: dt.datetime) -> None:
-        """Keeps a letter. Raises OSError, and then nothing of it is there."""
+        """Stores a letter. Raises OSError."""
         lines = [SENDER + _bytes_of(sender), *(RECIPIENT + _bytes_of(one) for one in recipients)]
         lines += [CAUGHT + now.isoformat().encode(), content]
         with self._lock:
-            # Names sort by the moment, even where the clock stands still.
-            self._last_moment = max(time.time_ns(), self._last_moment + 1)
-            name = f"{self._last_moment:020d}-{os.getpid()}"
+            # Strictly increasing, also if the clock is not.
+            self._last_time_ns = max(time.time_ns(), self._last_time_ns + 1)
+            name = f"{self._last_time_ns:020d}-{os.getpid()}"
         temporary = self.folder / f"{name}.tmp"
         try:
             self.make_folder()
@@ -135,11 +135,11 @@ class LetterBox:
             raise
 
     def letters(self) -> list[Letter]:
-        """All of them, oldest first. Read off the disk each time: anyone may clear it."""
+        """All letters, oldest first, from the disk."""
         return [Letter(path) for path in sorted(self.folder.glob("*.eml"))]
 
     def get(self, name: str) -> Letter | None:
-        """One letter. The name is looked up among those there, never made into a path."""
+        """One letter. The name is never used as a path."""
         return next((letter for letter in self.letters() if letter.name == name), None)
 
 

@@ -1,7 +1,7 @@
-"""The page: what was caught, newest first, and each letter from every side.
+"""The web page: the received letters, newest first, each as HTML, text and source.
 
-A letter is foreign text. Everything of it is escaped; its HTML stands in a frame that may
-run nothing and load nothing.
+Letters are untrusted: text is escaped, and HTML is in a sandboxed frame without scripts and without
+external resources.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from demo.mail_catcher.letters import Letter, LetterBox
 
-MOST_LISTED = 200
+MAX_LISTED = 200
 PLAIN = "text/plain; charset=utf-8"
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 POLICY = (
@@ -27,14 +27,14 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'self'"
 )
 STYLE = mark_safe(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))  # noqa: S308
-HERE = re.compile(r"(localhost|127\.0\.0\.1)(:\d+)?")
-"""The Host headers that are answered. A name that merely leads here may be an attacker's."""
+ALLOWED_HOST = re.compile(r"(localhost|127\.0\.0\.1)(:\d+)?")
+"""Against DNS rebinding."""
 OPENING = re.compile(r"(?s)(\s*<!doctype[^>]*>)?(.*?<head(\s[^>]*)?>)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the browser."""
+    """An HTTP response."""
 
     body: str
     status: int = 200
@@ -43,14 +43,14 @@ class Answer:
 
 
 class PageServer:
-    """The page on a socket that listens already, in threads of its own."""
+    """An HTTP server on a listening socket, in threads."""
 
     def __init__(self, listener: socket.socket, box: LetterBox) -> None:
         handler = type("Handler", (_Handler,), {"box": box})
         self._server = ThreadingHTTPServer(listener.getsockname(), handler, False)
         self._server.socket.close()
         self._server.socket, self._server.block_on_close = listener, False
-        # Asked this often whether to stop.
+        # The argument is the poll interval in seconds.
         serve = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         serve.start()
 
@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        if HERE.fullmatch(self.headers.get("Host", "")):
+        if ALLOWED_HOST.fullmatch(self.headers.get("Host", "")):
             answer = respond(self.box, self.path)
         else:
             answer = problem("This page answers to 127.0.0.1 and localhost only.", 403)
@@ -80,11 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: it runs beside a newsroom that logs no address."""
+        """Logs nothing."""
 
 
 def respond(box: LetterBox, path: str) -> Answer:
-    """What stands at a path."""
+    """The response for a path."""
     steps = [step for step in path.split("/") if step]
     if not steps:
         return list_page(box)
@@ -106,7 +106,7 @@ def respond(box: LetterBox, path: str) -> Answer:
 def list_page(box: LetterBox) -> Answer:
     """The newest letters."""
     letters = box.letters()
-    shown = letters[: -MOST_LISTED - 1 : -1]
+    shown = letters[: -MAX_LISTED - 1 : -1]
     rows = format_html_join(
         "",
         '<li><a href="/letters/{}"><span class="subject">{}</span><span class="to">{}</span>'
@@ -153,14 +153,14 @@ def letter_page(letter: Letter) -> Answer:
 
 
 def in_new_tabs(html: str) -> str:
-    """The letter's HTML for its frame, whose links open beside it."""
+    """The letter's HTML, with links that open in a new tab."""
     opening = OPENING.match(html)
     end = opening.end() if opening else 0
     return f'{html[:end]}<base target="_blank">{html[end:]}'
 
 
 def problem(text: str, status: int) -> Answer:
-    """A page that says what is wrong."""
+    """An error page."""
     body = format_html('<header><h1>{}</h1><p><a href="/">All letters</a></p></header>', text)
     return _page("Mail catcher", body, status)
 

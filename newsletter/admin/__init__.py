@@ -1,6 +1,6 @@
 """The newsletter in the admin: editions, digests with their letters, mailings."""
 
-from newsletter.admin.bounces import SetAsideMailAdmin
+from newsletter.admin.bounces import QuarantinedMailAdmin
 from newsletter.admin.digests import DigestAdmin
 from newsletter.admin.editions import EditionAdmin
 from newsletter.admin.imports import ImportAdmin
@@ -14,6 +14,6 @@ __all__ = [
     "ImportAdmin",
     "MailboxWarningAdmin",
     "MailingAdmin",
-    "SetAsideMailAdmin",
+    "QuarantinedMailAdmin",
     "SubscriberAdmin",
 ]

@@ -1,4 +1,4 @@
-"""Mail that came back and made no sense: how much, when and why; never what it says."""
+"""Quarantined mail of the return path: size, time and reason; never the content."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.models import SetAsideMail
-from staff.base_admin import DeskAdmin
+from newsletter.models import QuarantinedMail
+from staff.base_admin import BaseModelAdmin
 
 
-@admin.register(SetAsideMail)
-class SetAsideMailAdmin(DeskAdmin):
+@admin.register(QuarantinedMail)
+class QuarantinedMailAdmin(BaseModelAdmin):
     """`manage.py show_quarantined_mail` opens one, where the worker's key is."""
 
     list_display = ("id", "arrived_at", "reason", "how_large")
@@ -22,7 +22,7 @@ class SetAsideMailAdmin(DeskAdmin):
     fields = readonly_fields = ("id", "arrived_at", "reason", "how_large")
 
     @admin.display(description=_("size"), ordering="size")
-    def how_large(self, row: SetAsideMail) -> str:
+    def how_large(self, row: QuarantinedMail) -> str:
         return filesizeformat(row.size)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

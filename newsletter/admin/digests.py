@@ -1,4 +1,4 @@
-"""What the newsletter adds to a digest's page: approving what was seen, and its mailings."""
+"""Adds the newsletter to a digest's page: preview and approval of its letters, mailings."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from articles.admin import DigestAdmin as ArticlesDigestAdmin
-from articles.admin.object_actions import Page, Verb
+from articles.admin.object_actions import ConfirmationPage, ObjectAction
 from articles.models import Digest
 from keys.tokens import TOKEN_LENGTH
-from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns import messages as letters
-from newsletter.campaigns.approval import CannotApprove
-from newsletter.mime import LetterBroken, Marks
+from newsletter.campaigns import approval, lifecycle, messages
+from newsletter.campaigns.approval import ApprovalError
+from newsletter.mime import InvalidLetter, Placeholders
 from newsletter.models import Edition, VariantKind
 from newsletter.tasks import enqueue, sign_letters
 
-MAY_APPROVE = "articles.approve_digest"
-SAMPLES = Marks(token="x" * TOKEN_LENGTH, message_token="", recipient="", date="")
-"""What stands for a subscriber's own bytes where a letter is only looked at."""
-LETTER = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [NONE]}
-"""A letter has its styles on its tags, and may do nothing else."""
+APPROVE_PERMISSION = "articles.approve_digest"
+SAMPLE_PLACEHOLDERS = Placeholders(
+    token="x" * TOKEN_LENGTH, message_token="", recipient="", date=""
+)
+"""In place of a subscriber's values, in a preview."""
+LETTER_CSP = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "frame-ancestors": [NONE]}
+"""A letter has inline styles, and may load nothing."""
 
 
 def approve(request: HttpRequest, digest: Digest) -> str:
-    """Freezes a mailing for each edition, if they are still what was shown."""
+    """Freezes a mailing for each edition, unless its letters have changed since the preview."""
     shown = request.POST.get("shown", "")
     made = approval.approve(digest, request.user, timezone.now(), shown=shown)
     enqueue(sign_letters)
@@ -45,12 +45,12 @@ def approve(request: HttpRequest, digest: Digest) -> str:
     return __("Approved and frozen: %(editions)s.") % {"editions": names or "–"}
 
 
-def look_first(_request: HttpRequest, digest: Digest) -> Page:
-    """What each edition would carry, and the hash of it. Raises CannotApprove, LetterBroken."""
-    planned = approval.plan(digest)
-    found, now = approval.hash_of(planned), timezone.now()
+def preview_letters(_request: HttpRequest, digest: Digest) -> ConfirmationPage:
+    """The letters of each edition, and their hash. Raises ApprovalError, InvalidLetter."""
+    planned = approval.plan_mailings(digest)
+    found, now = approval.hash_letters(planned), timezone.now()
     is_first_of = digest.first_approved_of == found
-    return Page(
+    return ConfirmationPage(
         "admin/newsletter/approve.html",
         {
             "planned": [(one, one.is_late(now)) for one in planned],
@@ -61,20 +61,24 @@ def look_first(_request: HttpRequest, digest: Digest) -> Page:
 
 
 def reopen(request: HttpRequest, digest: Digest) -> str:
-    """So that it may be changed."""
-    mailings.reopen(digest, timezone.now(), by=request.user)
+    """Opens it for changes."""
+    lifecycle.reopen(digest, timezone.now(), by=request.user)
     return __("The digest is open again. Mailings that had not begun are cancelled.")
 
 
 def letter(request: HttpRequest, pk: int, edition: int, kind: str, part: str) -> HttpResponse:
-    """A letter exactly as it would be frozen now, its HTML or its plain text."""
-    if not request.user.has_perm(MAY_APPROVE) and not request.user.has_perm("articles.view_digest"):
+    """A letter as it would be frozen now: its HTML or its plain text."""
+    if not request.user.has_perm(APPROVE_PERMISSION) and not request.user.has_perm(
+        "articles.view_digest"
+    ):
         raise Http404
     digest, chosen = get_object_or_404(Digest, pk=pk), get_object_or_404(Edition, pk=edition)
     if kind not in VariantKind.values:
         raise Http404
-    contents = letters.contents_of(digest, chosen)
-    rendered = letters.render_digest(digest, chosen, contents, VariantKind(kind), SAMPLES)
+    contents = messages.contents_of(digest, chosen)
+    rendered = messages.render_digest(
+        digest, chosen, contents, VariantKind(kind), SAMPLE_PLACEHOLDERS
+    )
     if part == "html":
         return HttpResponse(rendered.html)
     return HttpResponse(f'<pre lang="{chosen.language}">{escape(rendered.text)}</pre>')
@@ -85,32 +89,32 @@ admin.site.unregister(Digest)
 
 @admin.register(Digest)
 class DigestAdmin(ArticlesDigestAdmin):
-    """The desk's digest, with the letters that come of it."""
+    """The digest's admin of articles, with approval and mailings."""
 
-    verbs = (
-        *ArticlesDigestAdmin.verbs,
-        Verb(
+    object_actions = (
+        *ArticlesDigestAdmin.object_actions,
+        ObjectAction(
             "approve",
             _("Approve and freeze"),
             approve,
-            MAY_APPROVE,
+            APPROVE_PERMISSION,
             lambda digest: not digest.is_approved,
             "primary",
-            page=look_first,
-            refuses=(CannotApprove, LetterBroken),
+            page=preview_letters,
+            refuses=(ApprovalError, InvalidLetter),
         ),
-        Verb(
+        ObjectAction(
             "reopen",
             _("Open again"),
             reopen,
-            MAY_APPROVE,
+            APPROVE_PERMISSION,
             lambda digest: digest.is_approved,
             question=_("Mailings that have not begun are cancelled."),
         ),
     )
 
     def get_urls(self) -> list[URLPattern]:
-        view: Any = csp(LETTER)(self.admin_site.admin_view(cast(Any, letter)))
+        view: Any = csp(LETTER_CSP)(self.admin_site.admin_view(cast(Any, letter)))
         return [
             path(
                 "<int:pk>/letter/<int:edition>/<slug:kind>/<slug:part>/",
@@ -121,19 +125,19 @@ class DigestAdmin(ArticlesDigestAdmin):
         ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What became a letter stays on record."""
+        """A digest with mailings cannot be deleted."""
         mailed = obj is not None and obj.mailings.exists()
         return not mailed and super().has_delete_permission(request, obj)
 
-    def facts(self, row: Any) -> dict[str, Any]:
-        told = super().facts(row)
+    def get_extra_context(self, row: Any) -> dict[str, Any]:
+        facts = super().get_extra_context(row)
         if row is None:
-            return told
+            return facts
         return {
-            **told,
-            "facts_template": "admin/newsletter/editions.html",
+            **facts,
+            "details_template": "admin/newsletter/digest_editions.html",
             "mailings": row.mailings.select_related("edition"),
-            "editions": letters.contents_of_each(row, list(Edition.objects.all()))
+            "editions": messages.contents_of_each(row, list(Edition.objects.all()))
             if not row.is_approved
             else [],
         }

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.models import Edition, SignUp, Subscriber
-from newsletter.models.imports import StagedReader
-from staff.base_admin import DeskAdmin
+from newsletter.models.imports import StagedSubscriber
+from staff.base_admin import BaseModelAdmin
 
 
 @admin.register(Edition)
-class EditionAdmin(DeskAdmin):
-    """What subscribers may choose, and when it goes."""
+class EditionAdmin(BaseModelAdmin):
+    """What subscribers may choose, and when it is sent."""
 
     list_display = ("name", "code", "weekday", "hour", "time_zone", "sender_address")
     fieldsets = (
@@ -45,7 +45,7 @@ class EditionAdmin(DeskAdmin):
     def formfield_for_dbfield(
         self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
-        """An address typed without a scheme is a site's of today."""
+        """A URL typed without a scheme gets https."""
         if isinstance(db_field, models.URLField):
             kwargs["assume_scheme"] = "https"
         return super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -53,27 +53,26 @@ class EditionAdmin(DeskAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """One that is in use says so; what is left of old imports goes with one that is not.
+        """Editions in use are protected; imports of unused ones are deleted with them.
 
-        Django's own would load each subscriber's row and each hash of a check, which the web
-        process may not see, and blame the account for lacking a permission that nobody has.
+        Django's own collects rows that the web process may not read (subscribers, staged rows),
+        and asks for permissions that nobody has.
         """
         editions = list(objs)
-        in_use = [said for edition in editions if (said := _use_of(edition))]
+        in_use = [use for edition in editions if (use := _use_of(edition))]
         if in_use:
             return [], {}, set(), in_use
-        named = str(Edition._meta.verbose_name_plural)
-        return [str(edition) for edition in editions], {named: len(editions)}, set(), []
+        name = str(Edition._meta.verbose_name_plural)
+        return [str(edition) for edition in editions], {name: len(editions)}, set(), []
 
 
 def _use_of(edition: Edition) -> str:
-    """Empty where nothing stands on it. How many people do is not said: small numbers are hidden
-    in the list, and their sum by edition would let them be worked out."""
-    people = (Subscriber, SignUp, StagedReader)
+    """Empty if unused. The number of people is not named: it could reveal hidden small counts."""
+    people = (Subscriber, SignUp, StagedSubscriber)
     mailings = edition.mailings.count()
-    said = []
+    uses = []
     if any(rows.objects.filter(edition=edition).exists() for rows in people):
-        said.append(__("Somebody is on its list, has been, or waits to be."))
+        uses.append(__("Somebody is on its list, has been, or waits to be."))
     if mailings:
-        said.append(__("Mailings: %(count)s.") % {"count": mailings})
-    return " ".join([f"{edition}.", *said]) if said else ""
+        uses.append(__("Mailings: %(count)s.") % {"count": mailings})
+    return " ".join([f"{edition}.", *uses]) if uses else ""

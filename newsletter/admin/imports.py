@@ -1,4 +1,4 @@
-"""Bringing in a list: upload, look at the difference, apply, undo."""
+"""Imports: upload, dry run, apply, undo."""
 
 from __future__ import annotations
 
@@ -16,23 +16,32 @@ from django.utils.translation import gettext as __
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from articles.admin.object_actions import Page, Verb, VerbsAdmin
-from core.http import BOUNDS_ITSELF, takes_up_to
-from keys.sealing import KeyMissing
-from newsletter.imports import apply as applying
-from newsletter.imports import upload as uploading
+from articles.admin.object_actions import ConfirmationPage, ObjectAction, ObjectActionsAdmin
+from core.http import CHECKED_BY_VIEW, max_body_bytes
+from keys.sealing import KeyNotFound
+from newsletter.imports.apply import (
+    discard_import,
+    name_columns,
+    request_apply,
+    request_undo,
+)
 from newsletter.imports.columns import Column
-from newsletter.imports.upload import SealingUploadHandler, TooLarge
+from newsletter.imports.upload import (
+    FileTooLarge,
+    SealingUploadHandler,
+    max_upload_bytes,
+    queue_import,
+)
 from newsletter.models import Edition, Import, ImportStatus
-from newsletter.models.imports import NEAREST, NOT_APPLIED
+from newsletter.models.imports import COUNT_ROUNDING, NOT_APPLIED
 from newsletter.subscribers import lookup_limits
-from newsletter.subscribers.lookup_limits import TooManyQuestions
-from newsletter.tasks import enqueue, work_on_import
+from newsletter.subscribers.lookup_limits import TooManyLookups
+from newsletter.tasks import enqueue, process_import
 from staff.base_admin import ReadOnlyAdmin
 
 MAY_IMPORT = "newsletter.import_subscribers"
-BESIDE_THE_FILE = 64 * 1024
-"""Bytes that a form has besides its file."""
+FORM_OVERHEAD_BYTES = 64 * 1024
+"""Of the form besides its file."""
 COLUMN_NAMES = {
     Column.DROPPED: _("dropped"),
     Column.ADDRESS: _("e-mail address"),
@@ -46,7 +55,7 @@ COLUMN_NAMES = {
 
 
 class UploadForm(forms.Form):
-    """A file, and the edition of whose line names none."""
+    """A file, and the edition of lines that name none."""
 
     file = forms.FileField(label=_("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv"}))
     edition = forms.ModelChoiceField(
@@ -64,44 +73,46 @@ class UploadForm(forms.Form):
         choice.queryset = Edition.objects.all()
 
 
-def apply(request: HttpRequest, row: Import) -> str:
-    """A worker adds whom the check found."""
-    applying.ask_to_apply(row, request.user, timezone.now())
-    enqueue(work_on_import, row.pk)
+def apply_action(request: HttpRequest, row: Import) -> str:
+    """A worker adds the staged subscribers."""
+    request_apply(row, request.user, timezone.now())
+    enqueue(process_import, row.pk)
     return __("It is being applied.")
 
 
-def undo(request: HttpRequest, row: Import) -> str:
-    """A worker takes them back."""
-    applying.ask_to_undo(row, request.user, timezone.now())
-    enqueue(work_on_import, row.pk)
+def undo_action(request: HttpRequest, row: Import) -> str:
+    """A worker removes them again."""
+    request_undo(row, request.user, timezone.now())
+    enqueue(process_import, row.pk)
     return __("It is being undone.")
 
 
-def throw_away(request: HttpRequest, row: Import) -> str:
-    """Nobody had come by it."""
-    applying.throw_away(row, request.user, timezone.now())
+def discard_action(request: HttpRequest, row: Import) -> str:
+    """Only before anybody was added."""
+    discard_import(row, request.user, timezone.now())
     return __("The file and what was found in it are gone.")
 
 
-def name_columns(request: HttpRequest, row: Import) -> str:
-    """As a person says."""
+def name_columns_action(request: HttpRequest, row: Import) -> str:
+    """Sets the columns and checks the file again."""
     chosen = [request.POST.get(f"column-{number}", "") for number in range(len(row.header))]
     known = {column.value for column in Column}
-    applying.name_columns(row, [one if one in known else "" for one in chosen])
-    enqueue(work_on_import, row.pk)
+    name_columns(row, [one if one in known else "" for one in chosen])
+    enqueue(process_import, row.pk)
     return __("The file is read once more.")
 
 
-def before_naming(_request: HttpRequest, row: Import) -> Page:
-    """The names in the first line, and what each may be."""
+def name_columns_page(_request: HttpRequest, row: Import) -> ConfirmationPage:
+    """The file's header, and the choices for each column."""
     choices = [(column.value, name) for column, name in COLUMN_NAMES.items()]
-    return Page("admin/newsletter/name_columns.html", {"header": row.header, "choices": choices})
+    return ConfirmationPage(
+        "admin/newsletter/import_columns.html", {"header": row.header, "choices": choices}
+    )
 
 
-def _shown(row: Import) -> list[tuple[Any, str]]:
-    """What may be said of it: of the list to the nearest ten, of the file what it is."""
-    said = [
+def _counts(row: Import) -> list[tuple[Any, str]]:
+    """Counts about the list rounded to tens, counts about the file exact."""
+    names = [
         (_("Lines"), "lines"),
         (_("New"), "new"),
         (_("On the list already"), "known"),
@@ -111,14 +122,14 @@ def _shown(row: Import) -> list[tuple[Any, str]]:
         (_("Invalid"), "invalid"),
     ]
     done = [(_("Added"), "added"), (_("Removed again"), "removed")]
-    said += [(label, name) for label, name in done if getattr(row, name)]
-    return [(label, row.shown(name)) for label, name in said]
+    names += [(label, name) for label, name in done if getattr(row, name)]
+    return [(label, row.shown(name)) for label, name in names]
 
 
-def _done(row: Import) -> int:
-    """Of `row.new`, as far as it is to be told."""
+def _rounded_progress(row: Import) -> int:
+    """Of `row.new`, rounded down."""
     done = row.added if row.status == ImportStatus.APPLYING else row.removed
-    return done - done % NEAREST
+    return done - done % COUNT_ROUNDING
 
 
 def _in(*statuses: ImportStatus) -> Any:
@@ -126,44 +137,44 @@ def _in(*statuses: ImportStatus) -> Any:
 
 
 @admin.register(Import)
-class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
-    """Counts and line numbers; no address is ever shown."""
+class ImportAdmin(ObjectActionsAdmin, ReadOnlyAdmin):
+    """Counts and line numbers; never an address."""
 
     list_display = ("uploaded_at", "uploaded_by", "status", "how_large", "shown_new", "shown_added")
     list_select_related = ("uploaded_by",)
     fields = readonly_fields = ("uploaded_at", "uploaded_by", "how_large", "edition")
-    verbs = (
-        Verb(
+    object_actions = (
+        ObjectAction(
             "name-columns",
             _("Name the columns"),
-            name_columns,
+            name_columns_action,
             MAY_IMPORT,
             _in(ImportStatus.UNNAMED),
             "primary",
-            page=before_naming,
+            page=name_columns_page,
         ),
-        Verb(
+        ObjectAction(
             "apply",
             _("Add them to the list"),
-            apply,
+            apply_action,
             MAY_IMPORT,
             _in(ImportStatus.CHECKED),
             "primary",
             _("Have they all agreed to get this letter? They are not asked again."),
         ),
-        Verb(
+        ObjectAction(
             "undo",
             _("Undo"),
-            undo,
+            undo_action,
             MAY_IMPORT,
             _in(ImportStatus.APPLIED, ImportStatus.APPLYING),
             "danger",
             _("Everybody whom it added goes, but who has left or changed their letter since."),
         ),
-        Verb(
+        ObjectAction(
             "throw-away",
             _("Throw away"),
-            throw_away,
+            discard_action,
             MAY_IMPORT,
             _in(*NOT_APPLIED),
             "danger",
@@ -175,26 +186,25 @@ class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
         upload = self.admin_site.admin_view(csrf_exempt(self.upload))
         return [path("add/", upload, name="newsletter_import_add"), *super().get_urls()]
 
-    @takes_up_to(BOUNDS_ITSELF)
+    @max_body_bytes(CHECKED_BY_VIEW)
     def upload(self, request: HttpRequest) -> HttpResponse:
-        """The token is checked as ever, but only once a handler stands there that seals the file:
-        looking for it in the form reads the file."""
+        """The CSRF token is checked once the sealing handler is set: the check parses the body."""
         if not request.user.has_perm(MAY_IMPORT):
             raise PermissionDenied
         if request.method != "POST":
             return self._page(request, UploadForm())
         try:
-            lookup_limits.check_left(request.user.pk, timezone.now())
-        except TooManyQuestions as refusal:
+            lookup_limits.check_quota(request.user.pk, timezone.now())
+        except TooManyLookups as refusal:
             return self._page(request, UploadForm(), str(refusal), 429)
         length = request.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) > uploading.most_bytes() + BESIDE_THE_FILE:
-            return self._page(request, UploadForm(), str(TooLarge()), 413)
+        if length.isdigit() and int(length) > max_upload_bytes() + FORM_OVERHEAD_BYTES:
+            return self._page(request, UploadForm(), str(FileTooLarge()), 413)
         handler = SealingUploadHandler(timezone.now(), request.user)
         request.upload_handlers = [handler]
         try:
             response: HttpResponse = csrf_protect(self._receive)(request, handler)
-        except KeyMissing as error:
+        except KeyNotFound as error:
             return self._page(request, UploadForm(), str(error), 503)
         if response.status_code != 302:
             handler.upload_interrupted()
@@ -202,12 +212,12 @@ class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
 
     def _receive(self, request: HttpRequest, handler: SealingUploadHandler) -> HttpResponse:
         form = UploadForm(request.POST, request.FILES)
-        if handler.refused is not None or not form.is_valid():
-            why = str(handler.refused) if handler.refused is not None else ""
-            return self._page(request, form if not why else UploadForm(), why, 400)
+        if handler.error is not None or not form.is_valid():
+            error = str(handler.error) if handler.error is not None else ""
+            return self._page(request, form if not error else UploadForm(), error, 400)
         row = form.cleaned_data["file"].row
-        uploading.hand_to_worker(row, form.cleaned_data["edition"], request.user, timezone.now())
-        enqueue(work_on_import, row.pk)
+        queue_import(row, form.cleaned_data["edition"], request.user, timezone.now())
+        enqueue(process_import, row.pk)
         return HttpResponseRedirect(reverse("admin:newsletter_import_change", args=[row.pk]))
 
     def _page(
@@ -219,9 +229,9 @@ class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
             "title": _("Bring in a list"),
             "form": form,
             "error": error,
-            "most": filesizeformat(uploading.most_bytes()),
+            "most": filesizeformat(max_upload_bytes()),
         }
-        return render(request, "admin/newsletter/upload.html", context, status=status)
+        return render(request, "admin/newsletter/import_upload.html", context, status=status)
 
     @admin.display(description=_("size"), ordering="size")
     def how_large(self, row: Import) -> str:
@@ -235,14 +245,14 @@ class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
     def shown_added(self, row: Import) -> str:
         return row.shown("added") if row.added else ""
 
-    def facts(self, row: Any) -> dict[str, Any]:
+    def get_extra_context(self, row: Any) -> dict[str, Any]:
         if row is None:
             return {}
         return {
-            "facts_template": "admin/newsletter/import.html",
+            "details_template": "admin/newsletter/import_status.html",
             "row": row,
-            "counts": _shown(row),
-            "done": _done(row),
+            "counts": _counts(row),
+            "done": _rounded_progress(row),
             "problems": row.problems.all(),
         }
 
@@ -252,7 +262,7 @@ class ImportAdmin(VerbsAdmin, ReadOnlyAdmin):
         response = super().render_change_form(request, context, *args, **kwargs)
         row = kwargs.get("obj")
         if row is not None and row.is_being_worked_on:
-            # Progress without a script.
+            # Progress without JavaScript.
             response.headers["Refresh"] = "2"
         return response
 

@@ -1,1 +1,1 @@
-"""What comes back: reports of letters that did not arrive, and complaints."""
+"""Bounces and complaints: fetching, classifying and applying them."""

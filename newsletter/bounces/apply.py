@@ -1,4 +1,4 @@
-"""What a report does to its reader. One transaction; safe to repeat, as mail is delivered twice."""
+"""Applies a bounce or complaint to its subscriber. Safe to repeat: mail may come twice."""
 
 from __future__ import annotations
 
@@ -8,144 +8,144 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from keys import sealing, tokens
-from keys.tokens import BadToken, Kind
-from newsletter.bounces.classify import Report, Unreadable, Verdict, read
+from keys.tokens import InvalidToken, TokenKind
+from newsletter.bounces.classify import Report, ReportKind, UnreadableMail, classify
 from newsletter.models import (
     BounceKind,
     Delivery,
-    SetAsideMail,
-    SetAsideReason,
-    Spending,
+    QuarantinedMail,
+    QuarantineReason,
+    Quota,
     Subscriber,
     SubscriberStatus,
 )
-from newsletter.models.deliveries import SOFT_IN_A_ROW
+from newsletter.models.deliveries import MAX_CONSECUTIVE_SOFT_BOUNCES
 from newsletter.models.quotas import DAY, window_start
 
 PURPOSE = "set aside"
-MOST_KEPT = 256 * 1024
-"""Bytes of a mail that is set aside; the rest says nothing new."""
-MOST_SET_ASIDE = 2000
-"""Mails. Somebody who pours rubbish in does not fill the disk; what comes then is counted only."""
-COUNTED = 10_000_000
-ENDS = {
-    Verdict.HARD: SubscriberStatus.BOUNCED,
-    Verdict.COMPLAINT: SubscriberStatus.COMPLAINED,
+MAX_QUARANTINED_BYTES = 256 * 1024
+"""What is kept of one mail."""
+MAX_QUARANTINED_MAILS = 2000
+"""Further mails are counted and dropped, so that nobody can fill the disk."""
+MAX_COUNT = 10_000_000
+STATUS_BY_KIND = {
+    ReportKind.HARD: SubscriberStatus.BOUNCED,
+    ReportKind.COMPLAINT: SubscriberStatus.COMPLAINED,
 }
-SET_ASIDE, TOO_MANY = "set aside", "dropped"
+QUARANTINED, DROPPED = "set aside", "dropped"
 
 
-class Contradiction(Exception):
-    """It names the letters of several readers: somebody claims what is not theirs."""
+class ConflictingTokens(Exception):
+    """It names the letters of several subscribers, so it may be forged."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """Whom a report is about, and which of their letters, where that is known."""
+class BouncedDelivery:
+    """Whom a report is about, and which delivery, where that is known."""
 
     subscriber: Subscriber | None
     delivery: Delivery | None
-    left_at: dt.datetime | None = None
-    """When the mail left, where that is known."""
+    sent_at: dt.datetime | None = None
 
 
 @transaction.atomic
-def obey(raw: bytes, now: dt.datetime, envelope: str = "") -> str:
-    """Reads a mail, does what it says and counts it. Returns what it was counted as.
+def apply_mail(raw: bytes, now: dt.datetime, envelope: str = "") -> str:
+    """Classifies a mail, applies it and counts it; returns what it was counted as.
 
-    `envelope` is the recipient where the mail server says it apart from the mail. Never raises
-    for what a mail says: what makes no sense is set aside. Raises KeyMissing.
+    `envelope` is the envelope recipient, where the mail server passes it separately. A mail that
+    cannot be understood never raises: it is quarantined. Raises KeyNotFound.
     """
     try:
-        report = read(raw, envelope)
+        report = classify(raw, envelope)
         target = _target(report)
-    except Unreadable:
-        return _set_aside(raw, SetAsideReason.BROKEN, now)
-    except Contradiction:
-        return _set_aside(raw, SetAsideReason.CONTRADICTORY, now)
-    verdict = report.verdict
-    if verdict in {Verdict.AUTO_REPLY, Verdict.NOTICE}:
-        return _count(verdict, now)
-    if verdict is Verdict.UNRECOGNISED:
-        return _set_aside(raw, SetAsideReason.UNRECOGNISED, now)
+    except UnreadableMail:
+        return _quarantine(raw, QuarantineReason.BROKEN, now)
+    except ConflictingTokens:
+        return _quarantine(raw, QuarantineReason.CONTRADICTORY, now)
+    kind = report.kind
+    if kind in {ReportKind.AUTO_REPLY, ReportKind.NOTICE}:
+        return _count(kind, now)
+    if kind is ReportKind.UNRECOGNISED:
+        return _quarantine(raw, QuarantineReason.UNRECOGNISED, now)
     if target is None:
-        return _set_aside(raw, SetAsideReason.NO_LETTER, now)
-    _apply(verdict, target, now)
-    return _count(verdict, now)
+        return _quarantine(raw, QuarantineReason.NO_LETTER, now)
+    _apply(kind, target, now)
+    return _count(kind, now)
 
 
-def _apply(verdict: Verdict, target: Target, now: dt.datetime) -> None:
+def _apply(kind: ReportKind, target: BouncedDelivery, now: dt.datetime) -> None:
     delivery, subscriber = target.delivery, target.subscriber
     if delivery is not None:
-        Delivery.objects.filter(pk=delivery.pk).update(bounce=BounceKind(verdict.value))
-    if subscriber is None or _is_over(verdict, target.left_at, subscriber):
+        Delivery.objects.filter(pk=delivery.pk).update(bounce=BounceKind(kind.value))
+    if subscriber is None or _is_outdated(kind, target.sent_at, subscriber):
         return
-    if verdict in ENDS:
-        subscriber.end(ENDS[verdict], now)
-    elif verdict is Verdict.SOFT and delivery and delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW:
+    if kind in STATUS_BY_KIND:
+        subscriber.end(STATUS_BY_KIND[kind], now)
+    elif (
+        kind is ReportKind.SOFT
+        and delivery
+        and delivery.consecutive_soft_bounces() >= MAX_CONSECUTIVE_SOFT_BOUNCES
+    ):
         subscriber.end(SubscriberStatus.BOUNCED, now)
 
 
-def _is_over(verdict: Verdict, left_at: dt.datetime | None, subscriber: Subscriber) -> bool:
-    """Who came back since has a mailbox again, whatever became of a letter before that.
-
-    Who has not confirmed yet is not on the list, and has nothing that a bounce could end.
-    """
-    if verdict is Verdict.COMPLAINT:
+def _is_outdated(kind: ReportKind, sent_at: dt.datetime | None, subscriber: Subscriber) -> bool:
+    """A bounce from before the last sign-up, or of somebody who has not confirmed, ends nothing."""
+    if kind is ReportKind.COMPLAINT:
         return False
-    is_older = left_at is not None and left_at < subscriber.signed_up_at
+    is_older = sent_at is not None and sent_at < subscriber.signed_up_at
     return is_older or subscriber.status == SubscriberStatus.PENDING
 
 
-# --- Whose letter --------------------------------------------------------------------
+# --- Finding the delivery ------------------------------------------------------------
 
 
-def _target(report: Report) -> Target | None:
-    """The reader whom every token names. Raises Contradiction where they name several."""
+def _target(report: Report) -> BouncedDelivery | None:
+    """The subscriber whom every token names. Raises ConflictingTokens where they name several."""
     targets = [
         *(_by_return_path(token) for token in report.return_paths),
-        *(_by_single_mail(token) for token in report.return_paths | report.messages),
-        *(_by_letter(Kind.LETTER, token) for token in report.letters),
-        *(_by_letter(Kind.MESSAGE, token) for token in report.messages),
+        *(_by_single_mail(token) for token in report.return_paths | report.message_ids),
+        *(_by_letter(TokenKind.LETTER, token) for token in report.letter_links),
+        *(_by_letter(TokenKind.MESSAGE, token) for token in report.message_ids),
     ]
     found = [target for target in targets if target is not None]
-    readers = {target.subscriber.pk for target in found if target.subscriber is not None}
-    letters = {target.delivery.pk for target in found if target.delivery is not None}
-    if len(readers) > 1 or len(letters) > 1:
-        raise Contradiction
-    # The one that knows the letter too, if there is one.
+    subscribers = {target.subscriber.pk for target in found if target.subscriber is not None}
+    deliveries = {target.delivery.pk for target in found if target.delivery is not None}
+    if len(subscribers) > 1 or len(deliveries) > 1:
+        raise ConflictingTokens
+    # Prefers a target with a delivery.
     found.sort(key=lambda target: target.delivery is None)
     return found[0] if found else None
 
 
-def _by_return_path(token: str) -> Target | None:
+def _by_return_path(token: str) -> BouncedDelivery | None:
     try:
-        row, _nothing = tokens.read_token(Kind.RETURN_PATH, token)
-    except BadToken:
+        row, _nothing = tokens.read_token(TokenKind.RETURN_PATH, token)
+    except InvalidToken:
         return None
     delivery = (
         Delivery.objects.select_related("subscriber")
-        # What has not left cannot come back.
+        # What was not handed over cannot bounce.
         .filter(pk=row, handed_over_at__isnull=False)
         .first()
     )
     return _of(delivery.subscriber, delivery) if delivery is not None else None
 
 
-def _by_single_mail(token: str) -> Target | None:
+def _by_single_mail(token: str) -> BouncedDelivery | None:
     try:
-        row, second = tokens.read_token(Kind.SINGLE_MAIL, token)
-    except BadToken:
+        row, second = tokens.read_token(TokenKind.SINGLE_MAIL, token)
+    except InvalidToken:
         return None
     subscriber = Subscriber.objects.filter(pk=row).first()
-    left_at = dt.datetime.fromtimestamp(second, dt.UTC)
-    return Target(subscriber, None, left_at) if subscriber is not None else None
+    sent_at = dt.datetime.fromtimestamp(second, dt.UTC)
+    return BouncedDelivery(subscriber, None, sent_at) if subscriber is not None else None
 
 
-def _by_letter(kind: Kind, token: str) -> Target | None:
+def _by_letter(kind: TokenKind, token: str) -> BouncedDelivery | None:
     try:
         row, mailing = tokens.read_token(kind, token)
-    except BadToken:
+    except InvalidToken:
         return None
     subscriber = Subscriber.objects.filter(pk=row).first()
     if subscriber is None:
@@ -156,35 +156,35 @@ def _by_letter(kind: Kind, token: str) -> Target | None:
     return _of(subscriber, delivery)
 
 
-def _of(subscriber: Subscriber | None, delivery: Delivery | None) -> Target:
-    return Target(subscriber, delivery, delivery.handed_over_at if delivery else None)
+def _of(subscriber: Subscriber | None, delivery: Delivery | None) -> BouncedDelivery:
+    return BouncedDelivery(subscriber, delivery, delivery.handed_over_at if delivery else None)
 
 
-# --- Counting and setting aside ------------------------------------------------------
+# --- Counting and quarantine ---------------------------------------------------------
 
 
-def counter(what: str) -> str:
-    """Under which name a day's mails of a kind are counted."""
+def counter_name(what: str) -> str:
+    """The daily counter of a kind of mail."""
     return f"mail: {what}"
 
 
 def _count(what: str, now: dt.datetime) -> str:
-    Spending.spend(counter(what), window_start(now, DAY), COUNTED)
+    Quota.spend(counter_name(what), window_start(now, DAY), MAX_COUNT)
     return what
 
 
-def _set_aside(raw: bytes, reason: SetAsideReason, now: dt.datetime) -> str:
-    if SetAsideMail.objects.count() >= MOST_SET_ASIDE:
-        return _count(TOO_MANY, now)
-    SetAsideMail.objects.create(
-        sealed=sealing.seal_intake(raw[:MOST_KEPT], PURPOSE),
+def _quarantine(raw: bytes, reason: QuarantineReason, now: dt.datetime) -> str:
+    if QuarantinedMail.objects.count() >= MAX_QUARANTINED_MAILS:
+        return _count(DROPPED, now)
+    QuarantinedMail.objects.create(
+        sealed=sealing.seal_intake(raw[:MAX_QUARANTINED_BYTES], PURPOSE),
         size=len(raw),
         reason=reason,
         arrived_at=now,
     )
-    return _count(SET_ASIDE, now)
+    return _count(QUARANTINED, now)
 
 
-def open_set_aside(mail: SetAsideMail) -> bytes:
-    """What it says, where the worker's key is. Raises KeyMissing, SealBroken."""
+def open_quarantined(mail: QuarantinedMail) -> bytes:
+    """The mail's bytes, where the worker's key is. Raises KeyNotFound, DecryptionError."""
     return sealing.worker_keys().open_intake(bytes(mail.sealed), PURPOSE)

@@ -1,4 +1,4 @@
-"""A mailbox's address, as one line of the environment: BOUNCE_IMAP_URL=imaps://user:pass@host/INBOX."""
+"""The bounce mailbox, from BOUNCE_IMAP_URL=imaps://user:password@host/INBOX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PORTS = {"imap": 143, "imaps": 993}
 
 @dataclass(frozen=True)
 class Mailbox:
-    """A folder on an IMAP server that mail is taken from."""
+    """A folder on an IMAP server."""
 
     scheme: str
     host: str

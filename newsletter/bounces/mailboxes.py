@@ -1,4 +1,4 @@
-"""Where mail for the return path waits: a Maildir or an IMAP mailbox. Obeyed, it goes."""
+"""Reads the return path's mailbox, a Maildir or over IMAP. Processed mail is deleted."""
 
 from __future__ import annotations
 
@@ -14,147 +14,157 @@ from typing import Any
 
 from newsletter.bounces.mailbox_config import Mailbox
 
-MOST_TAKEN = 1024 * 1024
-"""Bytes of one mail; what is beyond is not even fetched."""
-AT_ONCE = 500
-"""Mails of one turn; the next turn takes the rest."""
-IMAP_TIMEOUT = 30
-"""Seconds for each answer of the server."""
-IMAP_TURN = 120
-"""Seconds for a whole turn: a server that drips a byte now and then hangs no worker."""
+MAX_MAIL_BYTES = 1024 * 1024
+"""What is read of one mail; the rest is not fetched."""
+BATCH_SIZE = 500
+"""Mails per poll; the next poll processes the rest."""
+IMAP_TIMEOUT_SECONDS = 30
+"""For each reply of the server."""
+IMAP_SESSION_SECONDS = 120
+"""For a whole session: a server that trickles bytes blocks no worker."""
 
-Obey = Callable[[bytes], object]
-"""Whatever it raises, the mail stays where it is."""
-IsOver = Callable[[], bool]
-"""Whether the turn is, so that the rest waits for the next one."""
+MailHandler = Callable[[bytes], object]
+"""If it raises, the mail stays in the mailbox."""
+ShouldStop = Callable[[], bool]
+"""Whether the rest is left for the next poll."""
 
 
-def never() -> bool:
-    """For a command, which a person waits for."""
+def never_stop() -> bool:
+    """For a management command."""
     return False
 
 
-class SourceBroken(Exception):
+class MailboxUnavailable(Exception):
     """The mail cannot be fetched; says why, without a password. Nothing is lost."""
 
 
-def take_from_maildir(folder: Path, obey: Obey, is_over: IsOver = never) -> int:
-    """Returns how many mails were obeyed. Raises SourceBroken, after all that can be taken."""
+def process_maildir(folder: Path, handle: MailHandler, should_stop: ShouldStop = never_stop) -> int:
+    """Returns how many mails were processed. Raises MailboxUnavailable, after all readable ones."""
     done = failed = 0
     for path in _waiting(folder):
-        if done == AT_ONCE or is_over():
+        if done == BATCH_SIZE or should_stop():
             break
         try:
-            raw = _start_of(path)
+            raw = _read_start(path)
         except FileNotFoundError:
             continue  # Another worker was faster.
         except OSError:
             failed += 1
             continue
-        obey(raw)
+        handle(raw)
         path.unlink(missing_ok=True)
         done += 1
     if failed:
-        raise SourceBroken(f"{failed} mails in {folder} cannot be read. {done} were taken.")
+        raise MailboxUnavailable(
+            f"{failed} mails in {folder} cannot be read. {done} were processed."
+        )
     return done
 
 
-def _start_of(path: Path) -> bytes:
+def _read_start(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(MOST_TAKEN)
+        return file.read(MAX_MAIL_BYTES)
 
 
 def _waiting(folder: Path) -> list[Path]:
-    """Oldest first. What is still under tmp/ is not whole."""
+    """Oldest first. Mails under tmp/ are still being delivered."""
     if not (folder / "new").is_dir():
-        raise SourceBroken(f"{folder} is no Maildir: it has no folder new/.")
+        raise MailboxUnavailable(f"{folder} is no Maildir: it has no folder new/.")
     found: list[Path] = []
     for name in ("new", "cur"):
         try:
             found += (path for path in (folder / name).glob("[!.]*") if path.is_file())
         except OSError as error:
-            raise SourceBroken(f"{folder} cannot be read: {error.strerror}.") from None
-        # What is obeyed and stays would be obeyed again each time.
+            raise MailboxUnavailable(f"{folder} cannot be read: {error.strerror}.") from None
+        # A mail that cannot be deleted would be processed again at each poll.
         if not os.access(folder / name, os.W_OK | os.X_OK) and (folder / name).exists():
-            raise SourceBroken(f"{folder / name} is not ours to delete from. Nothing was taken.")
+            raise MailboxUnavailable(
+                f"Mails in {folder / name} cannot be deleted (permissions). Nothing was processed."
+            )
     return sorted(found, key=lambda path: path.name)
 
 
-def take_from_imap(mailbox: Mailbox, obey: Obey, is_over: IsOver = never) -> int:
-    """Returns how many mails were obeyed and deleted. Raises SourceBroken."""
+def process_imap(
+    mailbox: Mailbox, handle: MailHandler, should_stop: ShouldStop = never_stop
+) -> int:
+    """Returns how many mails were processed and deleted. Raises MailboxUnavailable."""
     done = failed = 0
     try:
-        with _opened(mailbox) as server:
+        with _connect(mailbox) as server:
             for uid in _uids(server):
-                if done == AT_ONCE or is_over():
+                if done == BATCH_SIZE or should_stop():
                     break
                 answer, raw = _fetch(server, uid)
                 if raw is None:
                     failed += answer != "OK"  # Else another worker was faster.
                     continue
-                obey(raw)
+                handle(raw)
                 _delete(server, uid)
                 done += 1
     except (OSError, imaplib.IMAP4.error, ValueError, EOFError) as error:
-        # A server's own words may quote a mail.
-        raise SourceBroken(
+        # The server's own text may quote a mail.
+        raise MailboxUnavailable(
             f"The mailbox {mailbox} cannot be read ({type(error).__name__}). "
-            f"{done} mails were taken; the rest waits there."
+            f"{done} mails were processed; the rest waits there."
         ) from None
     if failed:
-        raise SourceBroken(f"The mailbox {mailbox} did not hand out {failed} mails; {done} it did.")
+        raise MailboxUnavailable(
+            f"The mailbox {mailbox} did not deliver {failed} mails; {done} were processed."
+        )
     return done
 
 
-class _CutOff:
-    """Mixed into imaplib's clients: once the turn is over, the socket is shut under them."""
+class _SessionTimeout:
+    """Mixed into imaplib's clients: closes the socket after IMAP_SESSION_SECONDS."""
 
     sock: socket.socket
-    _enough: threading.Timer | None = None
+    _timer: threading.Timer | None = None
 
     def open(self, *args: Any, **kwargs: Any) -> None:
         super().open(*args, **kwargs)  # type: ignore[misc]
-        self._enough = threading.Timer(IMAP_TURN, self._cut)
-        self._enough.daemon = True
-        self._enough.start()
+        self._timer = threading.Timer(IMAP_SESSION_SECONDS, self._close_socket)
+        self._timer.daemon = True
+        self._timer.start()
 
-    def _cut(self) -> None:
-        # Not imaplib's own shutdown(), which would wait for whoever is reading just now.
+    def _close_socket(self) -> None:
+        # imaplib's own shutdown() would wait for a read in progress.
         with suppress(OSError, ValueError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def shutdown(self) -> None:
-        if self._enough is not None:
-            self._enough.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         with suppress(OSError):
             super().shutdown()  # type: ignore[misc]
 
 
-class _Plain(_CutOff, imaplib.IMAP4):
-    """For a server on this machine, or behind a tunnel."""
+class _PlainClient(_SessionTimeout, imaplib.IMAP4):
+    """For a server on this host, or behind a tunnel."""
 
 
-class _Encrypted(_CutOff, imaplib.IMAP4_SSL):
-    """With a certificate that is checked."""
+class _TLSClient(_SessionTimeout, imaplib.IMAP4_SSL):
+    """Verifies the certificate."""
 
 
 @contextmanager
-def _opened(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
+def _connect(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
     server: imaplib.IMAP4
     if mailbox.is_encrypted:
         context = ssl.create_default_context()
-        server = _Encrypted(mailbox.host, mailbox.port, ssl_context=context, timeout=IMAP_TIMEOUT)
+        server = _TLSClient(
+            mailbox.host, mailbox.port, ssl_context=context, timeout=IMAP_TIMEOUT_SECONDS
+        )
     else:
-        server = _Plain(mailbox.host, mailbox.port, timeout=IMAP_TIMEOUT)
+        server = _PlainClient(mailbox.host, mailbox.port, timeout=IMAP_TIMEOUT_SECONDS)
     try:
         server.login(mailbox.user, mailbox.password)
         quoted = mailbox.folder.replace("\\", r"\\").replace('"', r"\"")
         answer, _data = server.select(f'"{quoted}"')
         _name, flags = server.response("PERMANENTFLAGS")
         if answer != "OK":
-            raise SourceBroken(f"There is no mailbox {mailbox}.")
+            raise MailboxUnavailable(f"There is no mailbox {mailbox}.")
         if flags and flags[0] is not None and rb"\deleted" not in flags[0].lower():
-            raise SourceBroken(f"The mailbox {mailbox} is not ours to delete from.")
+            raise MailboxUnavailable(f"Mails in {mailbox} cannot be deleted: it is read-only.")
         yield server
         server.logout()
     finally:
@@ -162,13 +172,13 @@ def _opened(mailbox: Mailbox) -> Iterator[imaplib.IMAP4]:
 
 
 def _uids(server: imaplib.IMAP4) -> list[str]:
-    """Not those that a process marked that was killed before they went."""
+    """Without those that a killed process had marked as deleted."""
     _answer, data = server.uid("SEARCH", "UNDELETED")
     return [uid.decode() for uid in (data[0] or b"").split()]
 
 
 def _fetch(server: imaplib.IMAP4, uid: str) -> tuple[str, bytes | None]:
-    answer, data = server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MOST_TAKEN}>)")
+    answer, data = server.uid("FETCH", uid, f"(BODY.PEEK[]<0.{MAX_MAIL_BYTES}>)")
     found = next((part[1] for part in data or [] if isinstance(part, tuple)), None)
     return answer, found if isinstance(found, bytes) else None
 

@@ -1,7 +1,7 @@
-"""A mail taken apart, within bounds: whoever writes one must not keep a worker busy with it.
+"""Parses a mail within bounds, so that no hostile mail keeps a worker busy.
 
-Every limit is far above what a real report needs. What is beyond is cut or not looked at, so
-that no pattern of ours meets more text than it can search at once.
+Every limit is far above what a real report needs. What exceeds one is truncated or ignored, so
+that no regular expression meets more text than it can search.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import Compat32
 
-MOST_READ = 256 * 1024
-"""Bytes of a mail: a report stands at its beginning, and so do the headers of the letter that it
-gives back."""
-MOST_READ_OFTEN = 64 * 1024
-"""Bytes of its very beginning, for who goes through it dozens of times."""
-MOST_HEADER = 4_000
+MAX_PARSED_BYTES = 256 * 1024
+"""What is parsed of a mail: the report and the returned letter's headers come first."""
+MAX_DETECTOR_BYTES = 64 * 1024
+"""What flufl.bounce gets, whose detectors parse a mail dozens of times."""
+MAX_HEADER_LENGTH = 4_000
 """Characters of one header."""
-MOST_TEXT = 20_000
-"""Characters of words, of a status, of a returned letter's headers."""
-MOST_PARTS, MOST_NESTED = 50, 50
-RETURNED_LETTER = frozenset({"message/rfc822", "text/rfc822-headers", "message/rfc822-headers"})
-OPENS_PARTS = re.compile(rb"content-type:[ \t\r\n]{0,9}(?:multipart|message)/", re.IGNORECASE)
-TAG = re.compile(r"(<[^<>]*>)")
-UNSEEN = re.compile(r"<(/?)(?:style|script|head|title)\b", re.IGNORECASE)
+MAX_TEXT_LENGTH = 20_000
+"""Characters of the text, of a status, of a returned letter's headers."""
+MAX_PARTS, MAX_NESTED_PARTS = 50, 50
+RETURNED_MESSAGE_TYPES = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/rfc822-headers"}
+)
+NESTED_PART_HEADER = re.compile(
+    rb"content-type:[ \t\r\n]{0,9}(?:multipart|message)/", re.IGNORECASE
+)
+HTML_TAG = re.compile(r"(<[^<>]*>)")
+HIDDEN_HTML_TAG = re.compile(r"<(/?)(?:style|script|head|title)\b", re.IGNORECASE)
 
-COPY_BEGINS = re.compile(
+RETURNED_COPY_START = re.compile(
     r"""
     ^[^\w\n]{0,60}(
       (below\ this\ line|this|here|following|the\ following|attached)\ .{0,40}(is|are)\ .{0,30}
@@ -48,18 +51,18 @@ COPY_BEGINS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
-"""Where a report ends and the letter that it gives back begins: its words are the newsroom's."""
-SAYS_SOMETHING = 40
-"""Some write "the original message" first and only then why; so soon nothing was said yet."""
+"""Where the report's text ends and the copy of the letter begins."""
+MIN_REPORT_LENGTH = 40
+"""Characters. Some write "the original message" before the reason: that early it ends nothing."""
 
 
-class TooDeep(ValueError):
-    """It is folded into itself more often than any report."""
+class TooManyNestedParts(ValueError):
+    """Nested deeper than any report."""
 
 
 @dataclass
-class Parts:
-    """A mail as the reader of reports looks at it."""
+class ParsedMail:
+    """The parts that the classifier looks at."""
 
     message: Message
     statuses: list[str] = field(default_factory=list)
@@ -69,58 +72,58 @@ class Parts:
     text: str = ""
     start: bytes = b""
 
-    def beginning(self) -> Message | None:
-        """For who reads it over and over; None where it is cut in too many pieces for that."""
+    def truncated(self) -> Message | None:
+        """The first MAX_DETECTOR_BYTES; None with more than MAX_PARTS parts."""
         message = _parse(self.start)
-        pieces = sum(1 for _ in itertools.islice(message.walk(), MOST_PARTS + 1))
-        return message if pieces <= MOST_PARTS else None
+        parts = sum(1 for _ in itertools.islice(message.walk(), MAX_PARTS + 1))
+        return message if parts <= MAX_PARTS else None
 
-    def all(self, name: str) -> list[str]:
-        """A header's values as people would read them, however they were written."""
+    def get_all(self, name: str) -> list[str]:
+        """A header's values, decoded (RFC 2047)."""
         values = (value for known, value in self.message.raw_items() if known.lower() == name)
-        return [_decoded(value) for value in itertools.islice(values, MOST_PARTS)]
+        return [_decoded(value) for value in itertools.islice(values, MAX_PARTS)]
 
     def header(self, name: str) -> str:
-        """The first of them, or nothing."""
-        return next(iter(self.all(name)), "")
+        """The first value, or an empty string."""
+        return next(iter(self.get_all(name)), "")
 
     def has(self, *names: str) -> bool:
-        """Whether any of these headers is there."""
+        """Whether any of these headers is present."""
         return any(name in self.message for name in names)
 
 
 class _ShortHeaders(Compat32):
-    """The standard library's lenient way, with no header longer than one can search."""
+    """The standard library's lenient policy, with headers truncated."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
-        return name, value[:MOST_HEADER]
+        return name, value[:MAX_HEADER_LENGTH]
 
 
-def take_apart(raw: bytes) -> Parts:
-    """Raises TooDeep; and, as the standard library's parser does at times, others."""
-    raw = raw[:MOST_READ]
-    if sum(1 for _ in OPENS_PARTS.finditer(raw)) > MOST_NESTED:
-        raise TooDeep
-    parts = Parts(_parse(raw), start=raw[:MOST_READ_OFTEN])
-    spoken: list[str] = []
-    for part in _own_parts(parts.message):
-        kind = part.get_content_type()
-        if kind == "message/delivery-status":
-            parts.statuses.append(_flat(part))
-        elif kind == "message/feedback-report":
-            parts.feedback.append(_flat(part))
-        elif kind == "message/disposition-notification":
-            parts.receipts.append(_flat(part))
-        elif kind in RETURNED_LETTER:
-            parts.returned.append(_flat(part))
-        elif kind.startswith(("text/", "multipart/")):
-            # Parts that could not be cut are one text, whatever should have been in them.
-            spoken.append(_words(part))
-            if kind.startswith("multipart/"):
-                parts.statuses.append(spoken[-1])
-    parts.text = _before_the_copy("\n".join(spoken)[:MOST_TEXT])
-    return parts
+def parse_mail(raw: bytes) -> ParsedMail:
+    """Raises TooManyNestedParts; the standard library's parser may raise others."""
+    raw = raw[:MAX_PARSED_BYTES]
+    if sum(1 for _ in NESTED_PART_HEADER.finditer(raw)) > MAX_NESTED_PARTS:
+        raise TooManyNestedParts
+    mail = ParsedMail(_parse(raw), start=raw[:MAX_DETECTOR_BYTES])
+    texts: list[str] = []
+    for part in _own_parts(mail.message):
+        content_type = part.get_content_type()
+        if content_type == "message/delivery-status":
+            mail.statuses.append(_as_text(part))
+        elif content_type == "message/feedback-report":
+            mail.feedback.append(_as_text(part))
+        elif content_type == "message/disposition-notification":
+            mail.receipts.append(_as_text(part))
+        elif content_type in RETURNED_MESSAGE_TYPES:
+            mail.returned.append(_as_text(part))
+        elif content_type.startswith(("text/", "multipart/")):
+            # A multipart without its boundary is one text, whatever it should contain.
+            texts.append(_decoded_text(part))
+            if content_type.startswith("multipart/"):
+                mail.statuses.append(texts[-1])
+    mail.text = _without_copy("\n".join(texts)[:MAX_TEXT_LENGTH])
+    return mail
 
 
 def _parse(raw: bytes) -> Message:
@@ -128,8 +131,8 @@ def _parse(raw: bytes) -> Message:
 
 
 def _own_parts(message: Message) -> Iterator[Message]:
-    """Without what is inside a letter that is given back."""
-    return itertools.islice(_walk(message), MOST_PARTS)
+    """Without the parts of a returned letter."""
+    return itertools.islice(_walk(message), MAX_PARTS)
 
 
 def _walk(message: Message) -> Iterator[Message]:
@@ -147,54 +150,54 @@ def _messages(children: Iterable[object]) -> list[Message]:
     return [child for child in children if isinstance(child, Message)]
 
 
-def _flat(part: Message) -> str:
-    """A part as text, whatever the parser made of it."""
+def _as_text(part: Message) -> str:
+    """A part as text, parsed or not."""
     payload = part.get_payload()
     if not isinstance(payload, list):
-        return _words(part)
-    blocks = [_headers(child) for child in _messages(payload[:MOST_PARTS])]
-    return "\n\n".join(blocks)[:MOST_TEXT]
+        return _decoded_text(part)
+    blocks = [_headers(child) for child in _messages(payload[:MAX_PARTS])]
+    return "\n\n".join(blocks)[:MAX_TEXT_LENGTH]
 
 
 def _headers(part: Message) -> str:
-    """Of a letter that is given back, what names it; of a status, all that it says."""
+    """A returned letter's headers, or a block of a delivery status."""
     return "\n".join(f"{name}: {value}" for name, value in part.raw_items()).replace("\r\n", "\n")
 
 
-def _words(part: Message) -> str:
+def _decoded_text(part: Message) -> str:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
-        return str(part.get_payload())[:MOST_TEXT]
+        return str(part.get_payload())[:MAX_TEXT_LENGTH]
     charset = part.get_content_charset() or "utf-8"
     try:
         text = content.decode(charset, "replace")
     except (LookupError, ValueError):
-        # A charset that nobody knows, or one of those that are none.
+        # An unknown charset, or a codec that is no charset.
         text = content.decode("latin-1")
     text = text.replace("\r\n", "\n").replace("\0", " ")
-    return (_seen(text) if part.get_content_subtype() == "html" else text)[:MOST_TEXT]
+    return (_visible(text) if part.get_content_subtype() == "html" else text)[:MAX_TEXT_LENGTH]
 
 
-def _seen(page: str) -> str:
-    """A page's words without its tags, and without what a browser would not show."""
-    words, is_hidden = [], False
-    for piece in TAG.split(page):
-        if unseen := UNSEEN.match(piece):
-            is_hidden = not unseen.group(1)
+def _visible(page: str) -> str:
+    """The text of HTML, without tags and without elements that a browser does not show."""
+    text, is_hidden = [], False
+    for piece in HTML_TAG.split(page):
+        if hidden := HIDDEN_HTML_TAG.match(piece):
+            is_hidden = not hidden.group(1)
         elif piece.startswith("<"):
-            words.append(" ")
+            text.append(" ")
         elif not is_hidden:
-            words.append(piece)
-    return html.unescape("".join(words))
+            text.append(piece)
+    return html.unescape("".join(text))
 
 
-def _before_the_copy(text: str) -> str:
-    begins = COPY_BEGINS.search(text)
-    return text[: begins.start()] if begins and begins.start() > SAYS_SOMETHING else text
+def _without_copy(text: str) -> str:
+    copy = RETURNED_COPY_START.search(text)
+    return text[: copy.start()] if copy and copy.start() > MIN_REPORT_LENGTH else text
 
 
 def _decoded(value: object) -> str:
-    # Bytes beyond ASCII, which no header should have and many do, come as surrogates.
+    # Raw 8-bit bytes in a header come as surrogates.
     text = str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return str(make_header(decode_header(text)))

@@ -1,7 +1,7 @@
-"""What servers say in words where their codes say nothing. Patterns, in the order they count.
+"""Patterns of bounce texts, for servers whose codes say nothing, in order of precedence.
 
-A wrong *policy* or *soft* costs a letter or two; a wrong *hard* costs a reader. So whatever
-sounds like a policy counts first, and only plain words about the mailbox make a hard bounce.
+A wrong *policy* or *soft* costs a letter or two; a wrong *hard* costs a subscriber. So policy comes
+first, and only plain words about the mailbox make a hard bounce.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ _GONE = r"""
 | (скрынк|адрас|карыстальнік)\w*\ не\ (існуе|знойдзен) | utilisateur\ inconnu | unbekannt
 | kein\ solcher | no\ existe | sconosciuto | nieznany | não\ existe | inconnu
 """
-PLAINLY_GONE = re.compile(
+NO_SUCH_USER = re.compile(
     r"(no such|unknown) (user|mailbox|recipient)|user unknown|no mailbox|does(n't| not) exist",
     re.IGNORECASE,
 )
-"""What some say of a mailbox under a code that is about policy."""
+"""What some servers say under a policy code (5.7.x)."""
 _SOFT = r"""
 quota
 | (host|domain)\ (name\ )?(unknown|not\ found|does\ not\ exist) | (unknown|no\ such)\ (host|domain)
@@ -80,15 +80,15 @@ quota
 _FLAGS = re.IGNORECASE | re.VERBOSE
 
 
-def _at_a_words_beginning(pattern: str) -> re.Pattern[str]:
+def _at_word_start(pattern: str) -> re.Pattern[str]:
     """An undisclosed address is no closed one."""
     return re.compile(rf"\b(?:{pattern})", _FLAGS)
 
 
-IN_ORDER = (
-    (BounceKind.POLICY, _at_a_words_beginning(_POLICY)),
-    (BounceKind.HARD, _at_a_words_beginning(_GONE)),
-    (BounceKind.SOFT, _at_a_words_beginning(_SOFT)),
+PATTERNS_IN_ORDER = (
+    (BounceKind.POLICY, _at_word_start(_POLICY)),
+    (BounceKind.HARD, _at_word_start(_GONE)),
+    (BounceKind.SOFT, _at_word_start(_SOFT)),
 )
 
 AUTO_REPLY = re.compile(
@@ -107,7 +107,7 @@ AUTO_REPLY = re.compile(
     """,
     _FLAGS,
 )
-"""Subjects of answering machines."""
+"""Subjects of auto-replies."""
 
 BOUNCE_SUBJECT = re.compile(
     r"""
@@ -123,40 +123,42 @@ BOUNCE_SUBJECT = re.compile(
     """,
     _FLAGS,
 )
-"""Subjects of servers that give a letter back."""
+"""Subjects of bounces."""
 
-ROBOT = re.compile(
+MAILER_DAEMON = re.compile(
     r"mailer.?daemon|postmaster|mail.?delivery|mdaemon|microsoft.?exchange"
     r"|system.administrator"
     r"|mail.?administrator|majordomo|mail(er)?.?system|mxrelay|bounce|^$",
     re.IGNORECASE,
 )
-"""Who gives letters back: not a person."""
+"""Local parts that bounces come from."""
 
 
-FULL = re.compile(r"quota|\bfull\b|out of (storage|disk|space)|over (the|its) limit", re.IGNORECASE)
-"""A mailbox that is there."""
+MAILBOX_FULL = re.compile(
+    r"quota|\bfull\b|out of (storage|disk|space)|over (the|its) limit", re.IGNORECASE
+)
+"""The mailbox exists."""
 
 ADDRESS = re.compile(r"[^\s<>\[\](),;:\"]{1,64}@[^\s<>\[\](),;:\"]{1,255}|https?://[^\s<>]{1,500}")
-"""A reader's own, or a page about the refusal: what it is called says nothing."""
+"""The recipient's own, or a page about the refusal: its words say nothing about the reason."""
 
 
-def plain(text: str) -> str:
-    """The words on one line, without the addresses among them."""
+def without_addresses(text: str) -> str:
+    """On one line, with addresses and links replaced."""
     return " ".join(ADDRESS.sub("it", text).split())
 
 
-def kind_of(text: str) -> BounceKind:
-    """What these words mean, or NONE."""
-    said = plain(text)
-    return next((kind for kind, words in IN_ORDER if words.search(said)), BounceKind.NONE)
+def bounce_kind_of(text: str) -> BounceKind:
+    """By the first pattern that matches, else NONE."""
+    words = without_addresses(text)
+    return next((kind for kind, one in PATTERNS_IN_ORDER if one.search(words)), BounceKind.NONE)
 
 
-def say_full(text: str) -> bool:
-    """Whether they say that there is a mailbox, which takes nothing more."""
-    return FULL.search(plain(text)) is not None
+def says_mailbox_full(text: str) -> bool:
+    """Whether the mailbox exists and is full."""
+    return MAILBOX_FULL.search(without_addresses(text)) is not None
 
 
-def say_gone(text: str) -> bool:
-    """Whether they say so in any case, whatever else they say."""
-    return dict(IN_ORDER)[BounceKind.HARD].search(plain(text)) is not None
+def says_no_such_mailbox(text: str) -> bool:
+    """Whether any of it says that there is no such mailbox, whatever else it says."""
+    return dict(PATTERNS_IN_ORDER)[BounceKind.HARD].search(without_addresses(text)) is not None

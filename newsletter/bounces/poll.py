@@ -1,4 +1,4 @@
-"""Emptying the places that the settings name."""
+"""Polls the mailboxes that the settings name."""
 
 from __future__ import annotations
 
@@ -8,50 +8,49 @@ from functools import partial
 
 from django.conf import settings
 
-from newsletter.bounces.apply import obey
+from newsletter.bounces.apply import apply_mail
 from newsletter.bounces.mailboxes import (
-    IsOver,
-    Obey,
-    SourceBroken,
-    take_from_imap,
-    take_from_maildir,
+    MailboxUnavailable,
+    MailHandler,
+    ShouldStop,
+    process_imap,
+    process_maildir,
 )
 
-EVERY = dt.timedelta(minutes=5)
-TURN = dt.timedelta(minutes=2)
-"""Shorter than the time between two, so that no two work at once and none holds up a letter."""
+POLL_INTERVAL = dt.timedelta(minutes=5)
+MAX_POLL_DURATION = dt.timedelta(minutes=2)
+"""Shorter than the interval, so that no two polls overlap."""
 
-Take = Callable[[Obey, IsOver], int]
+MailSource = Callable[[MailHandler, ShouldStop], int]
 
 
 def is_configured() -> bool:
-    """Whether there is anything to empty; a pipe brings its mail by itself."""
+    """Whether there is a mailbox to poll; a pipe delivers by itself."""
     return bool(settings.BOUNCE_MAILDIR or settings.BOUNCE_MAILBOX)
 
 
-def take(clock: Callable[[], dt.datetime]) -> int:
-    """Obeys and deletes what waits; returns how many mails.
+def poll_mailboxes(clock: Callable[[], dt.datetime]) -> int:
+    """Processes and deletes waiting mail; returns how many mails.
 
-    Raises SourceBroken, once the other place is emptied too; KeyMissing.
+    Raises MailboxUnavailable, once the other mailbox is polled too; KeyNotFound.
     """
-    began = clock()
-    taken, broken = 0, []
-    for place in _places():
+    started_at = clock()
+    done, errors = 0, []
+    for process in _mailboxes():
         try:
-            taken += place(partial(_obey, clock), lambda: clock() - began >= TURN)
-        except SourceBroken as error:
-            broken.append(str(error))
-    if broken:
-        raise SourceBroken(" ".join(broken))
-    return taken
+            done += process(
+                lambda raw: apply_mail(raw, clock()),
+                lambda: clock() - started_at >= MAX_POLL_DURATION,
+            )
+        except MailboxUnavailable as error:
+            errors.append(str(error))
+    if errors:
+        raise MailboxUnavailable(" ".join(errors))
+    return done
 
 
-def _places() -> Iterator[Take]:
+def _mailboxes() -> Iterator[MailSource]:
     if settings.BOUNCE_MAILDIR:
-        yield partial(take_from_maildir, settings.BOUNCE_MAILDIR)
+        yield partial(process_maildir, settings.BOUNCE_MAILDIR)
     if settings.BOUNCE_MAILBOX:
-        yield partial(take_from_imap, settings.BOUNCE_MAILBOX)
-
-
-def _obey(clock: Callable[[], dt.datetime], raw: bytes) -> None:
-    obey(raw, clock())
+        yield partial(process_imap, settings.BOUNCE_MAILBOX)

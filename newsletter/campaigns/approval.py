@@ -1,4 +1,4 @@
-"""Approving a digest: what each edition would carry, seen before it is frozen, and frozen."""
+"""Approving a digest: a preview of each edition's letters, then freezing them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from articles.editorial.coverage import held_gaps
+from articles.editorial.coverage import gaps_on_hold
 from articles.models import Article, Digest
 from core.states import InvalidTransition
 from newsletter.campaigns import messages
-from newsletter.campaigns.messages import Content
+from newsletter.campaigns.messages import ArticleInEdition
 from newsletter.mime import FrozenLetter
 from newsletter.models import (
     Delivery,
@@ -29,48 +29,48 @@ from newsletter.models import (
     VariantKind,
 )
 from newsletter.models.deliveries import TO_SEND
-from newsletter.models.mailings import GRACE
+from newsletter.models.mailings import MAX_START_DELAY
 from staff.audit import record
 from staff.models import AuditAction
 
 
-class CannotApprove(Exception):
-    """The digest cannot go as it is; says what to do."""
+class ApprovalError(Exception):
+    """The digest cannot be approved as it is; the message says what to do."""
 
 
 @dataclass(frozen=True)
-class Planned:
-    """One edition's part of a digest, as it would be frozen now."""
+class PlannedMailing:
+    """The mailing of one edition, as it would be frozen now."""
 
     edition: Edition
-    contents: list[Content]
+    contents: list[ArticleInEdition]
     left_out: list[Article]
     letters: dict[VariantKind, FrozenLetter]
     due_at: dt.datetime
-    has_gone: bool
-    """It has a mailing already, which stays as it is."""
+    has_mailing: bool
+    """The edition has a mailing of this digest already, which stays as it is."""
 
     def is_late(self, now: dt.datetime) -> bool:
-        """Its hour is so long past that a person has to send it."""
-        return self.due_at <= now - GRACE
+        """So long past its send time that it would be held."""
+        return self.due_at <= now - MAX_START_DELAY
 
     @property
-    def stale(self) -> list[Content]:
-        """What it would show although its source says something else by now."""
+    def stale(self) -> list[ArticleInEdition]:
+        """Translations whose source has changed since."""
         return [one for one in self.contents if one.text.language in one.article.stale_languages]
 
 
-def plan(digest: Digest) -> list[Planned]:
-    """For each edition what it would carry. Raises CannotApprove for what nobody may approve."""
+def plan_mailings(digest: Digest) -> list[PlannedMailing]:
+    """One for each edition. Raises ApprovalError if the digest cannot be approved."""
     if digest.is_approved:
-        raise CannotApprove(_("The digest is approved already."))
+        raise ApprovalError(_("The digest is approved already."))
     editions = list(Edition.objects.all())
     if not editions:
-        raise CannotApprove(_("There is no edition. Add one first."))
-    held = held_gaps(digest)
+        raise ApprovalError(_("There is no edition. Add one first."))
+    held = gaps_on_hold(digest)
     if held:
         named = ", ".join(f"{cell.topic} ({cell.language_name})" for cell in held)
-        raise CannotApprove(
+        raise ApprovalError(
             _("The digest is held until these are published: %(gaps)s.") % {"gaps": named}
         )
     taken = set(digest.mailings.not_cancelled().values_list("edition", flat=True))
@@ -79,27 +79,29 @@ def plan(digest: Digest) -> list[Planned]:
         for edition, contents in messages.contents_of_each(digest, editions)
     ]
     if not any(one.contents for one in planned):
-        raise CannotApprove(
+        raise ApprovalError(
             _("The digest is empty: none of its articles is published in a language of an edition.")
         )
     return planned
 
 
-def _plan(digest: Digest, edition: Edition, contents: list[Content], has_gone: bool) -> Planned:
+def _plan(
+    digest: Digest, edition: Edition, contents: list[ArticleInEdition], has_mailing: bool
+) -> PlannedMailing:
     shown = {content.article for content in contents}
-    freezes = bool(contents) and not has_gone
-    return Planned(
+    freezes = bool(contents) and not has_mailing
+    return PlannedMailing(
         edition=edition,
         contents=contents,
         left_out=[one for one in digest.ordered_articles() if one not in shown],
         letters=_letters(digest, edition, contents) if freezes else {},
         due_at=edition.due_at(digest.week),
-        has_gone=has_gone,
+        has_mailing=has_mailing,
     )
 
 
 def _letters(
-    digest: Digest, edition: Edition, contents: list[Content]
+    digest: Digest, edition: Edition, contents: list[ArticleInEdition]
 ) -> dict[VariantKind, FrozenLetter]:
     return {
         kind: messages.digest_letter(digest, edition, contents, kind) for kind in _kinds(edition)
@@ -111,8 +113,8 @@ def _kinds(edition: Edition) -> list[VariantKind]:
         return [VariantKind.FULL, VariantKind.DISCREET]
     hidden = Subscriber.objects.active().of_edition(edition).filter(variant=VariantKind.DISCREET)
     if hidden.exists():
-        # They asked not to be recognised by what arrives; the full letter would do just that.
-        raise CannotApprove(
+        # They asked for mail that does not name the newsroom; the full letter does.
+        raise ApprovalError(
             _(
                 "Readers of %(edition)s chose the discreet letter, and the edition has no "
                 "neutral sender any more. Fill in its discreet fields first."
@@ -122,8 +124,8 @@ def _kinds(edition: Edition) -> list[VariantKind]:
     return [VariantKind.FULL]
 
 
-def hash_of(planned: list[Planned]) -> str:
-    """Of every byte that would be frozen: what was shown is what is approved."""
+def hash_letters(planned: list[PlannedMailing]) -> str:
+    """Of every byte that would be frozen, so that what was shown is what is approved."""
     digest = hashlib.sha256()
     for one in planned:
         for kind, letter in one.letters.items():
@@ -135,18 +137,17 @@ def hash_of(planned: list[Planned]) -> str:
 
 @transaction.atomic
 def approve(digest: Digest, by: Any, now: dt.datetime, *, shown: str = "") -> list[Mailing]:
-    """Freezes one mailing for each edition that shows anything, and lets it wait for its hour.
+    """Freezes and schedules one mailing for each edition that has anything to show.
 
-    `shown` is the hash of what the approver saw; if something has changed since, nothing is
-    approved. An edition that has a mailing already (one that went before the digest was opened
-    again) keeps it. Where approving needs two people the first one's approval is only noted,
-    and no mailing is returned. Raises CannotApprove; then nothing has changed.
+    `shown` is `hash_letters` of what the approver saw; if it differs by now, nothing is approved.
+    An edition that has a mailing of this digest keeps it. With SECOND_APPROVER the first approval
+    is only recorded, and no mailing is returned. Raises ApprovalError and changes nothing.
     """
     digest = Digest.objects.select_for_update().get(pk=digest.pk)
-    planned = plan(digest)
-    found = hash_of(planned)
+    planned = plan_mailings(digest)
+    found = hash_letters(planned)
     if shown and shown != found:
-        raise CannotApprove(_("Something in it has changed since you looked. Look once more."))
+        raise ApprovalError(_("Something in it has changed since you looked. Look once more."))
     if settings.SECOND_APPROVER and not _is_second(digest, by, found):
         digest.mark_first_approved(by, now, found)
         return []
@@ -158,12 +159,12 @@ def approve(digest: Digest, by: Any, now: dt.datetime, *, shown: str = "") -> li
 
 def _is_second(digest: Digest, by: Any, found: str) -> bool:
     if by is None:
-        raise CannotApprove(_("Approving needs two people, each of them in the admin."))
+        raise ApprovalError(_("Approving needs two people, each of them in the admin."))
     is_same = digest.first_approved_of == found
     return is_same and digest.first_approved_by_id not in (None, by.pk)
 
 
-def _freeze(digest: Digest, planned: Planned, by: Any, now: dt.datetime) -> Mailing:
+def _freeze(digest: Digest, planned: PlannedMailing, by: Any, now: dt.datetime) -> Mailing:
     mailing = Mailing.objects.create(
         digest=digest,
         edition=planned.edition,
@@ -171,13 +172,13 @@ def _freeze(digest: Digest, planned: Planned, by: Any, now: dt.datetime) -> Mail
         approved_at=now,
         approved_by=by,
     )
-    _note_contents(mailing, planned.contents)
-    _keep_variants(mailing, planned.letters)
+    _record_contents(mailing, planned.contents)
+    _create_variants(mailing, planned.letters)
     mailing.schedule(now)
     return mailing
 
 
-def _note_contents(mailing: Mailing, contents: list[Content]) -> None:
+def _record_contents(mailing: Mailing, contents: list[ArticleInEdition]) -> None:
     MailingContent.objects.bulk_create(
         MailingContent(
             mailing=mailing,
@@ -190,7 +191,7 @@ def _note_contents(mailing: Mailing, contents: list[Content]) -> None:
     )
 
 
-def _keep_variants(
+def _create_variants(
     mailing: Mailing, letters: dict[VariantKind, FrozenLetter]
 ) -> dict[VariantKind, Variant]:
     variants = {}
@@ -202,12 +203,11 @@ def _keep_variants(
 
 
 @transaction.atomic
-def freeze_again(mailing: Mailing, by: Any, now: dt.datetime) -> int:
-    """A new revision of a paused mailing's letters, for whoever has not got the old one.
+def freeze_new_revision(mailing: Mailing, by: Any, now: dt.datetime) -> int:
+    """Freezes a new revision of a paused mailing, for everybody whose letter has not left yet.
 
-    A letter that was handed over keeps the revision that left; a lane that had claimed one of
-    the others sends the new one. Returns how many readers get it. Raises InvalidTransition and
-    CannotApprove.
+    Letters that were handed over keep the old revision; claimed ones are sent in the new one.
+    Returns how many subscribers get it. Raises InvalidTransition and ApprovalError.
     """
     mailing = (
         Mailing.objects.select_for_update().select_related("digest", "edition").get(pk=mailing.pk)
@@ -216,20 +216,20 @@ def freeze_again(mailing: Mailing, by: Any, now: dt.datetime) -> int:
         raise InvalidTransition(_("Only a paused mailing is frozen anew. Pause it first."))
     contents = messages.contents_of(mailing.digest, mailing.edition)
     if not contents:
-        raise CannotApprove(_("Nothing is left that this edition could show. Cancel the mailing."))
-    # A letter that comes back in one of them may find the old revision only.
-    mailing.wait_for_rounds()
+        raise ApprovalError(_("Nothing is left that this edition could show. Cancel the mailing."))
+    # A letter given back by an open batch would keep the old revision.
+    mailing.wait_for_batches()
     letters = _letters(mailing.digest, mailing.edition, contents)
     mailing.revision += 1
     mailing.pause_reason = _("Frozen anew: resume it to send the rest.")
     mailing.save(update_fields=["revision", "pause_reason"])
     mailing.contents.all().delete()
-    _note_contents(mailing, contents)
+    _record_contents(mailing, contents)
     rest = Delivery.objects.of_mailing(mailing).filter(
         status__in=TO_SEND | {DeliveryStatus.CLAIMED}
     )
-    moved = 0
-    for kind, variant in _keep_variants(mailing, letters).items():
-        moved += rest.filter(variant__kind=kind).update(variant=variant)
+    updated = 0
+    for kind, variant in _create_variants(mailing, letters).items():
+        updated += rest.filter(variant__kind=kind).update(variant=variant)
     record(AuditAction.REFROZE, mailing, by=by, now=now, detail=str(mailing.revision))
-    return moved
+    return updated

@@ -1,4 +1,4 @@
-"""Who confirms between two digests gets the latest one at once, or a short welcome."""
+"""Who confirms between two digests gets the latest issue at once, or a short welcome mail."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from newsletter.models import (
     Subscriber,
     Variant,
 )
-from newsletter.models.mailings import HAS_BEGUN
+from newsletter.models.mailings import DELIVERABLE
 
-IS_NEWS_FOR_WEEKS = 5
-"""An older digest is no greeting: the newsroom has paused."""
+MAX_ISSUE_AGE_WEEKS = 5
+"""An older issue is not sent: the newsletter was interrupted."""
 
 
-def welcome(subscriber: Subscriber, now: dt.datetime) -> Delivery | None:
-    """Leaves a row that is due: the latest letter, or where there is none, a short welcome.
+def queue_welcome(subscriber: Subscriber, now: dt.datetime) -> Delivery | None:
+    """Makes the latest issue due, or without one the welcome mail.
 
     Must run in the transaction that confirms.
     """
     mailing = latest_mailing(subscriber.edition, now)
     delivery = _deliver(mailing, subscriber, now) if mailing is not None else None
     if delivery is None:
-        OutboxMail.objects.put(subscriber, MailKind.WELCOME, now)
+        OutboxMail.objects.enqueue(subscriber, MailKind.WELCOME, now)
     return delivery
 
 
 def latest_mailing(edition: Edition, now: dt.datetime) -> Mailing | None:
-    """The edition's newest, if it has begun and still says what the site says.
+    """The edition's newest, if it was launched and its texts are still those on the site.
 
-    What was withdrawn or corrected since is in frozen letters for good: nobody gets another one.
+    A frozen letter cannot lose what was withdrawn or corrected since, so nobody else gets it.
     """
-    oldest = Week.containing(now.date()).previous(IS_NEWS_FOR_WEEKS)
+    oldest = Week.containing(now.date()).previous(MAX_ISSUE_AGE_WEEKS)
     newest = (
-        Mailing.objects.filter(edition=edition, status__in=HAS_BEGUN, digest__week__gte=oldest)
+        Mailing.objects.filter(edition=edition, status__in=DELIVERABLE, digest__week__gte=oldest)
         .order_by("-digest__week", "-pk")
         .first()
     )
@@ -51,7 +51,7 @@ def latest_mailing(edition: Edition, now: dt.datetime) -> Mailing | None:
 
 
 def is_current(mailing: Mailing) -> bool:
-    """Whether each text in the frozen letter is public, and is still the text that was frozen."""
+    """Whether each text in the frozen letter is still public and unchanged."""
     for content in mailing.contents.select_related("article"):
         article = content.article
         if content.language not in article.public_languages:
@@ -63,10 +63,10 @@ def is_current(mailing: Mailing) -> bool:
 
 
 def _deliver(mailing: Mailing, subscriber: Subscriber, now: dt.datetime) -> Delivery | None:
-    """None where they have had this digest, or there is no letter of the kind they chose."""
+    """None if they received this digest already, or their variant does not exist."""
     variants = Variant.objects.filter(mailing=mailing, kind=subscriber.variant)
     if mailing.status == MailingStatus.SENT:
-        # Who was sent an unsigned one got it before letters were signed; nobody gets it any more.
+        # An unsigned variant was sent before letters were signed, and is not sent any more.
         variants = variants.signed()
     variant = variants.order_by("-revision").first()
     if variant is None:

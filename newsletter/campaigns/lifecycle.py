@@ -1,4 +1,4 @@
-"""A mailing's life once it is approved: launched, paused, cancelled; and its ledger."""
+"""An approved mailing: launch, pause, resume, cancel, and its ledger in numbers."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from core.states import InvalidTransition
 from newsletter.models import (
     Delivery,
     DeliveryKind,
+    DeliveryReason,
     DeliveryStatus,
     Mailing,
     MailingStatus,
-    Reason,
     Subscriber,
 )
-from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND, newest_revision
+from newsletter.models.deliveries import STILL_TO_SEND, TO_SEND, latest_variant
 from newsletter.models.insert_select import insert_from
 from newsletter.models.mailings import NOT_BEGUN, UNDER_WAY
 from staff.audit import record
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @transaction.atomic
 def reopen(digest: Digest, now: dt.datetime, *, by: Any = None, because: str = "") -> bool:
-    """Opens an approved digest again; cancels those of its mailings that have not begun."""
+    """Opens an approved digest again; cancels its mailings that were not launched."""
     digest = Digest.objects.select_for_update().get(pk=digest.pk)
     for mailing in digest.mailings.not_begun():
         cancel(mailing, now, by=by)
@@ -59,9 +59,9 @@ def reopen(digest: Digest, now: dt.datetime, *, by: Any = None, because: str = "
 
 @transaction.atomic
 def launch(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
-    """Opens the ledger: one row for each reader, in one statement. Returns how many.
+    """Creates one delivery per subscriber in one statement; returns how many.
 
-    Raises InvalidTransition if the mailing has ended; launching twice does nothing.
+    Launching twice does nothing. Raises InvalidTransition if the mailing has ended.
     """
     if not mailing.begin(now):
         return 0
@@ -71,8 +71,8 @@ def launch(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
 
 
 def _audience(mailing: Mailing) -> QuerySet[Subscriber]:
-    """Active in the edition. Who has this digest already, whatever edition brought it, is passed
-    over by the ledger's constraint; to ask for each of a million costs more than the launch.
+    """The edition's active subscribers. Whoever has this digest from another edition is skipped
+    by a constraint on Delivery: checking each of a million would cost more than the launch.
     """
     return Subscriber.objects.active().of_edition(mailing.edition).order_by()
 
@@ -80,7 +80,7 @@ def _audience(mailing: Mailing) -> QuerySet[Subscriber]:
 def _insert_deliveries(
     audience: QuerySet[Subscriber], mailing: Mailing, variants: dict[str, int], now: dt.datetime
 ) -> int:
-    """INSERT … SELECT: a million readers never pass through Python."""
+    """INSERT … SELECT: a million rows never pass through Python."""
     chosen = Case(
         *(When(variant=kind, then=Value(pk)) for kind, pk in variants.items()),
         output_field=BigIntegerField(),
@@ -92,7 +92,7 @@ def _insert_deliveries(
         "subscriber_id": F("pk"),
         "kind": Value(DeliveryKind.WEEKLY.value),
         "status": Value(DeliveryStatus.PENDING.value),
-        "reason": Value(Reason.NONE.value),
+        "reason": Value(DeliveryReason.NONE.value),
         "provider": F("provider"),
         "relay": Value(""),
         "attempts": Value(0),
@@ -103,10 +103,10 @@ def _insert_deliveries(
 
 
 def launch_due(now: dt.datetime) -> list[Mailing]:
-    """Launches what is due and holds what has missed its hour. One failing stops no other."""
+    """Launches due mailings and holds those too late. A failure stops none of the others."""
     for late in Mailing.objects.too_late(now):
         late.hold()
-        logger.warning("Mailing %s missed its hour and is held for a person.", late.pk)
+        logger.warning("Mailing %s missed its send time and is held.", late.pk)
     launched = []
     for mailing in Mailing.objects.due(now).select_related("edition"):
         try:
@@ -122,7 +122,7 @@ def launch_due(now: dt.datetime) -> list[Mailing]:
 
 @transaction.atomic
 def cancel(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
-    """Ends a mailing. What was handed over stays in the ledger, the rest is excluded."""
+    """Ends a mailing: its unsent letters are excluded."""
     if not mailing.mark_cancelled(now):
         return False
     record(AuditAction.CANCELLED, mailing, by=by, now=now)
@@ -131,10 +131,12 @@ def cancel(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
 
 
 def _exclude_unsent(mailing: Mailing, now: dt.datetime) -> None:
-    """No lane hands over another of its letters."""
+    """Excludes what was not handed over yet."""
     Delivery.objects.of_mailing(mailing).filter(
         status__in=TO_SEND | {DeliveryStatus.CLAIMED}
-    ).update(status=DeliveryStatus.EXCLUDED, reason=Reason.CANCELLED, lane=None, settled_at=now)
+    ).update(
+        status=DeliveryStatus.EXCLUDED, reason=DeliveryReason.CANCELLED, lane=None, settled_at=now
+    )
 
 
 @transaction.atomic
@@ -147,8 +149,8 @@ def pause(mailing: Mailing, now: dt.datetime, *, by: Any = None, why: str = "") 
 
 
 @transaction.atomic
-def stop_for(mailing: Mailing, why: str, now: dt.datetime) -> None:
-    """Nothing more of it leaves before a person has looked; one that was sent waits for nobody."""
+def stop_sending(mailing: Mailing, why: str, now: dt.datetime) -> None:
+    """Pauses a mailing that is sending; excludes the late letters of one that was sent."""
     if mailing.status == MailingStatus.SENT:
         _exclude_unsent(mailing, now)
     else:
@@ -157,10 +159,9 @@ def stop_for(mailing: Mailing, why: str, now: dt.datetime) -> None:
 
 @transaction.atomic
 def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
-    """Goes on where it stopped.
+    """paused → sending.
 
-    Raises InvalidTransition, also where its frozen letter shows what has been withdrawn since: no
-    letter that has not been handed over may (promise 6.8).
+    Raises InvalidTransition, also if a text in its letter was withdrawn meanwhile (guarantee 10).
     """
     Mailing.objects.select_for_update().get(pk=mailing.pk)
     _refuse_withdrawn(mailing)
@@ -171,7 +172,7 @@ def resume(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> bool:
 
 
 def _refuse_withdrawn(mailing: Mailing) -> None:
-    """No letter that has not been handed over may show it (promise 6.8)."""
+    """Raises InvalidTransition if a text in the frozen letter is not public any more."""
     for content in mailing.contents.select_related("article"):
         if content.language not in content.article.public_languages:
             raise InvalidTransition(
@@ -184,33 +185,33 @@ def _refuse_withdrawn(mailing: Mailing) -> None:
 
 
 @transaction.atomic
-def send_again(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
-    """Sends to the uncertain once more, of whom some have the letter; returns how many.
+def resend_uncertain(mailing: Mailing, now: dt.datetime, *, by: Any = None) -> int:
+    """Sends again to the uncertain, some of whom have the letter; returns how many.
 
-    Only ever by a person's word (promise 6.2). Who has left meanwhile is excluded as ever.
-    Raises InvalidTransition for a mailing that was cancelled or shows what was withdrawn.
+    Only when a person says so (guarantee 2). Whoever has left meanwhile is excluded. Raises
+    InvalidTransition for a mailing that was cancelled or shows what was withdrawn.
     """
     mailing = Mailing.objects.select_for_update().get(pk=mailing.pk)
     if mailing.status not in UNDER_WAY | {MailingStatus.SENT}:
         raise InvalidTransition(_("Only a mailing that was sent, or is being sent, can do that."))
     _refuse_withdrawn(mailing)
-    again = (
+    count = (
         Delivery.objects.of_mailing(mailing)
         .uncertain()
         .update(
             status=DeliveryStatus.PENDING,
-            variant=newest_revision(),
-            reason=Reason.NONE,
+            variant=latest_variant(),
+            reason=DeliveryReason.NONE,
             lane=None,
             due_at=now,
             deferred_since=None,
             settled_at=None,
         )
     )
-    if again:
-        mailing.send_on()
-        record(AuditAction.SENT_AGAIN, mailing, by=by, now=now, detail=str(again))
-    return again
+    if count:
+        mailing.reopen_sent()
+        record(AuditAction.SENT_AGAIN, mailing, by=by, now=now, detail=str(count))
+    return count
 
 
 def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:
@@ -224,40 +225,40 @@ def finish_if_done(mailing: Mailing, now: dt.datetime) -> bool:
 def withdraw_from_mailings(
     article: Article, codes: Iterable[str], now: dt.datetime, why: str
 ) -> list[Mailing]:
-    """Something in a frozen letter is withdrawn or corrected.
+    """Stops the mailings that contain an article which was withdrawn or corrected.
 
-    A mailing that has not begun is cancelled and its digest opened again; one that is being
-    sent pauses, and a person decides. Returns the mailings concerned.
+    One that was not launched is cancelled and its digest opened again; one that is sending pauses;
+    of one that was sent, late letters are excluded. Returns those mailings.
     """
-    concerned = list(
+    affected = list(
         Mailing.objects.carrying(article, *codes).select_related("digest").order_by("pk")
     )
-    for mailing in concerned:
+    for mailing in affected:
         if mailing.status in NOT_BEGUN:
             reopen(mailing.digest, now, because=why)
         elif mailing.status == MailingStatus.SENDING:
             pause(mailing, now, why=why)
         elif mailing.status == MailingStatus.SENT:
             _exclude_unsent(mailing, now)
-    return concerned
+    return affected
 
 
-def consequences(article: Article, codes: Iterable[str]) -> list[str]:
-    """What withdrawing it would do to letters, in sentences for whoever is about to."""
-    said = []
+def withdrawal_effects(article: Article, codes: Iterable[str]) -> list[str]:
+    """What withdrawing the article would do to mailings, one sentence each."""
+    effects = []
     for one in Mailing.objects.carrying(article, *codes).select_related("digest", "edition"):
         counts = ledger(one)
         named = {"mailing": one, "sent": counts.sent, "all": counts.audience}
         if one.status in NOT_BEGUN:
-            told = _("The mailing %(mailing)s is cancelled, and its digest opens again.")
+            text = _("The mailing %(mailing)s is cancelled, and its digest opens again.")
         elif one.status in UNDER_WAY:
-            told = _("The mailing %(mailing)s pauses: %(sent)s of %(all)s letters have gone.")
+            text = _("The mailing %(mailing)s pauses: %(sent)s of %(all)s letters have gone.")
         elif one.status == MailingStatus.SENT:
-            told = _("The mailing %(mailing)s has gone: letters are not called back (%(sent)s).")
+            text = _("The mailing %(mailing)s has gone: letters are not called back (%(sent)s).")
         else:
             continue
-        said.append(told % named)
-    return said
+        effects.append(text % named)
+    return effects
 
 
 # --- The ledger ----------------------------------------------------------------------
@@ -265,7 +266,7 @@ def consequences(article: Article, codes: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Ledger:
-    """How many readers a mailing has, and what became of their letters."""
+    """How many subscribers a mailing has, and the state of their deliveries."""
 
     audience: int
     sent: int
@@ -276,7 +277,7 @@ class Ledger:
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Ledger:
-        """Out of how many deliveries are in which state."""
+        """From the number of deliveries by status."""
         return cls(
             audience=sum(counts.values()),
             sent=counts.get(DeliveryStatus.SENT, 0),
@@ -288,26 +289,26 @@ class Ledger:
 
     @property
     def balances(self) -> bool:
-        """Promise 6.1."""
+        """Guarantee 1."""
         parts = self.sent + self.failed + self.excluded + self.uncertain + self.still_to_send
         return parts == self.audience
 
 
 def ledger(mailing: Mailing) -> Ledger:
-    """Of the readers whom it was launched for, counted from the rows in one query."""
+    """Of the audience at launch, in one query."""
     return _count(Delivery.objects.of_mailing(mailing).weekly())
 
 
 def late_ledger(mailing: Mailing) -> Ledger:
-    """Of the readers who confirmed since, and got its letter at once."""
-    return _count(Delivery.objects.of_mailing(mailing).to_late_readers())
+    """Of the subscribers who confirmed since the launch."""
+    return _count(Delivery.objects.of_mailing(mailing).to_late_subscribers())
 
 
 def _count(rows: QuerySet[Delivery]) -> Ledger:
     return Ledger.of(dict(rows.order_by().values_list("status").annotate(count=Count("pk"))))
 
 
-def report(digest: Digest) -> str:
+def summary_line(digest: Digest) -> str:
     """One line: `Digest 16–22 November 2026 sent: EN 7, BE/RU 5, failed 0`."""
     label = digest.week.label(languages.default())
     mailings = list(digest.mailings.not_cancelled().select_related("edition").order_by("edition"))

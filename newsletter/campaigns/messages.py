@@ -1,4 +1,4 @@
-"""One small function for each kind of mail."""
+"""The content of each kind of mail."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 
-from articles.editorial.coverage import pick, policies_of
-from articles.models import Article, ArticleText, Digest, Masthead
+from articles.editorial.coverage import gap_policies, text_for_edition
+from articles.models import Article, ArticleText, Digest, SiteSettings
 from articles.text import sanitizer
-from core.languages import InLanguage
+from core.languages import LocalizedContent
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter import mime
 from newsletter.campaigns import rendering
-from newsletter.mime import FrozenLetter, Marks, Rendered, Sender
+from newsletter.mime import FrozenLetter, Placeholders, RenderedMail, Sender
 from newsletter.models import Edition, MailKind, OutboxMail, Subscriber, VariantKind
 
 NO_MAILING = 0
-"""In the place of a mailing's id: the link to leave by in a mail that belongs to none."""
-PREFERENCES_FOR = dt.timedelta(hours=1)
-"""How long the mailed link opens the preferences."""
+"""In place of a mailing's id, in the unsubscribe link of a transactional mail."""
+PREFERENCES_LINK_TTL = dt.timedelta(hours=1)
+"""How long the mailed link to the preferences is valid."""
 
 
 @dataclass(frozen=True)
-class Content(InLanguage):
-    """An article as an edition shows it; in another language the letter says so."""
+class ArticleInEdition(LocalizedContent):
+    """An article in the language in which an edition shows it, labelled if that is another."""
 
     article: Article
     text: ArticleText
@@ -41,14 +41,13 @@ class Content(InLanguage):
 
     @cached_property
     def body(self) -> str:
-        """Sanitised once more, the one time that a column is not trusted: the web process fills it,
-        and what it writes must not reach a mailbox past the worker."""
+        """Sanitised again: the web process writes this column, and the worker does not trust it."""
         return sanitizer.clean(self.text.body)
 
     @property
     def letter_body(self) -> SafeString:
-        """Headings one level down, below the article's title."""
-        lowered = sanitizer.without_pictures(self.body)
+        """With headings one level down, below the article's title."""
+        lowered = sanitizer.images_as_text(self.body)
         lowered = lowered.replace("h3>", "h4>").replace("h2>", "h3>")
         return mark_safe(lowered)  # noqa: S308
 
@@ -61,51 +60,57 @@ class Content(InLanguage):
         return "\n".join(rendering.wrap(self.text.lead))
 
 
-def contents_of(digest: Digest, edition: Edition) -> list[Content]:
-    """The digest's articles that the edition shows, each in the language it shows it in."""
+def contents_of(digest: Digest, edition: Edition) -> list[ArticleInEdition]:
+    """The digest's articles that the edition shows, each in its language there."""
     [(_edition, contents)] = contents_of_each(digest, [edition])
     return contents
 
 
 def contents_of_each(
     digest: Digest, editions: list[Edition]
-) -> list[tuple[Edition, list[Content]]]:
-    """For several editions, with the digest asked for once."""
-    articles, policies = digest.ordered_articles(), policies_of(digest)
+) -> list[tuple[Edition, list[ArticleInEdition]]]:
+    """For several editions, with the digest read once."""
+    articles, policies = digest.ordered_articles(), gap_policies(digest)
     found = []
     for edition in editions:
-        picked = ((one, pick(one, edition.languages, policies)) for one in articles)
+        picked = ((one, text_for_edition(one, edition.languages, policies)) for one in articles)
         contents = [
-            Content(text.language, edition.language, one, text) for one, text in picked if text
+            ArticleInEdition(text.language, edition.language, one, text)
+            for one, text in picked
+            if text
         ]
         found.append((edition, contents))
     return found
 
 
 def digest_letter(
-    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind
+    digest: Digest, edition: Edition, contents: list[ArticleInEdition], kind: VariantKind
 ) -> FrozenLetter:
-    """The week's letter, frozen. Carries the full texts: for many readers it is the site."""
-    discreet, marks = kind == VariantKind.DISCREET, Marks.draw()
+    """The week's letter, frozen, with the full texts: the site is blocked for many subscribers."""
+    discreet, placeholders = kind == VariantKind.DISCREET, Placeholders.draw()
     return mime.freeze(
-        render_digest(digest, edition, contents, kind, marks),
+        render_digest(digest, edition, contents, kind, placeholders),
         sender_of(edition, kind),
-        marks,
+        placeholders,
         list_id=edition.discreet_list_id if discreet else edition.list_id,
         list_name=edition.discreet_sender_name if discreet else edition.sender_name,
-        unsubscribe_url=_leave_url(edition, marks, discreet=discreet),
+        unsubscribe_url=_unsubscribe_url(edition, placeholders, discreet=discreet),
     )
 
 
 def render_digest(
-    digest: Digest, edition: Edition, contents: list[Content], kind: VariantKind, marks: Marks
-) -> Rendered:
-    """The week's letter as its templates say it, with marks for what differs per subscriber."""
+    digest: Digest,
+    edition: Edition,
+    contents: list[ArticleInEdition],
+    kind: VariantKind,
+    placeholders: Placeholders,
+) -> RenderedMail:
+    """The week's letter rendered, with placeholders for what differs per subscriber."""
     discreet = kind == VariantKind.DISCREET
     language = edition.language
-    leave_url = _leave_url(edition, marks, discreet=discreet)
+    unsubscribe_url = _unsubscribe_url(edition, placeholders, discreet=discreet)
     with translation.override(language):
-        masthead = Masthead.current()
+        masthead = SiteSettings.current()
         context: dict[str, object] = {
             "masthead": masthead,
             "digest": digest,
@@ -114,65 +119,65 @@ def render_digest(
             "week_label": digest.week.label(language),
             "introduction": digest.introduction_in(language),
             "contents": contents,
-            "leave_url": leave_url,
-            "web_url": "" if discreet else tokens.absolute("week", language, digest.week),
+            "unsubscribe_url": unsubscribe_url,
+            "web_url": "" if discreet else tokens.absolute_url("week", language, digest.week),
         }
         rendered = rendering.render("digest", context, language, with_html=not discreet)
-    return Rendered(edition.discreet_subject, rendered.text, "") if discreet else rendered
+    return RenderedMail(edition.discreet_subject, rendered.text, "") if discreet else rendered
 
 
 def sender_of(edition: Edition, kind: str) -> Sender:
-    """Who the letter is from; a discreet one has a neutral sender."""
+    """A discreet letter has a neutral sender."""
     if kind == VariantKind.DISCREET:
         return Sender(edition.discreet_sender_name, edition.discreet_sender_address)
     return Sender(edition.sender_name, edition.sender_address)
 
 
-def single_mail(mail: OutboxMail, subscriber: Subscriber, now: dt.datetime) -> Rendered:
-    """A mail to one subscriber, as its templates say it. Quotes nothing that was typed."""
+def transactional_mail(mail: OutboxMail, subscriber: Subscriber, now: dt.datetime) -> RenderedMail:
+    """A transactional mail, rendered. Contains nothing that somebody typed into a form."""
     edition, language = subscriber.edition, subscriber.language
     discreet = subscriber.variant == VariantKind.DISCREET
-    context = SINGLE_MAILS[MailKind(mail.kind)](subscriber, now) | {
+    context = CONTEXT_BUILDERS[MailKind(mail.kind)](subscriber, now) | {
         "edition": edition,
         "language": language,
         "discreet": discreet,
     }
     with translation.override(language):
-        context["masthead"] = Masthead.current()
+        context["masthead"] = SiteSettings.current()
         rendered = rendering.render(mail.kind, context, language, with_html=not discreet)
-    return Rendered(edition.discreet_subject, rendered.text, "") if discreet else rendered
+    return RenderedMail(edition.discreet_subject, rendered.text, "") if discreet else rendered
 
 
 def _confirmation(subscriber: Subscriber, _now: dt.datetime) -> dict[str, object]:
-    """Asks whether it was the owner of the address who signed up."""
-    token = tokens.make_token(Kind.CONFIRM, subscriber.pk, subscriber.sign_up_second)
+    """Double opt-in: only the owner of the address can confirm."""
+    token = tokens.make_token(TokenKind.CONFIRM, subscriber.pk, subscriber.sign_up_timestamp)
     return {"confirm_url": _link("confirm", subscriber, token)}
 
 
 def _welcome(subscriber: Subscriber, now: dt.datetime) -> dict[str, object]:
-    """For who confirmed when there was no digest to send at once: when the first one comes."""
+    """For a subscriber without a latest issue: says when the first digest comes."""
     edition = subscriber.edition
     first_at = edition.due_at(edition.coming_week(now))
-    token = tokens.make_token(Kind.LETTER, subscriber.pk, NO_MAILING)
+    token = tokens.make_token(TokenKind.LETTER, subscriber.pk, NO_MAILING)
     return {
         "first_at": first_at.astimezone(ZoneInfo(edition.time_zone)),
-        "leave_url": _link("letter", subscriber, token),
+        "unsubscribe_url": _link("letter", subscriber, token),
     }
 
 
 def _preferences(subscriber: Subscriber, now: dt.datetime) -> dict[str, object]:
-    """The link to the page of their own, for an hour. Goes to the subscriber and nobody else."""
-    until = int((now + PREFERENCES_FOR).timestamp())
-    token = tokens.make_token(Kind.PREFERENCES, subscriber.pk, until)
+    """The link to the subscriber's preferences, valid for PREFERENCES_LINK_TTL."""
+    until = int((now + PREFERENCES_LINK_TTL).timestamp())
+    token = tokens.make_token(TokenKind.PREFERENCES, subscriber.pk, until)
     return {"preferences_url": _link("preferences", subscriber, token)}
 
 
-SINGLE_MAILS = {
+CONTEXT_BUILDERS = {
     MailKind.CONFIRMATION: _confirmation,
     MailKind.WELCOME: _welcome,
     MailKind.PREFERENCES: _preferences,
 }
-"""What the templates of each kind show. Their names are the kinds'."""
+"""Each builds the context of the templates in templates/email/<kind>."""
 
 
 def _link(view: str, subscriber: Subscriber, token: str) -> str:
@@ -182,12 +187,14 @@ def _link(view: str, subscriber: Subscriber, token: str) -> str:
 
 
 def _base_url(edition: Edition, *, discreet: bool) -> str:
-    """A discreet letter must not name the newsroom's own site."""
+    """A discreet letter must not name the newsroom's site."""
     return (
-        edition.discreet_site_url.rstrip("/") if discreet else tokens.absolute("root").rstrip("/")
+        edition.discreet_site_url.rstrip("/")
+        if discreet
+        else tokens.absolute_url("root").rstrip("/")
     )
 
 
-def _leave_url(edition: Edition, marks: Marks, *, discreet: bool) -> str:
-    path = reverse("letter", args=[edition.language, marks.token])
+def _unsubscribe_url(edition: Edition, placeholders: Placeholders, *, discreet: bool) -> str:
+    path = reverse("letter", args=[edition.language, placeholders.token])
     return _base_url(edition, discreet=discreet) + path

@@ -1,4 +1,4 @@
-"""From templates to the words of a mail, as HTML and as plain text."""
+"""Renders the templates of a mail, as HTML and as plain text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from articles.text import sanitizer
-from newsletter.mime import Rendered
+from newsletter.mime import RenderedMail
 
 TEXT_WIDTH = 72
 _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
@@ -18,13 +18,13 @@ _INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=
 
 def render(
     kind: str, context: dict[str, object], language: str, *, with_html: bool = True
-) -> Rendered:
+) -> RenderedMail:
     """Renders templates/email/<kind>/{subject.txt,body.txt,body.html} in one language."""
     with translation.override(language):
         subject = render_to_string(f"email/{kind}/subject.txt", context)
         text = render_to_string(f"email/{kind}/body.txt", context)
         rich = render_to_string(f"email/{kind}/body.html", context) if with_html else ""
-    return Rendered(
+    return RenderedMail(
         subject=" ".join(subject.split()),
         text=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n",
         html=_INLINER.inline(rich) if rich else "",
@@ -35,10 +35,10 @@ def render(
 
 
 def plain_text(body: str) -> str:
-    """A body of sanitised HTML as text for a mail: paragraphs wrapped, links written out."""
+    """Sanitised HTML as plain text: paragraphs wrapped, links written out."""
     lines: list[str] = []
     previous = ""
-    for number, block in enumerate(sanitizer.blocks(sanitizer.with_bare_pictures_described(body))):
+    for number, block in enumerate(sanitizer.blocks(sanitizer.bare_images_as_text(body))):
         in_list = block.kind.endswith("li") or block.kind == "tr"
         if number and not (in_list and previous == block.kind):
             lines.append("")
@@ -49,8 +49,8 @@ def plain_text(body: str) -> str:
 
 def _wrapped(block: sanitizer.Block) -> list[str]:
     links = [link.removeprefix("mailto:") for link in block.links]
-    said = f"[{block.text or '…'}]" if block.kind == "figure" else block.text
-    text = " ".join([said, *(f"<{link}>" for link in links if link not in block.text)])
+    label = f"[{block.text or '…'}]" if block.kind == "figure" else block.text
+    text = " ".join([label, *(f"<{link}>" for link in links if link not in block.text)])
     first, rest = {
         "blockquote": ("> ", "> "),
         "li": ("• ", "  "),
@@ -62,12 +62,12 @@ def _wrapped(block: sanitizer.Block) -> list[str]:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Plain text cut at its empty lines."""
+    """Plain text split at its empty lines."""
     return [part for part in re.split(r"\n\s*\n", text.strip()) if part]
 
 
 def wrap(text: str, first: str = "", rest: str = "") -> list[str]:
-    """Lines of a paragraph; a link is never cut."""
+    """A paragraph in lines; a link is never broken."""
     return textwrap.wrap(
         text,
         TEXT_WIDTH,

@@ -1,7 +1,7 @@
-"""Letters through any of Django's mail backends, with the same ledger: one after the other, slower.
+"""Sending through a Django email backend, with the same ledger: one letter after the other, slower.
 
-A backend takes a letter whole and says afterwards whether it went; where it broke is not told. So
-whatever is no plain refusal leaves the letter uncertain, and the mailing pauses for a person.
+A backend takes a whole letter and reports only whether it was sent, not where it failed. So any
+error but a plain refusal leaves the letter uncertain, and pauses the mailing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from newsletter.delivery.smtp.client import (
     RelayRefuses,
 )
 
-TAKEN = Reply(250)
+ACCEPTED = Reply(250)
 REFUSED = Reply(554)
 LATER = Reply(451)
 MAILBOX_REFUSED = Reply(550)
-OWN_HEADERS = frozenset(
+DJANGO_HEADERS = frozenset(
     {"subject", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"}
 )
-"""Django writes these itself."""
+"""Headers that Django writes itself."""
 
 
 class MailBackend(Protocol):
@@ -50,16 +50,16 @@ class MailBackend(Protocol):
 
 
 class BackendConnection:
-    """Speaks to a lane as an SMTP connection does."""
+    """Has the interface of smtp.client.Connection."""
 
     eight_bit = True
-    has_more_to_say = False
-    tells_where_it_broke = False
+    has_unsent_data = False
+    reports_dot = False
     deadline = float("inf")
-    """A backend has its own time-outs, and a lane waits for it."""
+    """None: a backend has time-outs of its own, and blocks."""
 
     def __init__(self, relay: Relay) -> None:
-        """Raises RelayRefuses or ConnectionLost where the backend cannot be opened."""
+        """Raises RelayRefuses or ConnectionLost if the backend cannot be opened."""
         self._backend = cast(MailBackend, get_connection(relay.host, fail_silently=False))
         self._envelope: Envelope | None = None
         self._events: deque[Event] = deque()
@@ -69,71 +69,71 @@ class BackendConnection:
             self._backend.open()
         except smtplib.SMTPResponseException as error:
             reply = error_messages.reply_of(error)
-            raise RelayRefuses(reply, error_messages.turned_away(error, reply)) from None
+            raise RelayRefuses(reply, error_messages.rejected_before_mail(error, reply)) from None
         except AnymailError as error:
             raise RelayRefuses(REFUSED, type(error).__name__) from None
         except OSError as error:
-            cause = error_messages.of(error, settings.EMAIL_TIMEOUT)
+            cause = error_messages.describe(error, settings.EMAIL_TIMEOUT)
             raise ConnectionLost(dot_sent=False, cause=cause) from None
-        # There is nothing to listen to: it rings when something has happened here.
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK)
+        # Readable when there are events, in place of a socket.
+        self._event_fd = os.eventfd(0, os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
         """For a selector."""
-        return self._bell
+        return self._event_fd
 
-    def address(self, envelope: Envelope) -> None:
-        """Keeps it; a backend hears of a letter when it gets it whole."""
+    def send_envelope(self, envelope: Envelope) -> None:
+        """Kept until the letter: a backend takes both at once."""
         self._envelope = envelope
-        self._ring(ReadyForData())
+        self._emit(ReadyForData())
 
-    def put(self, letter: bytes, then: Envelope | None = None) -> None:
-        """Sends the letter, and waits for what comes of it."""
+    def send_data(self, letter: bytes, next_envelope: Envelope | None = None) -> None:
+        """Sends the letter, and waits for the result."""
         if self._envelope is None:
             raise AssertionError("a letter without an envelope")
-        message = as_django_sends_it(letter, self._envelope)
+        message = to_django_message(letter, self._envelope)
         self.dot_sent = True
         try:
             outcome, reply = self._send(message)
         except ConnectionLost as lost:
             self._failure = lost
-            os.eventfd_write(self._bell, 1)
+            os.eventfd_write(self._event_fd, 1)
             return
         self.dot_sent = False
-        self._ring(DataAnswered(outcome, reply))
-        if then is not None:
-            self.address(then)
+        self._emit(DataAnswered(outcome, reply))
+        if next_envelope is not None:
+            self.send_envelope(next_envelope)
 
     def receive(self) -> Iterator[Event]:
-        """What has happened since. Raises ConnectionLost."""
+        """The events since the last call. Raises ConnectionLost."""
         with suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
+            os.eventfd_read(self._event_fd)
         while self._events:
             yield self._events.popleft()
         if self._failure is not None:
             raise self._failure
 
     def send(self) -> None:
-        """Nothing is ever left to say."""
+        """Nothing is ever unsent."""
 
-    def fall_silent(self) -> ConnectionLost:
-        """Never asked for: there is no deadline."""
+    def timeout_error(self) -> ConnectionLost:
+        """Never called: there is no deadline."""
         return ConnectionLost(
-            dot_sent=self.dot_sent, cause=error_messages.silent(settings.EMAIL_TIMEOUT)
+            dot_sent=self.dot_sent, cause=error_messages.no_reply_within(settings.EMAIL_TIMEOUT)
         )
 
     def close(self) -> None:
-        """Ends it, if it can still be ended."""
+        """Closes the backend, whatever its state."""
         with suppress(Exception):
             self._backend.close()
-        os.close(self._bell)
+        os.close(self._event_fd)
 
-    def _ring(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         self._events.append(event)
-        os.eventfd_write(self._bell, 1)
+        os.eventfd_write(self._event_fd, 1)
 
     def _send(self, message: EmailMultiAlternatives) -> tuple[Outcome, Reply]:
-        """Raises ConnectionLost where nobody knows whether the letter was taken."""
+        """Raises ConnectionLost if the letter may have been accepted or not."""
         try:
             count = self._backend.send_messages([message])
         except smtplib.SMTPRecipientsRefused as error:
@@ -145,23 +145,23 @@ class BackendConnection:
         except AnymailRecipientsRefused:
             return Outcome.GONE, MAILBOX_REFUSED
         except AnymailAPIError as error:
-            return _what_http_means(error)
-        except Exception as error:  # Whatever a backend raises: nobody knows what it did before.
-            cause = error_messages.of(error, settings.EMAIL_TIMEOUT)
+            return _classify_http(error)
+        except Exception as error:  # A backend may raise anything, after it sent the letter.
+            cause = error_messages.describe(error, settings.EMAIL_TIMEOUT)
             raise ConnectionLost(dot_sent=True, cause=cause) from None
         if count is None:
             raise ConnectionLost(dot_sent=True, cause="no count of letters")
-        return (Outcome.SENT, TAKEN) if count else (Outcome.REFUSED, REFUSED)
+        return (Outcome.SENT, ACCEPTED) if count else (Outcome.REFUSED, REFUSED)
 
 
-def as_django_sends_it(letter: bytes, envelope: Envelope) -> EmailMultiAlternatives:
-    """The frozen letter as a message of Django's: same texts, same headers, its envelope.
+def to_django_message(letter: bytes, envelope: Envelope) -> EmailMultiAlternatives:
+    """The letter as a Django message, with the same texts, headers and envelope.
 
-    Django and anymail take `from_email` as the envelope's where a header says From.
+    Django and anymail use `from_email` as the return path if there is a From header.
     """
     parsed = message_from_bytes(letter.replace(b"\r\n..", b"\r\n."), policy=policy.default)
     headers = {
-        name: str(value) for name, value in parsed.items() if name.lower() not in OWN_HEADERS
+        name: str(value) for name, value in parsed.items() if name.lower() not in DJANGO_HEADERS
     }
     message = EmailMultiAlternatives(
         subject=str(parsed["Subject"]),
@@ -186,8 +186,8 @@ def _reply_of_recipients(error: smtplib.SMTPRecipientsRefused) -> Reply:
     return Reply.parse(code, text if isinstance(text, bytes) else b"")
 
 
-def _what_http_means(error: AnymailAPIError) -> tuple[Outcome, Reply]:
-    """A provider's status (RFC 9110, 15): 4xx has taken nothing, any other may have."""
+def _classify_http(error: AnymailAPIError) -> tuple[Outcome, Reply]:
+    """By HTTP status (RFC 9110, 15): after 4xx nothing was accepted, else it may have been."""
     status = getattr(error, "status_code", None)
     if status in {408, 429}:
         return Outcome.LATER, LATER

@@ -1,7 +1,7 @@
-"""A round: what the last letters came to, and the next ones on their way, in one commit.
+"""A batch: one commit records the last results and marks the next letters as handed over.
 
-This is what every letter passes through, so it is written in SQL: what the ORM takes to compose
-three statements is as long as PostgreSQL takes to run them.
+In SQL, since every letter passes through it: the ORM takes as long to compose the three statements
+as PostgreSQL takes to run them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psycopg
 from django.db import connection, transaction
 
 from newsletter.delivery import ledger
-from newsletter.delivery.ledger import Settled
+from newsletter.delivery.ledger import DeliveryResult
 from newsletter.delivery.reply_classifier import Reply
 from newsletter.models import DeliveryStatus, Lane
 
@@ -47,23 +47,27 @@ HAND_OVER = """
     RETURNING id, variant_id
 """
 ANY_OF, ANY_OF_JSON = "= ANY(%s::bigint[])", "IN (SELECT value FROM json_each(%s))"
-"""A list of ids is one value, so that a statement is the same for any number of letters."""
+"""A list of ids as one parameter, so that a statement is the same for any number of letters."""
 Statement = tuple[str, list[Any]]
 
 
 def commit(
-    lane: Lane, settled: Sequence[Settled], next_ones: Sequence[int], relay: str, now: dt.datetime
+    lane: Lane,
+    results: Sequence[DeliveryResult],
+    next_ones: Sequence[int],
+    relay: str,
+    now: dt.datetime,
 ) -> dict[int, int]:
-    """Records what became of letters, and marks the next as handed over, before they leave.
+    """Records results, and marks the next letters as handed over before they leave.
 
-    Returns which of these may leave, with the variant that they carry: it may have been frozen
-    anew since the claim. The others were paused, cancelled or swept, or their subscribers left.
+    Returns those that may leave, each with its variant: a new revision may have been frozen since
+    the claim. The others were paused, cancelled or reaped, or their subscribers have left.
     """
-    # First, so that who pauses waits for this round, and the next round sees the pause.
-    statements: list[Statement] = [(RENEW, [now + ledger.lease(), lane.pk])]
+    # First: it locks the lane's row, so that pausing waits for this batch.
+    statements: list[Statement] = [(RENEW, [now + ledger.lease_duration(), lane.pk])]
     accepted: dict[Reply, list[int]] = defaultdict(list)
     others = []
-    for one in settled:
+    for one in results:
         if one.status is DeliveryStatus.SENT and one.reply is not None:
             accepted[one.reply].append(one.letter.pk)
         else:
@@ -72,18 +76,18 @@ def commit(
         statements.append((ACCEPTED, [reply.code, reply.enhanced, now, ids, lane.pk]))
     if next_ones:
         statements.append((HAND_OVER, [now, relay, list(next_ones), lane.pk, lane.pk]))
-    # Without others the statements are one transaction by themselves, and PostgreSQL is asked once.
+    # Without others the pipeline is one transaction by itself, in a single round trip.
     with transaction.atomic() if others else nullcontext():
         handed_over = _run(statements)
         for one in others:
-            ledger.record(one, lane, relay, now)
+            ledger.record_result(one, lane, relay, now)
     return dict(handed_over) if next_ones else {}
 
 
 def _run(statements: list[Statement]) -> list[tuple[Any, ...]]:
-    """All of them or none; the rows that the last one returns, if it returns any."""
+    """In one transaction; returns the rows of the last statement, if it has any."""
     if connection.vendor == "postgresql":
-        return _run_at_once(statements)
+        return _run_in_pipeline(statements)
     with transaction.atomic(), connection.cursor() as cursor:
         for sql, values in statements:
             cursor.execute(sql.replace(ANY_OF, ANY_OF_JSON), [_for_sqlite(one) for one in values])
@@ -91,11 +95,11 @@ def _run(statements: list[Statement]) -> list[tuple[Any, ...]]:
     return found
 
 
-def _run_at_once(statements: list[Statement]) -> list[tuple[Any, ...]]:
-    """One way to the server and back for all, commit included, and it keeps their plans.
+def _run_in_pipeline(statements: list[Statement]) -> list[tuple[Any, ...]]:
+    """One round trip for all statements and the commit, with prepared plans.
 
-    What is sent before one Sync message is one transaction (PostgreSQL's documentation, 55.2.4,
-    "Pipelining"); each statement sees what was committed before it began.
+    What is sent before a Sync message is one transaction (PostgreSQL's documentation, 55.2.4,
+    "Pipelining").
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:
@@ -107,7 +111,7 @@ def _run_at_once(statements: list[Statement]) -> list[tuple[Any, ...]]:
 
 
 def _for_sqlite(value: Any) -> Any:
-    """It has neither arrays nor UUIDs nor times."""
+    """SQLite has no arrays, UUIDs or timestamps."""
     if isinstance(value, list):
         return json.dumps(value)
     if isinstance(value, UUID):

@@ -1,5 +1,5 @@
-"""The ledger's moves. Each is one conditional UPDATE, so that a lane that has been declared
-dead, or a mailing that has been paused, cannot send another letter."""
+"""Changes of the ledger. Each is one conditional UPDATE, so that a lane whose lease has expired,
+or whose mailing was paused, cannot send another letter."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from newsletter.delivery.reply_classifier import Outcome, Reply, is_mailbox_gone
 from newsletter.models import (
     Delivery,
     DeliveryKind,
+    DeliveryReason,
     DeliveryStatus,
     Lane,
     Mailing,
     MailingStatus,
-    Reason,
     SubscriberStatus,
 )
 from newsletter.models.deliveries import (
     IN_FLIGHT,
-    LONGEST_WAIT,
-    SOFT_IN_A_ROW,
-    may_leave,
-    newest_revision,
+    MAX_CONSECUTIVE_SOFT_BOUNCES,
+    MAX_RETRY_DELAY,
+    is_sendable,
+    latest_variant,
 )
 from newsletter.models.due import is_due
 
 GIVE_UP_AFTER = dt.timedelta(days=2)
-FIRST_RETRY_IN = dt.timedelta(minutes=5)
-RECONNECT_IN = dt.timedelta(seconds=30)
+FIRST_RETRY_DELAY = dt.timedelta(minutes=5)
+RECONNECT_DELAY = dt.timedelta(seconds=30)
 
 
-def lease() -> dt.timedelta:
-    """How long a lane may be silent: longer than its slowest transaction, of five answers."""
+def lease_duration() -> dt.timedelta:
+    """Longer than a lane's slowest SMTP transaction, of five replies."""
     return dt.timedelta(seconds=5 * settings.RELAY_TIMEOUT + 30)
 
 
 @transaction.atomic
-def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
-    """Opens a lane; None if the slot is taken, or no relay has room. The sweep ends a dead one."""
-    # Whoever is pausing the mailing just now waits for the lanes that they see.
+def open_lane(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
+    """Opens a lane; None if the slot is taken or no relay is available."""
+    # Pausing locks the mailing and then its lanes: it must see this one.
     Mailing.objects.select_for_update(no_key=True).get(pk=mailing.pk)
-    chosen = failover.choose(now)
+    chosen = failover.choose_relay(now)
     if chosen is None:
         return None
     lane, created = Lane.objects.get_or_create(
@@ -58,7 +58,7 @@ def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
         slot=slot,
         defaults={
             "started_at": now,
-            "lease_until": now + lease(),
+            "lease_until": now + lease_duration(),
             "relay": str(chosen.relay),
             "connections": chosen.connections,
         },
@@ -66,8 +66,8 @@ def take_slot(mailing: Mailing, slot: int, now: dt.datetime) -> Lane | None:
     return lane if created else None
 
 
-class Claimed(NamedTuple):
-    """A letter that a lane has claimed: of its row and its reader's what the lane needs."""
+class ClaimedDelivery(NamedTuple):
+    """A claimed delivery: the columns of it and its subscriber that a lane needs."""
 
     pk: int
     kind: str
@@ -92,128 +92,138 @@ CLAIMED_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What a lane may send next."""
+class ClaimedBatch:
+    """The letters that a lane may send next."""
 
-    letters: list[Claimed]
-    ask_again_at: dt.datetime | None = None
-    """When limits may let more through. Without letters and this there is nothing left."""
+    letters: list[ClaimedDelivery]
+    retry_at: dt.datetime | None = None
+    """When limits may allow more. Without letters and this nothing is left to send."""
 
 
 @transaction.atomic
-def claim(lane: Lane, relay: Relay, now: dt.datetime, limit: int) -> Batch:
-    """Takes up to `limit` letters for this lane, fewer where the limits say so.
+def claim(lane: Lane, relay: Relay, now: dt.datetime, limit: int) -> ClaimedBatch:
+    """Claims up to `limit` letters, fewer where rate limits say so.
 
-    Whose reader is no longer active is excluded.
+    Those to subscribers who are no longer active are excluded.
     """
-    if not renew(lane, now):
-        return Batch([])
-    due = Delivery.objects.filter(may_leave(), mailing_id=lane.mailing_id).to_send(now)
-    room = limits.room(relay, limit, now)
-    found = _find(due, room)
-    active: list[Claimed] = []
-    gone: list[Claimed] = []
+    if not renew_lease(lane, now):
+        return ClaimedBatch([])
+    due = Delivery.objects.filter(is_sendable(), mailing_id=lane.mailing_id).to_send(now)
+    allowance = limits.allowance(relay, limit, now)
+    found = _find(due, allowance)
+    active: list[ClaimedDelivery] = []
+    gone: list[ClaimedDelivery] = []
     for status, *row in found:
-        letter = Claimed(*row)
+        letter = ClaimedDelivery(*row)
         (active if status == SubscriberStatus.ACTIVE else gone).append(letter)
     _rows(gone).update(
-        status=DeliveryStatus.EXCLUDED, reason=Reason.NOT_ACTIVE, lane=None, settled_at=now
+        status=DeliveryStatus.EXCLUDED, reason=DeliveryReason.NOT_ACTIVE, lane=None, settled_at=now
     )
     _rows(active).update(status=DeliveryStatus.CLAIMED, lane=lane.pk)
     limits.count(relay, Counter(letter.provider for letter in active), now)
     if found:
-        return Batch(active, room.ask_again_at)
-    held_back = due.filter(provider__in=room.full) if room.most else due
-    return Batch([], room.opens_at if room.opens_at and held_back.exists() else None)
+        return ClaimedBatch(active, allowance.retry_at)
+    held_back = due.filter(provider__in=allowance.full) if allowance.total else due
+    return ClaimedBatch(
+        [], allowance.opens_at if allowance.opens_at and held_back.exists() else None
+    )
 
 
-def _find(due: QuerySet[Delivery], room: limits.Room) -> list[tuple[Any, ...]]:
-    """Letters that nobody else is claiming; those first whose limit keeps them longest."""
+def _find(due: QuerySet[Delivery], allowance: limits.Allowance) -> list[tuple[Any, ...]]:
+    """Letters that no other lane is claiming, those with a provider limit first."""
     rows = due
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
-    # In no order: a million that are due at once would be sorted each time.
+    # Unordered: sorting a million due rows each time is too slow.
     columns = rows.order_by().values_list("subscriber__status", *CLAIMED_COLUMNS)
     found: list[tuple[Any, ...]] = []
-    for provider, most in room.by_provider.items():
-        if least := min(most, room.most - len(found)):
+    for provider, most in allowance.by_provider.items():
+        if least := min(most, allowance.total - len(found)):
             found += columns.filter(provider=provider)[:least]
-    if left := room.most - len(found):
-        # Its own query without limits, which a plan need not weigh.
-        found += (columns.exclude(provider__in=room.by_provider) if room.by_provider else columns)[
-            :left
-        ]
+    if left := allowance.total - len(found):
+        # Without limits the query has no condition on the provider.
+        found += (
+            columns.exclude(provider__in=allowance.by_provider)
+            if allowance.by_provider
+            else columns
+        )[:left]
     return found
 
 
-def _rows(letters: list[Claimed]) -> QuerySet[Delivery]:
+def _rows(letters: list[ClaimedDelivery]) -> QuerySet[Delivery]:
     return Delivery.objects.filter(pk__in=[letter.pk for letter in letters])
 
 
-def renew(lane: Lane, now: dt.datetime) -> bool:
-    """Says that the lane is alive; False if it has been swept meanwhile."""
-    return bool(Lane.objects.filter(pk=lane.pk).update(lease_until=now + lease()))
+def renew_lease(lane: Lane, now: dt.datetime) -> bool:
+    """Extends the lane's lease; False if it expired and was reaped."""
+    return bool(Lane.objects.filter(pk=lane.pk).update(lease_until=now + lease_duration()))
 
 
 @dataclass(frozen=True)
-class Settled:
-    """What became of one letter that a lane had in its hands."""
+class DeliveryResult:
+    """What became of one letter of a lane."""
 
-    letter: Claimed
+    letter: ClaimedDelivery
     status: DeliveryStatus
-    reason: Reason
+    reason: DeliveryReason
     reply: Reply | None = None
     due_at: dt.datetime | None = None
 
     @property
     def ends_subscriber(self) -> bool:
-        is_gone = self.reason is Reason.GONE
+        is_gone = self.reason is DeliveryReason.GONE
         return is_gone and self.reply is not None and is_mailbox_gone(self.reply)
 
 
-def settle(letter: Claimed, outcome: Outcome, reply: Reply, now: dt.datetime) -> Settled:
-    """What an answer means for a letter, given now. Pure."""
+def result_of_reply(
+    letter: ClaimedDelivery, outcome: Outcome, reply: Reply, now: dt.datetime
+) -> DeliveryResult:
+    """What a relay's reply means for a letter. Pure."""
     if outcome is Outcome.SENT:
-        return Settled(letter, DeliveryStatus.SENT, Reason.NONE, reply)
+        return DeliveryResult(letter, DeliveryStatus.SENT, DeliveryReason.NONE, reply)
     if outcome is Outcome.GONE:
-        return Settled(letter, DeliveryStatus.FAILED, Reason.GONE, reply)
+        return DeliveryResult(letter, DeliveryStatus.FAILED, DeliveryReason.GONE, reply)
     if outcome is Outcome.REFUSED:
-        # Nobody's fault but ours: the reader waits until a person has mended it.
-        # The mailing pauses meanwhile; a letter to a late reader has no mailing that could.
-        later = now + FIRST_RETRY_IN if letter.kind == DeliveryKind.LATEST else now
-        return Settled(letter, DeliveryStatus.RETRY, Reason.REFUSED, reply, later)
+        # Not the recipient's fault: kept until a person has fixed it. The mailing pauses, but
+        # late letters have no mailing that could, so they are delayed.
+        later = now + FIRST_RETRY_DELAY if letter.kind == DeliveryKind.LATEST else now
+        return DeliveryResult(letter, DeliveryStatus.RETRY, DeliveryReason.REFUSED, reply, later)
     if letter.deferred_since is not None and now - letter.deferred_since >= GIVE_UP_AFTER:
-        return Settled(letter, DeliveryStatus.FAILED, Reason.TOO_OFTEN, reply)
-    due_at = now + wait(letter.attempts + 1)
-    return Settled(letter, DeliveryStatus.RETRY, Reason.LATER, reply, due_at)
+        return DeliveryResult(letter, DeliveryStatus.FAILED, DeliveryReason.TOO_OFTEN, reply)
+    due_at = now + retry_delay(letter.attempts + 1)
+    return DeliveryResult(letter, DeliveryStatus.RETRY, DeliveryReason.LATER, reply, due_at)
 
 
-def wait(attempts: int) -> dt.timedelta:
-    """Doubles from five minutes to four hours."""
+def retry_delay(attempts: int) -> dt.timedelta:
+    """Exponential backoff, from five minutes to four hours."""
     doublings = min(max(attempts - 1, 0), 10)
-    return min(FIRST_RETRY_IN * int(2**doublings), LONGEST_WAIT)
+    return min(FIRST_RETRY_DELAY * int(2**doublings), MAX_RETRY_DELAY)
 
 
-def lost(letter: Claimed, *, dot_sent: bool, now: dt.datetime) -> Settled:
-    """The connection broke: uncertain only once the whole letter had left. Pure."""
+def result_of_lost_connection(
+    letter: ClaimedDelivery, *, dot_sent: bool, now: dt.datetime
+) -> DeliveryResult:
+    """Uncertain only if the whole letter had left, with its final dot. Pure."""
     if dot_sent:
-        return Settled(letter, DeliveryStatus.UNCERTAIN, Reason.CONNECTION)
-    return Settled(letter, DeliveryStatus.RETRY, Reason.CONNECTION, due_at=now + RECONNECT_IN)
+        return DeliveryResult(letter, DeliveryStatus.UNCERTAIN, DeliveryReason.CONNECTION)
+    return DeliveryResult(
+        letter, DeliveryStatus.RETRY, DeliveryReason.CONNECTION, due_at=now + RECONNECT_DELAY
+    )
 
 
-def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
-    """After the answer. A mailbox that is gone ends its subscriber in the same transaction.
+def record_result(result: DeliveryResult, lane: Lane, relay: str, now: dt.datetime) -> bool:
+    """Writes a result. A mailbox that does not exist ends its subscriber in the same transaction.
 
-    A letter whose envelope was refused was still claimed, and has been tried all the same. One
-    that a sweep has called uncertain meanwhile gets its answer: it knows better.
+    A letter whose envelope was rejected was only claimed, and still counts as an attempt. One
+    that was reaped as uncertain meanwhile gets the result after all.
     """
     was_tried_now = When(status=DeliveryStatus.CLAIMED, then=Value(now))
-    over = settled.status is not DeliveryStatus.RETRY
+    over = result.status is not DeliveryStatus.RETRY
     changes: dict[str, Any] = {
-        "status": settled.status,
-        "reason": settled.reason,
-        "reply_code": settled.reply.code if settled.reply else None,
-        "enhanced_code": settled.reply.enhanced if settled.reply else "",
+        "status": result.status,
+        "reason": result.reason,
+        "reply_code": result.reply.code if result.reply else None,
+        "enhanced_code": result.reply.enhanced if result.reply else "",
         "settled_at": now if over else None,
         "attempts": Case(
             When(status=DeliveryStatus.CLAIMED, then=F("attempts") + 1),
@@ -222,32 +232,32 @@ def record(settled: Settled, lane: Lane, relay: str, now: dt.datetime) -> bool:
         ),
         "handed_over_at": Case(was_tried_now, default=F("handed_over_at")),
         "relay": relay,
-        # An uncertain one keeps its lane, whose late answer may still settle it.
-        "lane": lane.pk if settled.status is DeliveryStatus.UNCERTAIN else None,
+        # An uncertain one keeps its lane, whose late reply may still be recorded.
+        "lane": lane.pk if result.status is DeliveryStatus.UNCERTAIN else None,
     }
-    if settled.due_at is not None:
-        changes["due_at"] = settled.due_at
-    if settled.reason is Reason.LATER and settled.letter.deferred_since is None:
+    if result.due_at is not None:
+        changes["due_at"] = result.due_at
+    if result.reason is DeliveryReason.LATER and result.letter.deferred_since is None:
         changes["deferred_since"] = now
-    row = Delivery.objects.filter(pk=settled.letter.pk)
-    if settled.status is DeliveryStatus.RETRY:
-        if _is_stopped(settled.letter):
-            # Or its reader would count as one who has it.
-            changes["status"], changes["reason"] = DeliveryStatus.EXCLUDED, Reason.CANCELLED
+    row = Delivery.objects.filter(pk=result.letter.pk)
+    if result.status is DeliveryStatus.RETRY:
+        if _is_stopped(result.letter):
+            # Else its subscriber would count as having it.
+            changes["status"], changes["reason"] = DeliveryStatus.EXCLUDED, DeliveryReason.CANCELLED
             changes["settled_at"] = now
-        # It may have been frozen anew while this one was out.
-        changes["variant"] = newest_revision()
+        # A new revision may have been frozen meanwhile.
+        changes["variant"] = latest_variant()
     with transaction.atomic():
         changed = row.filter(
             lane=lane.pk, status__in=IN_FLIGHT | {DeliveryStatus.UNCERTAIN}
         ).update(**changes)
         if changed:
-            _end_subscriber(settled, now)
+            _end_subscriber(result, now)
     return bool(changed)
 
 
-def _is_stopped(letter: Claimed) -> bool:
-    """Whether it must not be tried again: everything else of its kind was excluded meanwhile."""
+def _is_stopped(letter: ClaimedDelivery) -> bool:
+    """Whether it must not be retried: the others of its kind were excluded meanwhile."""
     mailing = Mailing.objects.get(deliveries=letter.pk)
     if mailing.status == MailingStatus.CANCELLED:
         return True
@@ -255,61 +265,66 @@ def _is_stopped(letter: Claimed) -> bool:
     return is_late and not is_current(mailing)
 
 
-def _end_subscriber(settled: Settled, now: dt.datetime) -> None:
-    """Where the answer says so, or it was the last of several that did not arrive."""
-    if not (settled.ends_subscriber or settled.reason is Reason.TOO_OFTEN):
+def _end_subscriber(result: DeliveryResult, now: dt.datetime) -> None:
+    """If the mailbox does not exist, or too many letters in a row soft-bounced."""
+    if not (result.ends_subscriber or result.reason is DeliveryReason.TOO_OFTEN):
         return
-    delivery = Delivery.objects.select_related("subscriber").get(pk=settled.letter.pk)
-    is_over = settled.ends_subscriber or delivery.soft_bounces_in_a_row() >= SOFT_IN_A_ROW
+    delivery = Delivery.objects.select_related("subscriber").get(pk=result.letter.pk)
+    is_over = (
+        result.ends_subscriber
+        or delivery.consecutive_soft_bounces() >= MAX_CONSECUTIVE_SOFT_BOUNCES
+    )
     if is_over and delivery.subscriber is not None:
         delivery.subscriber.end(SubscriberStatus.BOUNCED, now)
 
 
-def fail_unsendable(letter: Claimed, lane: Lane, now: dt.datetime) -> None:
-    """Its address cannot be opened: the letter fails, before anything was handed over."""
+def fail_unsendable(letter: ClaimedDelivery, lane: Lane, now: dt.datetime) -> None:
+    """The address cannot be decrypted: the letter fails before it was handed over."""
     Delivery.objects.filter(pk=letter.pk, lane=lane.pk, status=DeliveryStatus.CLAIMED).update(
-        status=DeliveryStatus.FAILED, reason=Reason.UNSENDABLE, lane=None, settled_at=now
+        status=DeliveryStatus.FAILED, reason=DeliveryReason.UNSENDABLE, lane=None, settled_at=now
     )
 
 
 @transaction.atomic
 def close_lane(lane: Lane, now: dt.datetime) -> None:
-    """Gives back what was claimed and not handed over.
+    """Deletes the lane and returns its claimed letters to pending.
 
-    What is handed over and has no outcome could not be written down: its lane is its only trace.
+    A letter that is still handed over has a result that could not be recorded: it is uncertain.
     """
     Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.HANDED_OVER).update(
-        status=DeliveryStatus.UNCERTAIN, reason=Reason.LANE_DIED, settled_at=now
+        status=DeliveryStatus.UNCERTAIN, reason=DeliveryReason.LANE_DIED, settled_at=now
     )
     mine = Delivery.objects.filter(lane=lane.pk, status=DeliveryStatus.CLAIMED)
-    if (relay := failover.named(lane.relay)) is not None:
+    if (relay := failover.find_relay(lane.relay)) is not None:
         unused = mine.order_by().values_list("provider").annotate(Count("pk"))
         limits.give_back(relay, Counter(dict(unused)), now)
     active = mine.filter(subscriber__status=SubscriberStatus.ACTIVE)
     Delivery.objects.filter(pk__in=list(active.values_list("pk", flat=True))).update(
         status=DeliveryStatus.PENDING, lane=None
     )
-    mine.update(status=DeliveryStatus.EXCLUDED, reason=Reason.NOT_ACTIVE, lane=None, settled_at=now)
+    mine.update(
+        status=DeliveryStatus.EXCLUDED, reason=DeliveryReason.NOT_ACTIVE, lane=None, settled_at=now
+    )
     Lane.objects.filter(pk=lane.pk).delete()
 
 
 @transaction.atomic
-def sweep(now: dt.datetime) -> tuple[int, int]:
-    """Settles what dead lanes left: claimed goes back, handed over becomes uncertain.
+def reap_expired(now: dt.datetime) -> tuple[int, int]:
+    """Ends lanes whose lease has expired: claimed → pending, handed over → uncertain.
 
-    Returns the numbers of both.
+    Returns how many letters of each.
     """
-    dead = list(
+    expired = list(
         Lane.objects.select_for_update()
-        .filter(is_due("lease_until", now, lease()))
+        .filter(is_due("lease_until", now, lease_duration()))
         .values_list("pk", flat=True)
     )
-    left = Delivery.objects.filter(lane__in=dead)
+    left = Delivery.objects.filter(lane__in=expired)
     back = left.filter(status=DeliveryStatus.CLAIMED).update(
         status=DeliveryStatus.PENDING, lane=None
     )
     uncertain = left.filter(status=DeliveryStatus.HANDED_OVER).update(
-        status=DeliveryStatus.UNCERTAIN, reason=Reason.LANE_DIED, settled_at=now
+        status=DeliveryStatus.UNCERTAIN, reason=DeliveryReason.LANE_DIED, settled_at=now
     )
-    Lane.objects.filter(pk__in=dead).delete()
+    Lane.objects.filter(pk__in=expired).delete()
     return back, uncertain

@@ -1,7 +1,4 @@
-"""What a relay's answer means, decided by one pure function.
-
-Of the answer itself only the codes are kept: its text quotes the address.
-"""
+"""Classifies SMTP replies. Only codes are kept: a reply's text may quote the address."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ class Outcome(StrEnum):
     """What to do next."""
 
     SENT = "sent"
-    LATER = "later"  # try again, this reader only
-    GONE = "gone"  # there is no such mailbox; nothing is ever sent to it again
-    REFUSED = "refused"  # the relay refuses us or the letter: pause, mark no reader
+    LATER = "later"  # temporary: retry this letter
+    GONE = "gone"  # no such mailbox: the subscriber bounces
+    REFUSED = "refused"  # the relay refuses the sender or the letter: pause the mailing
 
 
 class Reply(NamedTuple):
-    """A relay's answer: RFC 5321 code and RFC 3463 enhanced code ("" without one)."""
+    """A reply's code (RFC 5321) and enhanced code (RFC 3463), "" without one."""
 
     code: int
     enhanced: str = ""
@@ -41,8 +38,8 @@ class Reply(NamedTuple):
         return 200 <= self.code < 400
 
 
-# Enhanced codes (RFC 3463, and the IANA registry of RFC 5248) that say the mailbox itself
-# is at fault for good. Everything else that is permanent is about us or about the letter.
+# Enhanced codes (RFC 3463, IANA registry of RFC 5248) for a mailbox that permanently fails.
+# Every other permanent code is about the sender or the letter.
 MAILBOX_GONE = frozenset(
     {
         "5.1.1",  # bad destination mailbox address
@@ -53,7 +50,7 @@ MAILBOX_GONE = frozenset(
         "5.2.1",  # mailbox disabled, not accepting messages
     }
 )
-# Permanent by their class, but such that a mailbox recovers from.
+# Permanent by class, but a mailbox recovers from them.
 MAILBOX_LATER = frozenset(
     {
         "5.2.2",  # mailbox full
@@ -61,18 +58,18 @@ MAILBOX_LATER = frozenset(
         "5.4.7",  # delivery time expired
     }
 )
-# RFC 5321, 4.2.2: what these say of a recipient when no enhanced code is there.
+# Reply codes to RCPT that mean the same without an enhanced code (RFC 5321, 4.2.2).
 GONE_WITHOUT_ENHANCED = frozenset({550, 551, 553})
 
 
 def is_mailbox_gone(reply: Reply) -> bool:
-    """Only where a relay says outright that there is no such mailbox, its owner is not written to
-    again. A bare 550 may as well be policy (RFC 5321, 4.2.2): it fails the letter alone."""
+    """Whether the subscriber bounces. A bare 550 may be policy (RFC 5321, 4.2.2): it fails the
+    letter only."""
     return reply.enhanced in MAILBOX_GONE
 
 
 def classify(reply: Reply, *, about_recipient: bool) -> Outcome:
-    """`about_recipient`: it answers RCPT. Other commands' refusals are never a reader's fault."""
+    """`about_recipient`: the reply is to RCPT. Others are never about the subscriber."""
     if reply.is_positive:
         return Outcome.SENT
     if reply.enhanced.startswith("4") or (400 <= reply.code < 500 and not reply.enhanced):

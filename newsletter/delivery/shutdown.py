@@ -1,20 +1,20 @@
-"""Whether this worker was told to stop, for work that may take a while.
+"""Whether this worker is shutting down, for tasks that may take a while.
 
-Celery asks its parent process alone. The byte is shared with every process forked from it.
+Celery tells its parent process only. This byte is shared with every process forked from it.
 """
 
 from __future__ import annotations
 
 import mmap
 
-_told = mmap.mmap(-1, 1)
+_flag = mmap.mmap(-1, 1)
 
 
-def tell() -> None:
-    """To this process, its parent and its children, for good."""
-    _told[0] = 1
+def request_shutdown() -> None:
+    """Of this process, its parent and its children, for good."""
+    _flag[0] = 1
 
 
-def is_told() -> bool:
-    """Then nothing new is begun."""
-    return bool(_told[0])
+def is_requested() -> bool:
+    """If so, begin nothing new."""
+    return bool(_flag[0])

@@ -1,4 +1,4 @@
-"""A lane's turn: claim, re-check, send, record, until its time is up or nothing is left."""
+"""The worker of a lane: claims, sends and records until its time is up or nothing is left."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from enum import IntEnum
 
 from core.states import InvalidTransition
-from keys.sealing import KeyMissing, SealBroken
+from keys.sealing import DecryptionError, KeyNotFound
 from newsletter.campaigns.signing import LetterNotApproved
-from newsletter.delivery import batch as rounds
-from newsletter.delivery import ledger, shutdown
-from newsletter.delivery.ledger import Claimed, Settled
-from newsletter.delivery.personalisation import Letter, Letters
+from newsletter.delivery import batch, ledger, shutdown
+from newsletter.delivery.ledger import ClaimedDelivery, DeliveryResult
+from newsletter.delivery.personalisation import Letter, LetterFactory
 from newsletter.delivery.relays import error_messages, failover
 from newsletter.delivery.relays.config import Relay
 from newsletter.delivery.reply_classifier import Outcome, Reply
@@ -26,24 +25,24 @@ from newsletter.delivery.smtp.connecting import connect
 from newsletter.delivery.smtp.connection_pool import (
     DATA,
     POLL_SECONDS,
+    ConnectionPool,
     LaneConnection,
-    LaneConnections,
 )
 from newsletter.models import Lane, Mailing
-from newsletter.models.mailings import HAS_BEGUN
+from newsletter.models.mailings import DELIVERABLE
 
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], dt.datetime]
 CLAIM_BATCH_SIZE = 200
-GATHER_SECONDS = 0.004
-"""So long a round waits for more connections, once one is ready."""
-MAX_TURN_SECONDS = 20
-"""After so long a lane goes to the back of the queue, so that another mailing need not wait."""
+BATCH_WAIT_SECONDS = 0.004
+"""How long a batch waits for more connections once one is ready."""
+MAX_RUN_SECONDS = 20
+"""After so long a lane goes to the back of the queue, so that other mailings get their share."""
 
 
-def pause(mailing: Mailing, reason: str) -> None:
-    """Pauses it if it can still be paused."""
+def pause_if_possible(mailing: Mailing, reason: str) -> None:
+    """Does nothing if the mailing is not sending any more."""
     try:
         mailing.pause(reason)
     except InvalidTransition:
@@ -51,7 +50,7 @@ def pause(mailing: Mailing, reason: str) -> None:
 
 
 class LaneState(IntEnum):
-    """In the order in which a lane may pass through them."""
+    """A lane only moves to a later one."""
 
     SENDING = 1
     DRAINING = 2
@@ -63,119 +62,128 @@ SENDING, DRAINING, STOPPED, REFUSED = LaneState
 
 
 class LaneWorker:
-    """One turn of a lane.
+    """One run of a lane, for up to MAX_RUN_SECONDS.
 
     | state             | event                                                    | next     |
     |-------------------|----------------------------------------------------------|----------|
-    | sending           | drain: its time is up, or the worker is told to stop     | draining |
+    | sending           | drain: its time is up, or the worker is shutting down    | draining |
     | sending, draining | stop: its mailing or lane is over, no letter can be made | stopped  |
-    | any               | refuse: the relay refuses the newsroom or its letters    | refused  |
+    | any               | refuse: the relay refuses the sender or the letters      | refused  |
 
-    Any other event changes nothing: a lane never goes back to an earlier state. Letters are begun
-    only while it is sending; then those under way get their replies, and the turn ends.
+    Any other event changes nothing. New letters are started only while it is sending; then those
+    in flight get their replies, and the run ends.
 
-    It works in rounds. Whichever connections are ready by then get their letters' texts: these
-    are marked as handed over in one commit, which records what was answered as well, and only
-    then do they leave, each together with the envelope of the letter after it. So whatever
-    dies leaves at most one subscriber uncertain for each connection.
+    It works in batches. One commit records the replies since the last batch and marks the letters
+    of all connections that are ready as handed over. Only then are their texts sent, each followed
+    by the next letter's envelope. So a crash leaves at most one subscriber per connection
+    uncertain.
     """
 
     def __init__(
-        self, mailing: Mailing, lane: Lane, relay: Relay, clock: Clock, letters: Letters
+        self,
+        mailing: Mailing,
+        lane: Lane,
+        relay: Relay,
+        clock: Clock,
+        letter_factory: LetterFactory,
     ) -> None:
         self.mailing, self.lane, self.relay = mailing, lane, relay
-        self.clock, self.letters = clock, letters
+        self.clock, self.letter_factory = clock, letter_factory
         self.state = SENDING
-        self.connections = LaneConnections()
+        self.connections = ConnectionPool()
         self.max_connections = lane.connections
-        self.claimed: deque[Claimed] = deque()
-        self.settled: list[Settled] = []
+        self.claimed: deque[ClaimedDelivery] = deque()
+        self.results: list[DeliveryResult] = []
         # By the monotonic clock; infinite once nothing is left to claim.
         self.next_claim_at: float = 0
-        self.ends_at = time.monotonic() + MAX_TURN_SECONDS
+        self.ends_at = time.monotonic() + MAX_RUN_SECONDS
         self.lost_cause = ""
 
     def run(self) -> bool:
-        """True if there is more to do at once."""
+        """True if there may be more to send right away."""
         try:
             self._send_letters()
         except RelayRefuses as refusal:
             self.refuse(str(refusal), at_login=True)
         except ConnectionLost as lost:
             self._note(lost)
-        except (LetterNotApproved, KeyMissing) as error:
-            # A missing key is nobody's fault: sealed anew, and this host has not got it yet.
+        except (LetterNotApproved, KeyNotFound) as error:
+            # The list may be resealed under a key that this host does not have yet.
             logger.error("Mailing %s pauses: %s", self.mailing.pk, error)
-            pause(self.mailing, str(error)[:300])
+            pause_if_possible(self.mailing, str(error)[:300])
             self.stop()
         finally:
             self._close()
         if self.state is DRAINING:
             return True
         is_left = self.state is not STOPPED and self.next_claim_at < math.inf
-        return is_left and failover.is_another_better(self.relay, self.clock())
+        return is_left and failover.has_better_relay(self.relay, self.clock())
 
     # --- Transitions -----------------------------------------------------------------
 
     def drain(self) -> None:
-        """Another turn goes on where this one ends."""
+        """The lane runs again afterwards."""
         self.state = max(self.state, DRAINING)
 
     def stop(self) -> None:
-        """No other turn may go on."""
+        """The lane does not run again."""
         self.state = max(self.state, STOPPED)
 
     def refuse(self, cause: str, *, at_login: bool = False) -> None:
-        """Pauses the mailing, once what was answered is recorded.
+        """Records the results, then pauses the mailing.
 
-        Where a relay lets nobody in, that waits until no other does.
+        A refused session pauses it only if every relay refuses.
         """
         if self.state is REFUSED:
             return
         self.state = REFUSED
-        self._record()
+        self._commit_results()
         now = self.clock()
-        failover.state_of(self.relay).fail(cause, now, refuses=True)
+        failover.get_state(self.relay).record_failure(cause, now, refuses=True)
         if at_login and not failover.all_refuse(now):
-            logger.error("The relay %s refuses us (%s). Letters go by another.", self.relay, cause)
+            logger.error(
+                "The relay %s refuses the session (%s). Another one is used.", self.relay, cause
+            )
             return
         reason = f"{self.relay}: {cause}"
-        logger.error("The relay refuses us, so mailing %s pauses (%s).", self.mailing.pk, reason)
-        pause(self.mailing, reason)
+        logger.error(
+            "The relay refuses the mail, so mailing %s pauses (%s).", self.mailing.pk, reason
+        )
+        pause_if_possible(self.mailing, reason)
 
-    # --- Rounds ----------------------------------------------------------------------
+    # --- Batches ---------------------------------------------------------------------
 
     def _send_letters(self) -> None:
-        """Raises RelayRefuses, ConnectionLost, LetterNotApproved, KeyMissing."""
+        """Raises RelayRefuses, ConnectionLost, LetterNotApproved, KeyNotFound."""
         while True:
-            if time.monotonic() >= self.ends_at or shutdown.is_told():
+            if time.monotonic() >= self.ends_at or shutdown.is_requested():
                 self.drain()
             if self.state is SENDING:
                 self._begin_letters()
             if self.connections.busy:
                 self._await_replies()
                 self._hand_over()
-            elif not self._wait_for_room():
+            elif not self._wait_for_limits():
                 return
 
     def _await_replies(self) -> None:
-        """Until all connections are ready or idle, or some are ready and no more follow.
+        """Until all connections are ready or idle, or BATCH_WAIT_SECONDS after the first is ready.
 
-        What was answered meanwhile waits for the same commit: until its connection's next letter
-        leaves, it is the one that would be uncertain.
+        Replies that arrive meanwhile are recorded in the same commit, before the next letter of
+        their connection leaves.
         """
         until = None
         while self.connections.awaits_reply:
             wait = POLL_SECONDS if until is None else until - time.monotonic()
             has_received = self._receive(wait)
             if until is None and self.connections.ready:
-                until = time.monotonic() + GATHER_SECONDS
+                until = time.monotonic() + BATCH_WAIT_SECONDS
             elif until is not None and not has_received:
                 return
 
     def _hand_over(self) -> None:
-        """One commit: what was answered, and which letters leave now. Then they leave."""
-        # Looked for before anything is marked: what cannot be opened ends the turn.
+        """Commits results and which letters leave now, then sends their texts."""
+        # Before anything is marked as handed over: a missing key ends the run.
         going = [
             (one, letter, self._next_letter())
             for one in self.connections.ready
@@ -186,7 +194,7 @@ class LaneWorker:
             if letter.claimed.pk in variants:
                 connection.hand_over(following)
                 continue
-            # Its envelope was sent and must not be followed: only a break takes it back.
+            # Its envelope was sent and it must not be: only closing the connection aborts it.
             self.connections.drop(connection)
             self._put_back(following)
         if len(variants) < len(going) and self._is_over():
@@ -195,53 +203,55 @@ class LaneWorker:
             if connection.state is DATA:
                 eight_bit, variant = connection.connection.eight_bit, variants[letter.claimed.pk]
                 with self._exchange(connection):
-                    connection.send_text(self.letters.text(letter, variant, eight_bit=eight_bit))
+                    connection.send_text(
+                        self.letter_factory.text(letter, variant, eight_bit=eight_bit)
+                    )
 
     def _commit(self, next_ones: Sequence[int]) -> dict[int, int]:
-        variants = rounds.commit(self.lane, self.settled, next_ones, str(self.relay), self.clock())
-        # Only a commit makes them forgettable.
-        self.settled = []
+        variants = batch.commit(self.lane, self.results, next_ones, str(self.relay), self.clock())
+        # Kept if the commit fails.
+        self.results = []
         return variants
 
-    def _record(self) -> None:
-        if self.settled:
+    def _commit_results(self) -> None:
+        if self.results:
             self._commit([])
 
     def _is_over(self) -> bool:
-        """Whether it is the mailing or the lane, not just these subscribers."""
+        """Whether the mailing or the lane has ended, and not just these subscribers."""
         self.mailing.refresh_from_db(fields=["status"])
-        alive = ledger.renew(self.lane, self.clock())
-        return self.mailing.status not in HAS_BEGUN or not alive
+        alive = ledger.renew_lease(self.lane, self.clock())
+        return self.mailing.status not in DELIVERABLE or not alive
 
     # --- Letters ---------------------------------------------------------------------
 
     def _begin_letters(self) -> None:
-        """Every connection without a letter gets one, and new ones are made for what is left."""
+        """Gives each idle connection a letter, after opening connections for the rest."""
         self._claim_more()
         self._connect()
         for connection in self.connections:
             if connection.is_idle and (letter := self._next_letter()) is not None:
                 with self._exchange(connection):
-                    connection.address(letter)
+                    connection.send_envelope(letter)
 
     def _claim_more(self) -> None:
-        """Before the last is gone, so that no connection waits for it."""
+        """Before the last claimed letter is used, so that no connection has to wait."""
         has_enough = len(self.claimed) >= self.lane.connections
         if has_enough or time.monotonic() < self.next_claim_at:
             return
         now = self.clock()
-        batch = ledger.claim(self.lane, self.relay, now, CLAIM_BATCH_SIZE)
-        self.claimed += batch.letters
-        if batch.ask_again_at is not None:
-            wait = (batch.ask_again_at - now).total_seconds()
+        claimed = ledger.claim(self.lane, self.relay, now, CLAIM_BATCH_SIZE)
+        self.claimed += claimed.letters
+        if claimed.retry_at is not None:
+            wait = (claimed.retry_at - now).total_seconds()
             self.next_claim_at = time.monotonic() + wait
-        elif not batch.letters:
+        elif not claimed.letters:
             self.next_claim_at = math.inf
 
-    def _wait_for_room(self) -> bool:
-        """A moment, until limits may let more through; False if they do not within this turn.
+    def _wait_for_limits(self) -> bool:
+        """Waits a moment until limits may allow more; False if they do not within this run.
 
-        Nor where something is claimed: there is no connection any more that could take it.
+        Also False if letters are claimed: then no connection is left to send them.
         """
         if self.state is not SENDING or self.claimed or self.next_claim_at >= self.ends_at:
             return False
@@ -251,18 +261,18 @@ class LaneWorker:
         return True
 
     def _next_letter(self) -> Letter | None:
-        """The next that can leave. Raises KeyMissing."""
+        """The next claimed letter that can be sent. Raises KeyNotFound."""
         while self.claimed and self.state is SENDING:
             claimed = self.claimed.popleft()
             try:
-                letter = self.letters.prepare(claimed, self.clock())
-            except SealBroken:
-                logger.error("Subscriber %s cannot be opened with our keys.", claimed.subscriber)
+                letter = self.letter_factory.prepare(claimed, self.clock())
+            except DecryptionError:
+                logger.error("Subscriber %s cannot be decrypted.", claimed.subscriber)
                 ledger.fail_unsendable(claimed, self.lane, self.clock())
                 continue
             if letter is not None:
                 return letter
-            # Left since the claim; closing the lane excludes the letter.
+            # Unsubscribed since the claim: closing the lane excludes the letter.
         return None
 
     def _put_back(self, letter: Letter | None) -> None:
@@ -272,26 +282,27 @@ class LaneWorker:
     # --- Connections -----------------------------------------------------------------
 
     def _connect(self) -> None:
-        """As many as there are letters for. Raises ConnectionLost, RelayRefuses for the first.
+        """As many connections as letters, within the limit.
 
-        A relay that takes some and no more is used with those.
+        If only the first of them open, the lane uses those. Raises ConnectionLost and RelayRefuses
+        if there is none.
         """
         wanted = min(len(self.claimed) + self.connections.busy, self.max_connections)
-        while (held := len(self.connections)) < wanted:
+        while (opened := len(self.connections)) < wanted:
             try:
                 connection = connect(self.relay)
             except (ConnectionLost, RelayRefuses) as error:
-                if not held:
+                if not opened:
                     raise
-                logger.warning("%s: no more than %s at once: it %s.", self.relay, held, error)
-                self.max_connections = held
+                logger.warning("%s: no more than %s connections: it %s.", self.relay, opened, error)
+                self.max_connections = opened
                 return
             self.connections.add(connection)
-            # EHLO and a log-in may take as long as a letter does.
-            ledger.renew(self.lane, self.clock())
+            # The handshake may take as long as a letter.
+            ledger.renew_lease(self.lane, self.clock())
 
     def _receive(self, seconds: float) -> bool:
-        """Takes in what relays have replied, and waits so long for the first of them."""
+        """Reads replies; waits so long for the first. False if there was none."""
         selected = self.connections.select(seconds)
         for connection, is_writable, is_readable in selected:
             with self._exchange(connection):
@@ -299,19 +310,19 @@ class LaneWorker:
                     connection.connection.send()
                 if is_readable:
                     for letter, outcome, reply in connection.receive():
-                        self._settle(letter, outcome, reply)
+                        self._record_outcome(letter, outcome, reply)
         for connection in self.connections.timed_out():
-            self._lose(connection, connection.connection.fall_silent())
+            self._lose(connection, connection.connection.timeout_error())
         return bool(selected)
 
-    def _settle(self, letter: Letter, outcome: Outcome, reply: Reply) -> None:
-        self.settled.append(ledger.settle(letter.claimed, outcome, reply, self.clock()))
+    def _record_outcome(self, letter: Letter, outcome: Outcome, reply: Reply) -> None:
+        self.results.append(ledger.result_of_reply(letter.claimed, outcome, reply, self.clock()))
         if outcome is Outcome.REFUSED:
             self.refuse(error_messages.refusal(reply))
 
     @contextmanager
     def _exchange(self, connection: LaneConnection) -> Iterator[None]:
-        """Sending or receiving, which may break."""
+        """Handles a connection that is lost while sending or receiving."""
         try:
             yield
         except ConnectionLost as lost:
@@ -320,45 +331,47 @@ class LaneWorker:
             self.connections.watch(connection)
 
     def _lose(self, connection: LaneConnection, lost: ConnectionLost) -> None:
-        """A connection broke. What it had in hand is settled."""
+        """Drops a lost connection and records its letter."""
         self._note(lost)
         self.connections.drop(connection)
         if not connection.has_answered:
-            # It is not replaced: the next would fare as it did.
+            # It failed before any reply: it is not replaced.
             self.max_connections = len(self.connections)
-        # The break was about the letter before it.
+        # Its envelope was sent ahead, but its text was not.
         self._put_back(connection.next_letter)
         if connection.letter is not None:
-            self._settle_lost(connection.letter, dot_sent=lost.dot_sent)
-            if lost.dot_sent and not connection.connection.tells_where_it_broke:
+            self._record_lost(connection.letter, dot_sent=lost.dot_sent)
+            if lost.dot_sent and not connection.connection.reports_dot:
                 self.refuse(lost.cause)
 
-    def _settle_lost(self, letter: Letter, *, dot_sent: bool) -> None:
-        self.settled.append(ledger.lost(letter.claimed, dot_sent=dot_sent, now=self.clock()))
+    def _record_lost(self, letter: Letter, *, dot_sent: bool) -> None:
+        self.results.append(
+            ledger.result_of_lost_connection(letter.claimed, dot_sent=dot_sent, now=self.clock())
+        )
 
     def _note(self, lost: ConnectionLost) -> None:
         self.lost_cause = lost.cause
         logger.warning(
-            "The relay %s broke off or cannot be reached (%s). Its letters wait.",
+            "The connection to %s failed or was lost (%s). Its letters wait.",
             self.relay,
             lost,
         )
 
     def _close(self) -> None:
-        """Whatever ended the turn: what is still in hand is settled by how far it had come."""
+        """However the run ended: records the letters still in flight, and the relay's state."""
         try:
             for connection in self.connections:
                 in_flight = connection.letter if connection.state is DATA else None
                 dot_sent = connection.connection.dot_sent
                 self.connections.drop(connection)
                 if in_flight is not None:
-                    self._settle_lost(in_flight, dot_sent=dot_sent)
-            self._record()
+                    self._record_lost(in_flight, dot_sent=dot_sent)
+            self._commit_results()
             if self.state is REFUSED:
                 return
             if self.connections.has_answered:
-                failover.state_of(self.relay).work(self.clock())
+                failover.get_state(self.relay).record_success(self.clock())
             elif self.lost_cause:
-                failover.state_of(self.relay).fail(self.lost_cause, self.clock())
+                failover.get_state(self.relay).record_failure(self.lost_cause, self.clock())
         finally:
             self.connections.close()

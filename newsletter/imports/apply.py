@@ -1,4 +1,4 @@
-"""Bringing a checked import to the list, and taking it back. By batches, each safe to repeat."""
+"""Applies a checked import to the list, and undoes it. In batches, each safe to repeat."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from newsletter.models import (
     DepartureKind,
     Import,
     ImportStatus,
-    StagedReader,
+    StagedSubscriber,
     Subscriber,
     SubscriberStatus,
     Suppression,
@@ -29,40 +29,40 @@ from newsletter.models.insert_select import insert_from
 from staff.audit import record
 from staff.models import AuditAction
 
-BATCH = 5000
+BATCH_SIZE = 5000
 CONSENTED_ELSEWHERE = 0
-"""The wording that these readers agreed to is not one of ours."""
+"""The consent version of imported subscribers (newsletter/subscribers/consent.py)."""
 
 
 @transaction.atomic
 def name_columns(row: Import, layout: list[str]) -> None:
-    """A person says what each column is; the check begins anew. Raises InvalidTransition."""
+    """Sets what each column is and queues the check again. Raises InvalidTransition."""
     if layout.count(Column.ADDRESS) != 1:
         raise InvalidTransition(_("Say of exactly one column that it holds the addresses."))
     chosen = [Column(one).value for one in layout]
-    if not row.move(ImportStatus.UPLOADED, {ImportStatus.UNNAMED}, columns=chosen):
+    if not row.transition(ImportStatus.UPLOADED, {ImportStatus.UNNAMED}, columns=chosen):
         raise InvalidTransition(_("This import does not wait for its columns."))
 
 
 @transaction.atomic
-def ask_to_apply(row: Import, by: Any, now: dt.datetime) -> None:
-    """A worker is to do it. Raises InvalidTransition."""
-    if not row.move(ImportStatus.APPLYING, {ImportStatus.CHECKED}):
+def request_apply(row: Import, by: Any, now: dt.datetime) -> None:
+    """Queues it for a worker. Raises InvalidTransition."""
+    if not row.transition(ImportStatus.APPLYING, {ImportStatus.CHECKED}):
         raise InvalidTransition(_("Only an import that has been checked can be applied."))
     record(AuditAction.APPLIED, row, by=by, now=now)
 
 
 @transaction.atomic
-def ask_to_undo(row: Import, by: Any, now: dt.datetime) -> None:
-    """A worker is to take back whom it added. Raises InvalidTransition."""
-    if not row.move(ImportStatus.UNDOING, {ImportStatus.APPLIED, ImportStatus.APPLYING}):
+def request_undo(row: Import, by: Any, now: dt.datetime) -> None:
+    """Queues the removal of whom it added. Raises InvalidTransition."""
+    if not row.transition(ImportStatus.UNDOING, {ImportStatus.APPLIED, ImportStatus.APPLYING}):
         raise InvalidTransition(_("Only an import that has been applied can be undone."))
     record(AuditAction.UNDONE, row, by=by, now=now)
 
 
 @transaction.atomic
-def throw_away(row: Import, by: Any, now: dt.datetime) -> None:
-    """Nobody has come by it, and what it had found stays in the audit alone.
+def discard_import(row: Import, by: Any, now: dt.datetime) -> None:
+    """Deletes an import that was not applied; its counts stay in the audit.
 
     Raises InvalidTransition.
     """
@@ -72,70 +72,70 @@ def throw_away(row: Import, by: Any, now: dt.datetime) -> None:
         raise InvalidTransition(_("This import has been applied. Undo it instead."))
 
 
-def apply(import_id: int, clock: Clock) -> bool:
-    """Adds whom the check found, and who still is neither on the list nor gone from it."""
+def apply_import(import_id: int, clock: Clock) -> bool:
+    """Adds the staged subscribers who are still neither on the list nor suppressed."""
     row = Import.objects.filter(pk=import_id, status=ImportStatus.APPLYING).first()
     if row is None or not row.take(clock()):
         return False
     last = 0
     while True:
         with transaction.atomic():
-            # Holds the row: who asks to undo waits for this batch, and no other comes after.
+            # Locks the row: a request to undo waits for this batch, and ends the loop.
             if not row.hold(ImportStatus.APPLYING, clock()):
                 return True
-            # What is done was deleted, and a database is slow to pass over that.
-            ids = _next(StagedReader.objects.filter(belongs_to=row, pk__gt=last))
+            # By id: skipping over deleted rows is slow.
+            ids = _next(StagedSubscriber.objects.filter(belongs_to=row, pk__gt=last))
             if not ids:
                 break
             last = ids[-1]
             row.count(added=_insert(row, ids, clock()))
-            StagedReader.objects.filter(pk__in=ids).delete()
-    row.move(ImportStatus.APPLIED, {ImportStatus.APPLYING})
+            StagedSubscriber.objects.filter(pk__in=ids).delete()
+    row.transition(ImportStatus.APPLIED, {ImportStatus.APPLYING})
     return True
 
 
-def undo(import_id: int, clock: Clock) -> bool:
-    """Deletes whom it added and who is still there as they came.
+def undo_import(import_id: int, clock: Clock) -> bool:
+    """Deletes the subscribers it added who have changed nothing since.
 
-    Who has left since stays suppressed; who changed their letter has made it theirs and stays.
+    Whoever has unsubscribed stays suppressed; whoever has changed their preferences stays.
     """
     row = Import.objects.filter(pk=import_id, status=ImportStatus.UNDOING).first()
     if row is None or not row.take(clock()):
         return False
     row.staged.all().delete()
-    came = Subscriber.objects.filter(came_by=row, status=SubscriberStatus.ACTIVE)
+    added = Subscriber.objects.filter(came_by=row, status=SubscriberStatus.ACTIVE)
     last = -1
     while True:
         with transaction.atomic():
-            rows = came.filter(pk__gt=last).select_for_update().order_by("pk")
-            batch = list(rows[:BATCH])
+            rows = added.filter(pk__gt=last).select_for_update().order_by("pk")
+            batch = list(rows[:BATCH_SIZE])
             if not batch:
                 break
             last = batch[-1].pk
             now = clock()
             Departure.objects.bulk_create(
                 Departure(
-                    address_hash=bytes(reader.address_hash or b""),
+                    address_hash=bytes(subscriber.address_hash or b""),
                     kind=DepartureKind.FORGOTTEN,
                     at=now,
                 )
-                for reader in batch
+                for subscriber in batch
             )
-            Subscriber.objects.filter(pk__in=[reader.pk for reader in batch]).delete()
+            Subscriber.objects.filter(pk__in=[subscriber.pk for subscriber in batch]).delete()
             row.count(removed=len(batch))
         row.renew(clock())
-    row.move(ImportStatus.UNDONE, {ImportStatus.UNDOING})
+    row.transition(ImportStatus.UNDONE, {ImportStatus.UNDOING})
     return True
 
 
 def _next(rows: Any) -> list[int]:
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def _insert(row: Import, ids: list[int], now: dt.datetime) -> int:
-    """INSERT … SELECT: sealed addresses never pass through Python. Returns how many were added.
+    """INSERT … SELECT, so sealed addresses do not pass through Python; returns how many were added.
 
-    Asked again for the list and the suppressions: days may lie between a check and this.
+    Checks the list and the suppressions again: days may lie between the check and this.
     """
     moment = Value(now, output_field=DateTimeField())
     columns: dict[str, Any] = {
@@ -156,7 +156,7 @@ def _insert(row: Import, ids: list[int], now: dt.datetime) -> int:
     }
     same = {"address_hash": OuterRef("address_hash")}
     rows = (
-        StagedReader.objects.filter(pk__in=ids, is_refused=False)
+        StagedSubscriber.objects.filter(pk__in=ids, is_refused=False)
         .filter(~Exists(Suppression.objects.filter(**same)))
         .filter(~Exists(Subscriber.objects.filter(**same)))
         .order_by()

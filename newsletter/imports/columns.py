@@ -1,8 +1,7 @@
-"""What a column of a file is, by its name. Pure.
+"""Detects what a CSV's columns are, by their names. Pure.
 
-The names are those that the exports of Mailchimp, Substack, Ghost, listmonk and Buttondown have in
-their first line, and what people write by hand in English, Belarusian and Russian. Whatever is
-not named here is dropped unread.
+The names are those of exports by Mailchimp, Substack, Ghost, listmonk and Buttondown, and what
+people write by hand in English, Belarusian and Russian. Every other column is dropped unread.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 
 class Column(StrEnum):
-    """What is used of a file."""
+    """The columns that an import uses."""
 
     ADDRESS = "address"
     EDITION = "edition"
@@ -27,15 +26,15 @@ class Column(StrEnum):
     DROPPED = ""
 
 
-MAY_BE_SEVERAL = frozenset({Column.STATUS, Column.SUBSCRIBED, Column.ENDED})
-"""Each of them can keep a line out, and none brings it in against another."""
+REPEATABLE_COLUMNS = frozenset({Column.STATUS, Column.SUBSCRIBED, Column.ENDED})
+"""Any of them can exclude a line; none overrides another."""
 
 
 def _names(*lists: str) -> frozenset[str]:
     return frozenset(name.strip() for some in lists for name in some.split(","))
 
 
-NAMES: dict[Column, frozenset[str]] = {
+COLUMN_NAMES: dict[Column, frozenset[str]] = {
     Column.ADDRESS: _names(
         # "Email Address" is Mailchimp's, "email" Ghost's, Substack's and listmonk's.
         "email, e-mail, email address, e-mail address, email_address, emailaddress, address",
@@ -56,33 +55,34 @@ NAMES: dict[Column, frozenset[str]] = {
         "status, subscription_status, email_status, member_status, state, статус, стан",
     ),
     Column.SUBSCRIBED: _names("subscribed_to_emails, subscribed, is_subscribed"),
-    # Often the time when somebody left; Mailchimp has a file for those and one for dead addresses.
+    # Often the time of an unsubscribe; Mailchimp exports those, and cleaned addresses, separately.
     Column.ENDED: _names(
         "unsub_time, unsubscribed, unsubscribed_at, clean_time, cleaned, cleaned_at, cleaned_time",
         "deleted_at, email_disabled, disabled, bounced, bounced_at, complained, complained_at",
         "blocklisted, blacklisted, suppressed, removed_at",
     ),
 }
-PREFERRED = ("confirm_time", "confirmed_at", "optin_time")
-"""Of several dates the one nearest to a consent."""
-HERE = _names(
+PREFERRED_CONSENT_COLUMNS = ("confirm_time", "confirmed_at", "optin_time")
+"""Of several dates the one closest to a consent, most preferred first."""
+SUBSCRIBED_STATUSES = _names(
     "subscribed, enabled, active, confirmed, true, yes, 1, on, member, free, paid, comped",
     "trialing, ok, подписан, падпісаны",
 )
-"""Only what is known to mean that somebody wants letters lets a line in."""
-YES, NO = _names("true, yes, 1, on"), _names("false, no, 0, off, null, none")
-LONGEST_NAME = 40
-NO_NAME = re.compile(r"@|\d{5}")
-"""What no column is called: it is somebody's address or number, and is not kept."""
+"""Any other status excludes a line."""
+TRUE_VALUES, FALSE_VALUES = _names("true, yes, 1, on"), _names("false, no, 0, off, null, none")
+MAX_NAME_LENGTH = 40
+PERSONAL_DATA = re.compile(r"@|\d{5}")
+"""In a header: an address or a number, which is not stored."""
 
 
-def recognise(header: list[str]) -> list[Column]:
-    """What each column is; of those that say who has gone there may be several."""
+def detect_columns(header: list[str]) -> list[Column]:
+    """What each column is; only REPEATABLE_COLUMNS may occur twice."""
     names = [_plain(name) for name in header]
     found = [
-        next((c for c, known in NAMES.items() if name in known), Column.DROPPED) for name in names
+        next((c for c, known in COLUMN_NAMES.items() if name in known), Column.DROPPED)
+        for name in names
     ]
-    for column in set(Column) - MAY_BE_SEVERAL - {Column.DROPPED}:
+    for column in set(Column) - REPEATABLE_COLUMNS - {Column.DROPPED}:
         places = [place for place, one in enumerate(found) if one is column]
         places.sort(key=lambda place: (_rank(names[place]), place))
         for place in places[1:]:
@@ -91,43 +91,45 @@ def recognise(header: list[str]) -> list[Column]:
 
 
 def _rank(name: str) -> int:
-    return PREFERRED.index(name) if name in PREFERRED else len(PREFERRED)
+    return (
+        PREFERRED_CONSENT_COLUMNS.index(name)
+        if name in PREFERRED_CONSENT_COLUMNS
+        else len(PREFERRED_CONSENT_COLUMNS)
+    )
 
 
 def _plain(name: str) -> str:
     return " ".join(name.strip().strip("\N{ZERO WIDTH NO-BREAK SPACE}'\"").lower().split())
 
 
-def looks_like_an_address(text: str) -> bool:
-    """Good enough to tell a line of data from a line of names."""
+def looks_like_address(text: str) -> bool:
+    """Good enough to tell a line of data from a header."""
     return re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", text.strip().strip("'\"")) is not None
 
 
-def says_gone(column: Column, value: str) -> bool:
-    """Whether a cell says that nobody may be brought to the list by its line."""
+def means_unsubscribed(column: Column, value: str) -> bool:
+    """Whether the cell excludes its line."""
     value = value.strip().lower()
     match column:
         case Column.STATUS:
-            return value not in HERE
+            return value not in SUBSCRIBED_STATUSES
         case Column.SUBSCRIBED:
-            return value not in YES
+            return value not in TRUE_VALUES
         case Column.ENDED:
-            return bool(value) and value not in NO
+            return bool(value) and value not in FALSE_VALUES
     return False
 
 
-def names_to_keep(cells: list[str]) -> list[str]:
-    """A first line as it may be stored and shown, in clear: where it looks like anything else than
-    names of columns, nothing stands for them."""
+def storable_header(cells: list[str]) -> list[str]:
+    """A header as it may be stored in clear: blank where it looks like personal data."""
     names = ["".join(filter(str.isprintable, cell)).strip() for cell in cells]
-    if all(len(name) <= LONGEST_NAME and not NO_NAME.search(name) for name in names):
+    if all(len(name) <= MAX_NAME_LENGTH and not PERSONAL_DATA.search(name) for name in names):
         return names
     return [""] * len(cells)
 
 
-def parse_moment(text: str) -> dt.datetime | None:
-    """A date or a time as exports write them, in UTC; also where none is named. None if it is
-    unreadable or no time that a calendar has."""
+def parse_utc_datetime(text: str) -> dt.datetime | None:
+    """A date or time as exports write them, in UTC, which is also the default. None if invalid."""
     text = text.strip()
     try:
         moment = parse_datetime(text) or _midnight(parse_date(text[:10]))

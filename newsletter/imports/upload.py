@@ -1,4 +1,4 @@
-"""Taking a file in: sealed piece by piece before any of it touches a disk or a database."""
+"""Uploads: each chunk is sealed before any of it reaches a disk or the database."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from keys import sealing
-from newsletter.imports.reading import NoList
+from newsletter.imports.reading import UnreadableFile
 from newsletter.models import Edition, Import, ImportChunk, ImportStatus
 from staff.audit import record
 from staff.models import AuditAction
 
-PIECE = 256 * 1024
-"""Bytes of the file in one sealed chunk."""
+CHUNK_BYTES = 256 * 1024
+"""Of the file, per sealed chunk."""
 
 
-def purpose(import_id: int, position: int) -> str:
-    """What a piece is sealed for: its place in its file, so that none opens in another's."""
+def chunk_purpose(import_id: int, position: int) -> str:
+    """Binds a sealed chunk to its position, so that it opens in no other."""
     return f"import {import_id} {position}"
 
 
-def most_bytes() -> int:
-    """How large a file may be."""
+def max_upload_bytes() -> int:
+    """IMPORT_MAX_MB in bytes."""
     return int(settings.IMPORT_MAX_MB) * 1024 * 1024
 
 
-class TooLarge(NoList):
-    """More than is taken."""
+class FileTooLarge(UnreadableFile):
+    """Larger than IMPORT_MAX_MB."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -42,53 +42,53 @@ class TooLarge(NoList):
         )
 
 
-class Intake:
-    """Seals what is given to it into the chunks of one import."""
+class ChunkWriter:
+    """Seals what is written to it as the chunks of one import."""
 
     def __init__(self, now: dt.datetime, by: Any = None, *, limit: int | None = None) -> None:
-        """Raises KeyMissing where there is nothing to seal with."""
+        """Raises KeyNotFound where there is no intake key."""
         sealing.intake_key()
         self.row = Import.objects.create(uploaded_at=now, uploaded_by=by)
-        self._limit, self._waiting, self._chunks = limit, bytearray(), 0
+        self._limit, self._buffer, self._position = limit, bytearray(), 0
 
-    def take(self, piece: bytes) -> None:
-        """Raises TooLarge; then nothing of the file is kept."""
-        self.row.size += len(piece)
+    def write(self, data: bytes) -> None:
+        """Raises FileTooLarge; then nothing of the file is kept."""
+        self.row.size += len(data)
         if self._limit is not None and self.row.size > self._limit:
-            self.drop()
-            raise TooLarge
-        self._waiting += piece
-        while len(self._waiting) >= PIECE:
-            self._seal(PIECE)
+            self.discard()
+            raise FileTooLarge
+        self._buffer += data
+        while len(self._buffer) >= CHUNK_BYTES:
+            self._seal(CHUNK_BYTES)
 
-    def finish(self) -> Import:
-        """All of it is there. Raises NoList for a file without a byte."""
+    def close(self) -> Import:
+        """Seals the rest. Raises UnreadableFile for an empty file."""
         if not self.row.size:
-            self.drop()
-            raise NoList(_("The file is empty."))
-        if self._waiting:
-            self._seal(len(self._waiting))
+            self.discard()
+            raise UnreadableFile(_("The file is empty."))
+        if self._buffer:
+            self._seal(len(self._buffer))
         self.row.save(update_fields=["size"])
         return self.row
 
-    def drop(self) -> None:
-        """Nothing of it stays."""
-        self._waiting.clear()
+    def discard(self) -> None:
+        """Deletes the import with its chunks."""
+        self._buffer.clear()
         Import.objects.filter(pk=self.row.pk).delete()
 
     def _seal(self, length: int) -> None:
-        piece = bytes(self._waiting[:length])
-        del self._waiting[:length]
+        chunk = bytes(self._buffer[:length])
+        del self._buffer[:length]
         ImportChunk.objects.create(
             belongs_to=self.row,
-            position=self._chunks,
-            sealed=sealing.seal_intake(piece, purpose(self.row.pk, self._chunks)),
+            position=self._position,
+            sealed=sealing.seal_intake(chunk, chunk_purpose(self.row.pk, self._position)),
         )
-        self._chunks += 1
+        self._position += 1
 
 
 class SealedUpload(UploadedFile):  # type: ignore[type-arg]
-    """What the form gets in the place of a file: the import whose chunks hold it."""
+    """What the form gets instead of a file: the import whose chunks hold it."""
 
     def __init__(self, row: Import) -> None:
         super().__init__(name="list.csv", size=row.size)
@@ -96,53 +96,55 @@ class SealedUpload(UploadedFile):  # type: ignore[type-arg]
 
 
 class SealingUploadHandler(FileUploadHandler):
-    """Django's parser gives it the file piece by piece; neither memory nor disk holds all of it."""
+    """Seals the upload as it streams in; neither memory nor disk ever holds all of it."""
 
     def __init__(self, now: dt.datetime, by: Any) -> None:
         super().__init__()
         self._now, self._by = now, by
-        self._intake: Intake | None = None
-        self.refused: NoList | None = None
+        self._writer: ChunkWriter | None = None
+        self.error: UnreadableFile | None = None
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
-        if self._intake is not None:
-            raise StopUpload(connection_reset=True)  # One file is asked for.
-        self._intake = Intake(self._now, self._by, limit=most_bytes())
+        if self._writer is not None:
+            raise StopUpload(connection_reset=True)  # The form has one file field.
+        self._writer = ChunkWriter(self._now, self._by, limit=max_upload_bytes())
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        assert self._intake is not None
+        assert self._writer is not None
         try:
-            self._intake.take(raw_data)
-        except NoList as refusal:
-            self.refused = refusal
+            self._writer.write(raw_data)
+        except UnreadableFile as error:
+            self.error = error
             raise StopUpload(connection_reset=True) from None
 
     def file_complete(self, file_size: int) -> SealedUpload | None:
-        assert self._intake is not None
+        assert self._writer is not None
         try:
-            return SealedUpload(self._intake.finish())
-        except NoList as refusal:
-            self.refused = refusal
+            return SealedUpload(self._writer.close())
+        except UnreadableFile as error:
+            self.error = error
             return None
 
     def upload_interrupted(self) -> None:
-        if self._intake is not None:
-            self._intake.drop()
+        if self._writer is not None:
+            self._writer.discard()
 
 
 @transaction.atomic
-def hand_to_worker(row: Import, edition: Edition | None, by: Any, now: dt.datetime) -> None:
-    """The form is whole: a worker may look at the file."""
-    row.move(ImportStatus.UPLOADED, {ImportStatus.UPLOADING}, edition=edition)
+def queue_import(row: Import, edition: Edition | None, by: Any, now: dt.datetime) -> None:
+    """The form is valid: a worker may check the file."""
+    row.transition(ImportStatus.UPLOADED, {ImportStatus.UPLOADING}, edition=edition)
     record(AuditAction.UPLOADED, row, by=by, now=now)
 
 
-def take_whole(pieces: Iterable[bytes], edition: Edition | None, now: dt.datetime) -> Import:
-    """For the command: a file of any size. Raises NoList, KeyMissing."""
-    intake = Intake(now)
-    for piece in pieces:
-        intake.take(piece)
-    row = intake.finish()
-    hand_to_worker(row, edition, None, now)
+def import_from_chunks(
+    chunks: Iterable[bytes], edition: Edition | None, now: dt.datetime
+) -> Import:
+    """For the command: a file of any size. Raises UnreadableFile, KeyNotFound."""
+    writer = ChunkWriter(now)
+    for chunk in chunks:
+        writer.write(chunk)
+    row = writer.close()
+    queue_import(row, edition, None, now)
     return row

@@ -1,8 +1,14 @@
-"""The list and the ledger. DESIGN's words: Edition, Subscriber, Mailing, Variant, Delivery."""
+"""The models of the newsletter: editions, the list, mailings and the ledger."""
 
-from newsletter.models.bounces import BounceKind, SetAsideMail, SetAsideReason
-from newsletter.models.deliveries import Delivery, DeliveryKind, DeliveryStatus, Lane, Reason
-from newsletter.models.departures import Departure, DepartureKind, JournalMark
+from newsletter.models.bounces import BounceKind, QuarantinedMail, QuarantineReason
+from newsletter.models.deliveries import (
+    Delivery,
+    DeliveryKind,
+    DeliveryReason,
+    DeliveryStatus,
+    Lane,
+)
+from newsletter.models.departures import Departure, DepartureKind, DeparturesLogPosition
 from newsletter.models.editions import Edition
 from newsletter.models.hashes import HashGeneration
 from newsletter.models.imports import (
@@ -10,15 +16,15 @@ from newsletter.models.imports import (
     ImportChunk,
     ImportProblem,
     ImportStatus,
-    Problem,
-    StagedReader,
+    LineProblem,
+    StagedSubscriber,
 )
 from newsletter.models.mailboxes import MailboxWarning
 from newsletter.models.mailings import Mailing, MailingContent, MailingStatus, Variant
 from newsletter.models.outbox import MailKind, OutboxMail
-from newsletter.models.quotas import Spending, WorkerQuota
-from newsletter.models.relays import RelayState, Throttle
-from newsletter.models.subscriber_lookups import Answer, Inquiry, Wish
+from newsletter.models.quotas import Quota, WorkerQuota
+from newsletter.models.relays import RateLimiter, RelayState
+from newsletter.models.subscriber_lookups import LookupAction, LookupAnswer, SubscriberLookup
 from newsletter.models.subscribers import (
     Manner,
     SignUp,
@@ -29,22 +35,24 @@ from newsletter.models.subscribers import (
 from newsletter.models.variants import VariantKind
 
 __all__ = [
-    "Answer",
     "BounceKind",
     "Delivery",
     "DeliveryKind",
+    "DeliveryReason",
     "DeliveryStatus",
     "Departure",
     "DepartureKind",
+    "DeparturesLogPosition",
     "Edition",
     "HashGeneration",
     "Import",
     "ImportChunk",
     "ImportProblem",
     "ImportStatus",
-    "Inquiry",
-    "JournalMark",
     "Lane",
+    "LineProblem",
+    "LookupAction",
+    "LookupAnswer",
     "MailKind",
     "MailboxWarning",
     "Mailing",
@@ -52,20 +60,18 @@ __all__ = [
     "MailingStatus",
     "Manner",
     "OutboxMail",
-    "Problem",
-    "Reason",
+    "QuarantineReason",
+    "QuarantinedMail",
+    "Quota",
+    "RateLimiter",
     "RelayState",
-    "SetAsideMail",
-    "SetAsideReason",
     "SignUp",
-    "Spending",
-    "StagedReader",
+    "StagedSubscriber",
     "Subscriber",
+    "SubscriberLookup",
     "SubscriberStatus",
     "Suppression",
-    "Throttle",
     "Variant",
     "VariantKind",
-    "Wish",
     "WorkerQuota",
 ]

@@ -1,4 +1,4 @@
-"""What came back: how a letter bounced, and mail that nobody could make sense of."""
+"""Kinds of bounces, and incoming mail that could not be processed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class BounceKind(models.TextChoices):
-    """What a report says of a letter that a relay had taken."""
+    """What a bounce or a complaint says of a letter that a relay had accepted."""
 
     NONE = "", _("None")
     HARD = "hard", _("The mailbox does not exist")
@@ -16,8 +16,8 @@ class BounceKind(models.TextChoices):
     COMPLAINT = "complaint", _("The reader called it spam")
 
 
-class SetAsideReason(models.TextChoices):
-    """Why a mail was kept for a person."""
+class QuarantineReason(models.TextChoices):
+    """Why a mail was quarantined for a person to look at."""
 
     UNRECOGNISED = "unrecognised", _("It is no report that is known")
     NO_LETTER = "no letter", _("It names no letter of ours")
@@ -25,12 +25,12 @@ class SetAsideReason(models.TextChoices):
     BROKEN = "broken", _("It cannot be read")
 
 
-class SetAsideMail(models.Model):
-    """A mail at the address for bounces that was obeyed in nothing. Sealed for a worker."""
+class QuarantinedMail(models.Model):
+    """A mail to the bounce address that changed nothing. Sealed for a worker."""
 
     sealed = models.BinaryField(_("sealed mail"))
     size = models.PositiveIntegerField(_("size in bytes"))
-    reason = models.CharField(_("reason"), max_length=14, choices=SetAsideReason)
+    reason = models.CharField(_("reason"), max_length=14, choices=QuarantineReason)
     arrived_at = models.DateTimeField(_("arrived"), db_index=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The ledger: one row for each letter to each reader, and the lanes that send them."""
+"""The ledger: one row per letter and subscriber, and the lanes that send them."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class DeliveryStatus(models.TextChoices):
 TO_SEND = frozenset({DeliveryStatus.PENDING, DeliveryStatus.RETRY})
 """A lane may claim them."""
 IN_FLIGHT = frozenset({DeliveryStatus.CLAIMED, DeliveryStatus.HANDED_OVER})
-"""In the hands of a lane."""
+"""A lane is working on them."""
 STILL_TO_SEND = TO_SEND | IN_FLIGHT
 """The mailing is not over while one of these is left."""
 NEVER_ARRIVED = frozenset({DeliveryStatus.FAILED, DeliveryStatus.EXCLUDED})
-"""The reader certainly has not got this letter, so another mailing may carry the digest."""
+"""The subscriber certainly did not receive it, so another mailing may send the digest."""
 
 
 class DeliveryKind(models.TextChoices):
@@ -46,8 +46,8 @@ class DeliveryKind(models.TextChoices):
     LATEST = "latest", _("The latest letter, at once after confirming")
 
 
-class Reason(models.TextChoices):
-    """Why a delivery did not end as sent. Codes only: a relay's text quotes the address."""
+class DeliveryReason(models.TextChoices):
+    """Why a delivery is not sent. Codes only: a relay's text may quote the address."""
 
     NONE = "", _("–")
     LATER = "later", _("The relay asked to try later")
@@ -61,14 +61,14 @@ class Reason(models.TextChoices):
     UNSENDABLE = "unsendable", _("The address cannot be opened or written to")
 
 
-SOFT_IN_A_ROW = 3
-"""After so many mailings in a row that did not arrive for now, a reader counts as bounced."""
-LONGEST_WAIT = dt.timedelta(hours=4)
-"""A letter that the relay does not take is tried again at least so often."""
+MAX_CONSECUTIVE_SOFT_BOUNCES = 3
+"""A subscriber with so many soft-bounced mailings in a row is marked as bounced."""
+MAX_RETRY_DELAY = dt.timedelta(hours=4)
+"""The longest delay between two attempts."""
 
 
 class Lane(models.Model):
-    """One worker slot on one mailing; its lease says that it is alive."""
+    """One worker slot on one mailing, alive until its lease expires."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="lanes")
@@ -88,16 +88,16 @@ class Lane(models.Model):
         return f"{self.mailing_id}/{self.slot}"
 
 
-def may_leave() -> models.Q:
-    """What a lane may take: a mailing's letters while it is being sent, and after that those to
-    readers who have confirmed since."""
+def is_sendable() -> models.Q:
+    """Deliveries that a lane may claim: all of a mailing that is sending; of a mailing that was
+    sent, those to subscribers who confirmed since."""
     return models.Q(mailing__status=MailingStatus.SENDING) | models.Q(
         mailing__status=MailingStatus.SENT, kind=DeliveryKind.LATEST
     )
 
 
-def newest_revision() -> models.Subquery:
-    """For an UPDATE: the latest frozen letter of the kind that the delivery carries."""
+def latest_variant() -> models.Subquery:
+    """For an UPDATE: the newest revision of the delivery's variant."""
     kind = Variant.objects.filter(pk=models.OuterRef(models.OuterRef("variant_id"))).values("kind")
     same = Variant.objects.filter(mailing=models.OuterRef("mailing_id"), kind=models.Subquery(kind))
     return models.Subquery(same.order_by("-revision").values("pk")[:1])
@@ -111,14 +111,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def to_send(self, now: dt.datetime) -> DeliveryQuerySet:
         """A lane may claim them now."""
-        return self.filter(is_due("due_at", now, LONGEST_WAIT), status__in=TO_SEND)
+        return self.filter(is_due("due_at", now, MAX_RETRY_DELAY), status__in=TO_SEND)
 
     def weekly(self) -> DeliveryQuerySet:
-        """The mailing's audience at its launch."""
+        """To the audience at launch."""
         return self.filter(kind=DeliveryKind.WEEKLY)
 
-    def to_late_readers(self) -> DeliveryQuerySet:
-        """To who confirmed after the launch."""
+    def to_late_subscribers(self) -> DeliveryQuerySet:
+        """To subscribers who confirmed after the launch."""
         return self.filter(kind=DeliveryKind.LATEST)
 
     def still_to_send(self) -> DeliveryQuerySet:
@@ -131,11 +131,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One variant of a mailing to one subscriber."""
 
-    # Each letter changes its row three times, and every index with it: none but those needed.
+    # Each letter updates its row three times, and every index with it: only those needed.
     mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries", db_index=False)
     digest = models.ForeignKey(Digest, models.PROTECT, related_name="+", db_index=False)
     variant = models.ForeignKey(Variant, models.PROTECT, related_name="+", db_index=False)
-    # Forgets its reader after thirty days and keeps its count.
+    # Cleared after thirty days (privacy/retention.yaml); the row still counts.
     subscriber = models.ForeignKey(
         Subscriber, models.SET_NULL, related_name="deliveries", null=True
     )
@@ -145,9 +145,9 @@ class Delivery(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING
     )
-    reason = models.CharField(_("reason"), max_length=12, choices=Reason, blank=True)
+    reason = models.CharField(_("reason"), max_length=12, choices=DeliveryReason, blank=True)
     provider = models.CharField(_("provider"), max_length=20)
-    # Not a foreign key: a lane's row goes when it ends, and its letters still name it.
+    # Not a foreign key: the lane's row is deleted when it ends, and its letters keep its id.
     lane = models.UUIDField(_("lane"), null=True, blank=True)
     relay = models.CharField(_("relay"), max_length=100, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -166,7 +166,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("delivery"), _("deliveries")
         constraints = [
-            # Whatever the edition: who moves from one to another gets the week's digest once.
+            # Across editions: whoever changes edition gets the week's digest once.
             models.UniqueConstraint(
                 fields=["digest", "subscriber"],
                 condition=~models.Q(status__in=["failed", "excluded"]),
@@ -180,7 +180,7 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["mailing", "status", "due_at"]),
-            # The tick looks each minute for letters to readers who confirmed late.
+            # Each minute's run looks for letters to late subscribers.
             models.Index(
                 fields=["mailing"],
                 condition=models.Q(
@@ -198,13 +198,13 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}: {self.get_status_display()}"
 
-    def soft_bounces_in_a_row(self) -> int:
-        """How many of its reader's letters did not arrive for now, this one and its neighbours.
+    def consecutive_soft_bounces(self) -> int:
+        """The length of the run of soft bounces that this delivery is part of.
 
-        Counts since the reader last signed up, one a mailing. A report may come late, when the
-        next letter has left already.
+        Counts from the subscriber's last sign-up, one per mailing. A report may arrive after the
+        next letter was sent.
         """
-        came_back = models.Q(bounce=BounceKind.SOFT) | models.Q(reason=Reason.TOO_OFTEN)
+        came_back = models.Q(bounce=BounceKind.SOFT) | models.Q(reason=DeliveryReason.TOO_OFTEN)
         letters = Delivery.objects.filter(
             came_back | models.Q(status=DeliveryStatus.SENT),
             subscriber=self.subscriber_id,

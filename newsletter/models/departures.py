@@ -1,4 +1,4 @@
-"""Departures that wait to be written into the journal, and how far the database has read it."""
+"""Departures to be written to the departures log, and how far this database has read it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DepartureKind(models.TextChoices):
-    """What the journal tells about a keyed hash. One letter each, as it stands in the file."""
+    """What happened to a keyed hash: one character each, as in the log file."""
 
-    LEFT = "l", _("Left")
+    UNSUBSCRIBED = "l", _("Left")
     BOUNCED = "b", _("Bounced")
     COMPLAINED = "c", _("Complained")
     FORGOTTEN = "f", _("Forgotten")
@@ -17,7 +17,7 @@ class DepartureKind(models.TextChoices):
 
 
 class Departure(models.Model):
-    """One line that is not in the journal yet; written in the transaction that it tells of."""
+    """A line not in the log yet, written in the transaction that it records."""
 
     address_hash = models.BinaryField(_("keyed hash of the address"), max_length=32)
     kind = models.CharField(_("kind"), max_length=1, choices=DepartureKind)
@@ -32,8 +32,11 @@ class Departure(models.Model):
         return f"{self.pk}"
 
 
-class JournalMark(models.Model):
-    """Up to which line this database knows the journal. A restored backup knows less of it."""
+class DeparturesLogPosition(models.Model):
+    """The last line of the departures log that this database has applied.
+
+    A restored backup is behind the log.
+    """
 
     journal = models.CharField(max_length=32)
     lines = models.BigIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""A clock that jumps: nothing waits for a time that only a wrong clock could have named."""
+"""Due times that survive a clock that jumps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import datetime as dt
 from django.db.models import Q
 
 
-def is_due(column: str, now: dt.datetime, longest_wait: dt.timedelta) -> Q:
-    """Rows whose time has come.
+def is_due(column: str, now: dt.datetime, max_wait: dt.timedelta) -> Q:
+    """Rows whose time in `column` has come.
 
-    A time further ahead than twice the longest wait that we ever set was written while the
-    clock was ahead. It counts as come, or the row would wait until the clock is there again.
-    Twice, because two machines' clocks are never quite the same.
+    No row is ever scheduled further ahead than `max_wait`. A time beyond twice that was written
+    under a clock that ran ahead, and counts as due. Twice, since clocks of two machines differ.
     """
-    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + 2 * longest_wait})
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + 2 * max_wait})

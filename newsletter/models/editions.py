@@ -1,4 +1,4 @@
-"""What a subscriber chooses: languages, hour and sender."""
+"""Editions: languages, send time and senders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, RegexValidator, validate_e
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from articles.site_version import shown_on_pages
+from articles.site_version import bumps_site_version
 from core import languages
 from core.weeks import Week
 
@@ -19,7 +19,7 @@ ONE_LINE = RegexValidator(r"[\r\n]", _("Write one line."), inverse_match=True)
 
 
 class Weekday(models.IntegerChoices):
-    """As datetime counts them."""
+    """As `datetime.date.weekday` counts them."""
 
     MONDAY = 0, _("Monday")
     TUESDAY = 1, _("Tuesday")
@@ -31,13 +31,13 @@ class Weekday(models.IntegerChoices):
 
 
 def validate_time_zone(name: str) -> None:
-    """Refuses a name that the time zone database does not have."""
+    """Raises ValidationError for a name that is not in the time zone database."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("Not a time zone. Write one such as Europe/Vilnius."))
 
 
 def validate_languages(codes: Any) -> None:
-    """Refuses what is not a list of the newsroom's languages."""
+    """Raises ValidationError for anything but a list of the site's languages."""
     known = languages.codes()
     if not isinstance(codes, list) or not codes or not all(code in known for code in codes):
         raise ValidationError(
@@ -46,10 +46,10 @@ def validate_languages(codes: Any) -> None:
         )
 
 
-# Each page has the form to sign up, which offers them.
-@shown_on_pages
+# The sign-up form on every page offers them.
+@bumps_site_version
 class Edition(models.Model):
-    """An edition of the letter."""
+    """What a subscriber chooses: languages in order of preference, send time, senders."""
 
     code = models.SlugField(_("code"), unique=True)
     name = models.CharField(_("name"), max_length=40, help_text=_("As readers see it: BE/RU."))
@@ -105,12 +105,12 @@ class Edition(models.Model):
 
     @property
     def language(self) -> str:
-        """The one that the letter itself speaks: the first of its languages."""
+        """The language of the letter itself: the first."""
         return str(self.languages[0])
 
     @property
     def offers_discreet(self) -> bool:
-        """Whether there is a neutral sender for a discreet letter."""
+        """Whether every field that a discreet letter needs is filled in."""
         return bool(
             self.discreet_subject
             and self.discreet_sender_address
@@ -125,8 +125,8 @@ class Edition(models.Model):
     def due_at(self, week: Week) -> dt.datetime:
         """The first sending hour after the week's Sunday, in UTC.
 
-        An hour that daylight saving skips or doubles happens once: zoneinfo's fold=0 takes
-        the first of two, and moves a skipped one on by the gap.
+        An hour that daylight saving repeats or skips comes once: fold=0 (PEP 495) takes the first
+        of two, and moves a skipped one forward by the gap.
         """
         first_day = week.sunday + dt.timedelta(days=1)
         day = first_day + dt.timedelta(days=(self.weekday - first_day.weekday()) % 7)
@@ -134,7 +134,7 @@ class Edition(models.Model):
         return local.astimezone(dt.UTC)
 
     def coming_week(self, now: dt.datetime) -> Week:
-        """The week whose letter is the next to be due."""
+        """The week whose digest is due next."""
         week = Week.containing(now.date())
         return next(
             one for one in (week.previous(2), week.previous(), week) if self.due_at(one) > now

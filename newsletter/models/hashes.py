@@ -1,4 +1,4 @@
-"""Under which generation of the worker's keys this database knows addresses again."""
+"""Which generation of the worker's keys made the keyed hashes in this database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from keys.sealing import WorkerKeys
 
 
 class HashGeneration(models.Model):
-    """One row: all keyed hashes of this database are of this generation, at every moment.
+    """One row: the generation of every keyed hash in this database.
 
-    So whoever copies or compares hashes needs no key, and never meets two hashes of one address.
+    So hashes can be copied and compared without a key: an address never has two of them.
     """
 
     generation = models.PositiveSmallIntegerField()
@@ -24,17 +24,16 @@ class HashGeneration(models.Model):
         return f"{self.generation}"
 
     @classmethod
-    def held(cls, keys: WorkerKeys) -> int:
-        """The generation to hash addresses with; it stays until the transaction ends.
+    def lock_shared(cls, keys: WorkerKeys) -> int:
+        """The generation to hash with, locked FOR SHARE until the transaction ends.
 
-        Many may hold it at once. A list that begins, begins under the newest. Raises KeyMissing
-        where these keys lack it.
+        An empty list starts with the newest. Raises KeyNotFound if `keys` lacks the generation.
         """
         return cls._locked("SHARE", keys)
 
     @classmethod
-    def taken(cls, keys: WorkerKeys) -> int:
-        """The same for who changes it: waits until nobody holds it, and nobody will meanwhile."""
+    def lock_exclusive(cls, keys: WorkerKeys) -> int:
+        """The same FOR UPDATE, to change the generation."""
         return cls._locked("UPDATE", keys)
 
     @classmethod
@@ -44,12 +43,12 @@ class HashGeneration(models.Model):
             cls.objects.get_or_create(pk=cls.ROW, defaults={"generation": keys.hash_generation})
             found = cls._read(strength)
         assert found is not None
-        keys.need_hash_generation(found)
+        keys.require_hash_generation(found)
         return found
 
     @classmethod
     def _read(cls, strength: str) -> int | None:
-        # Django has no word for FOR SHARE. To SQLite each transaction is the only one.
+        # Django has no FOR SHARE. SQLite allows one writing transaction at a time anyway.
         lock = f" FOR {strength}" if connection.features.has_select_for_update else ""
         table = connection.ops.quote_name(cls._meta.db_table)
         with connection.cursor() as cursor:

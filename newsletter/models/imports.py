@@ -1,4 +1,4 @@
-"""Lists from elsewhere: what was uploaded, what a check found, and whom it would add."""
+"""Imports of subscriber lists: the uploaded file, the dry run's result, the staged rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from core import languages
-from core.states import Stateful
+from core.states import StatusModel
 from newsletter.models.due import is_due
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import random_id
 
-LEASE = dt.timedelta(minutes=5)
-"""How long another worker leaves an import alone that one is at; renewed with each batch."""
+LEASE_DURATION = dt.timedelta(minutes=5)
+"""How long a worker owns an import; renewed with each batch."""
 
 
 class ImportStatus(models.TextChoices):
@@ -35,7 +35,7 @@ class ImportStatus(models.TextChoices):
 
 
 TO_WORK_ON = frozenset({ImportStatus.UPLOADED, ImportStatus.APPLYING, ImportStatus.UNDOING})
-"""A worker has something to do."""
+"""A worker has to act."""
 NOT_APPLIED = frozenset(
     {
         ImportStatus.UPLOADING,
@@ -45,27 +45,27 @@ NOT_APPLIED = frozenset(
         ImportStatus.FAILED,
     }
 )
-"""Nobody has come to the list by it, so it can be thrown away."""
+"""No subscriber came by it, so it can be deleted."""
 
 
-NEAREST = 10
-"""What a dry run says of the list is said to the nearest ten below: of one address, nothing."""
-OF_THE_LIST = ("new", "known", "suppressed", "doubled")
-"""Counts that depend on who is on the list; the others depend on the file alone."""
-COUNTS = ("lines", *OF_THE_LIST, "refused", "invalid")
+COUNT_ROUNDING = 10
+"""Counts of a dry run are rounded down to this, so that they reveal nothing about one address."""
+LIST_COUNTS = ("new", "known", "suppressed", "doubled")
+"""Counts that depend on who is on the list; the others depend on the file only."""
+COUNTS = ("lines", *LIST_COUNTS, "refused", "invalid")
 
 
 class ImportQuerySet(models.QuerySet["Import"]):
     """Adjectives filter; "now" is an argument."""
 
-    def to_work_on(self, now: dt.datetime) -> ImportQuerySet:
-        """For a worker, and no other is at it."""
-        free = models.Q(lease_until__isnull=True) | is_due("lease_until", now, LEASE)
+    def awaiting_worker(self, now: dt.datetime) -> ImportQuerySet:
+        """A worker has to act, and no other worker has the lease."""
+        free = models.Q(lease_until__isnull=True) | is_due("lease_until", now, LEASE_DURATION)
         return self.filter(free, status__in=TO_WORK_ON)
 
 
-class Import(Stateful):
-    """One file. Holds counts and line numbers, never an address."""
+class Import(StatusModel):
+    """One uploaded file: counts and line numbers, never an address."""
 
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -88,9 +88,9 @@ class Import(Stateful):
         _("status"), max_length=10, choices=ImportStatus, default=ImportStatus.UPLOADING
     )
     size = models.BigIntegerField(_("size in bytes"), default=0)
-    # What each column is, in the file's order: "address", "edition", … or "" for what is dropped.
+    # The meaning of each column, in the file's order: "address", "edition" …, "" for ignored.
     columns = models.JSONField(_("columns"), default=list, blank=True)
-    # The first line's names where nobody could tell what they mean; never a line of data.
+    # The header line, where its names were not recognised; never a line of data.
     header = models.JSONField(default=list, blank=True)
     failure = models.CharField(_("reason"), max_length=300, blank=True)
     lines = models.PositiveIntegerField(_("lines"), default=0)
@@ -119,55 +119,55 @@ class Import(Stateful):
         return self.status in TO_WORK_ON
 
     def take(self, now: dt.datetime) -> bool:
-        """A worker's lease on it; False if another has it or there is nothing to do."""
-        free = type(self).objects.to_work_on(now).filter(pk=self.pk)
-        taken = free.update(lease_until=now + LEASE)
+        """Acquires the lease; False if another worker has it or there is nothing to do."""
+        free = type(self).objects.awaiting_worker(now).filter(pk=self.pk)
+        taken = free.update(lease_until=now + LEASE_DURATION)
         self.refresh_from_db()
         return bool(taken)
 
     def hold(self, status: ImportStatus, now: dt.datetime) -> bool:
-        """Renews the lease and keeps others from moving it until the transaction ends; False if
-        it is not in this state any more."""
+        """Renews the lease and locks the row until the transaction ends; False if its status has
+        changed."""
         mine = type(self).objects.filter(pk=self.pk, status=status)
-        return bool(mine.update(lease_until=now + LEASE))
+        return bool(mine.update(lease_until=now + LEASE_DURATION))
 
     def renew(self, now: dt.datetime) -> None:
-        type(self).objects.filter(pk=self.pk).update(lease_until=now + LEASE)
+        type(self).objects.filter(pk=self.pk).update(lease_until=now + LEASE_DURATION)
 
-    def move(self, into: str, out_of: Collection[str], **fields: object) -> bool:
-        """As every row with states; the worker that moves it gives its lease back."""
-        return super().move(into, out_of, **{"lease_until": None, **fields})
+    def transition(self, into: str, from_statuses: Collection[str], **fields: object) -> bool:
+        """A change of status, which releases the lease."""
+        return super().transition(into, from_statuses, **{"lease_until": None, **fields})
 
-    def settle_check(self, found: Mapping[str, int]) -> bool:
-        """uploaded → checked, with the counts as they may be shown; False if it has moved on."""
+    def record_dry_run(self, found: Mapping[str, int]) -> bool:
+        """uploaded → checked, with rounded counts; False if its status has changed."""
         shown = {
-            name: count - count % NEAREST if name in OF_THE_LIST else count
+            name: count - count % COUNT_ROUNDING if name in LIST_COUNTS else count
             for name, count in found.items()
         }
-        return self.move(ImportStatus.CHECKED, {ImportStatus.UPLOADED}, **shown)
+        return self.transition(ImportStatus.CHECKED, {ImportStatus.UPLOADED}, **shown)
 
     def said(self) -> str:
-        """Its counts for the audit."""
+        """The counts in one line, for the audit log."""
         fields = {one.name: one.verbose_name for one in self._meta.concrete_fields}
         return "; ".join(f"{fields[name]}: {self.shown(name)}" for name in COUNTS)
 
     def shown(self, name: str) -> str:
-        """One of its counts as staff may see it: exact where it says nothing of the list."""
+        """A count as staff may see it: exact if it depends on the file only, else a range."""
         count = int(getattr(self, name))
         if name in {"lines", "refused", "invalid"}:
             return str(count)
-        least = count - count % NEAREST
-        return f"{least}–{least + NEAREST - 1}"
+        least = count - count % COUNT_ROUNDING
+        return f"{least}–{least + COUNT_ROUNDING - 1}"
 
     def count(self, **more: int) -> None:
-        """Adds to its counts."""
+        """Adds to the counts."""
         added = {name: F(name) + number for name, number in more.items() if number}
         if added:
             type(self).objects.filter(pk=self.pk).update(**added)
 
 
 class ImportChunk(models.Model):
-    """A piece of the file, sealed for a worker before it touched any disk. Gone once checked."""
+    """A part of the file, sealed for a worker before it reached a disk. Deleted once checked."""
 
     belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="chunks")
     position = models.PositiveIntegerField()
@@ -186,7 +186,7 @@ class ImportChunk(models.Model):
         return f"{self.belongs_to_id}/{self.position}"
 
 
-class Problem(models.TextChoices):
+class LineProblem(models.TextChoices):
     """Why a line is invalid."""
 
     BROKEN = "broken", _("The line is broken: a quotation mark is missing, or a column too much")
@@ -196,11 +196,11 @@ class Problem(models.TextChoices):
 
 
 class ImportProblem(models.Model):
-    """A line that cannot be imported, by its number."""
+    """The number of an invalid line, and why it is invalid."""
 
     belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="problems")
     line = models.PositiveIntegerField(_("line"))
-    problem = models.CharField(_("problem"), max_length=12, choices=Problem)
+    problem = models.CharField(_("problem"), max_length=12, choices=LineProblem)
 
     class Meta:
         ordering = ["line"]
@@ -210,13 +210,13 @@ class ImportProblem(models.Model):
         return f"{self.line}: {self.get_problem_display()}"
 
 
-class StagedReader(models.Model):
-    """Whom an import would add: sealed as they would be on the list, and under the same hash."""
+class StagedSubscriber(models.Model):
+    """A subscriber whom the import would add, sealed and hashed as on the list."""
 
     belongs_to = models.ForeignKey(Import, models.CASCADE, related_name="staged")
     reader = models.BigIntegerField(default=random_id)
     address_hash = models.BinaryField(max_length=32)
-    # Without an address where the file says that this one has gone: then the hash keeps it out.
+    # Empty where the file says that this one has unsubscribed: then only the hash is kept.
     sealed_address = models.BinaryField()
     key_generation = models.PositiveSmallIntegerField()
     provider = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""INSERT … SELECT, which Django's queries do not have: rows never pass through Python."""
+"""INSERT … SELECT, which Django's ORM lacks: no row passes through Python."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def insert_from(
 ) -> int:
     """Inserts one row for each of `rows`; returns how many.
 
-    `columns` says by expressions what goes into which of the table's columns. A row that a
-    constraint of the table's forbids is passed over.
+    `columns` maps each column of the table to an expression. A row that violates a constraint
+    is skipped.
     """
     select, parameters = rows.values_list(*columns.values()).query.sql_with_params()
     quote = connection.ops.quote_name
     names = ", ".join(quote(name) for name in columns)
     with connection.cursor() as cursor:
-        # Only names of our own tables and columns are put together here.
+        # Built only from names of tables and columns; values are parameters.
         cursor.execute(
             f"INSERT INTO {quote(into._meta.db_table)} ({names}) {select} ON CONFLICT DO NOTHING",
             parameters,

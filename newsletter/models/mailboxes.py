@@ -1,4 +1,4 @@
-"""Mailboxes that a hostile state can read, and what readers are told of them."""
+"""Warnings about mailbox providers that a hostile state can read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MailboxWarning(models.Model):
-    """A gentle word to whoever signs up with a mailbox at one of these domains."""
+    """Shown to a visitor who signs up with a mailbox at one of these domains."""
 
     domains = models.TextField(
         _("domains"),
@@ -27,7 +27,7 @@ class MailboxWarning(models.Model):
         return ", ".join(self.listed()[:3])
 
     def clean(self) -> None:
-        """One form for each domain. Raises ValidationError naming the line that is none."""
+        """Normalises the domains. Raises ValidationError for a line that is not a domain."""
         cleaned = []
         for line in self.domains.lower().split():
             try:
@@ -42,10 +42,10 @@ class MailboxWarning(models.Model):
         self.domains = "\n".join(dict.fromkeys(cleaned))
 
     def listed(self) -> list[str]:
-        """Its domains."""
+        """The domains, normalised."""
         return self.domains.split()
 
     def is_about(self, address: str) -> bool:
-        """Whether the mailbox, in its normal form, is at one of the domains."""
+        """Whether the normalised address is at one of the domains or below one."""
         domain = address.rpartition("@")[2]
         return any(domain == one or domain.endswith(f".{one}") for one in self.listed())

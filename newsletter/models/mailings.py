@@ -1,4 +1,4 @@
-"""A digest in one edition, frozen, and the state of its sending."""
+"""Mailings: one digest in one edition, approved and frozen, with their variants."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, Digest
 from core import languages
-from core.states import Stateful
+from core.states import StatusModel
 from newsletter.mime import FrozenLetter
 from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber
 from newsletter.models.variants import VariantKind
 
-GRACE = dt.timedelta(hours=6)
-"""How late a mailing may still start by itself; after that a person decides."""
+MAX_START_DELAY = dt.timedelta(hours=6)
+"""How long after its send time a mailing still starts automatically; later it is held."""
 
-ALARM_AFTER = dt.timedelta(hours=1)
-"""How long after its time a mailing that has not gone alarms the staff."""
+OVERDUE_AFTER = dt.timedelta(hours=1)
+"""How long after its send time an unsent mailing raises an alert."""
 
 
 class MailingStatus(models.TextChoices):
@@ -38,8 +38,8 @@ class MailingStatus(models.TextChoices):
 
 NOT_BEGUN = frozenset({MailingStatus.APPROVED, MailingStatus.SCHEDULED, MailingStatus.HELD})
 UNDER_WAY = frozenset({MailingStatus.SENDING, MailingStatus.PAUSED})
-HAS_BEGUN = frozenset({MailingStatus.SENDING, MailingStatus.SENT})
-"""Who confirms now may get its letter: it goes, and nobody has stopped it."""
+DELIVERABLE = frozenset({MailingStatus.SENDING, MailingStatus.SENT})
+"""Its letters may leave: to the audience, or to subscribers who confirm later."""
 ENDED = frozenset({MailingStatus.SENT, MailingStatus.CANCELLED})
 
 
@@ -56,20 +56,22 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         return self.filter(status=MailingStatus.SENDING)
 
     def due(self, now: dt.datetime) -> MailingQuerySet:
-        """Scheduled, its hour has come and is not too long past."""
-        return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - GRACE)
+        """Scheduled, and its send time has come less than MAX_START_DELAY ago."""
+        return self.filter(
+            status=MailingStatus.SCHEDULED, due_at__lte=now, due_at__gt=now - MAX_START_DELAY
+        )
 
     def overdue(self, now: dt.datetime) -> MailingQuerySet:
-        """An hour past their time and not sent, whatever keeps them."""
+        """Not sent OVERDUE_AFTER their send time, for whatever reason."""
         waiting = NOT_BEGUN | UNDER_WAY
-        return self.filter(status__in=waiting, due_at__lte=now - ALARM_AFTER)
+        return self.filter(status__in=waiting, due_at__lte=now - OVERDUE_AFTER)
 
     def too_late(self, now: dt.datetime) -> MailingQuerySet:
-        """Scheduled, but its hour is so long past that a person has to decide."""
-        return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now - GRACE)
+        """Scheduled, but MAX_START_DELAY past its send time: a person has to decide."""
+        return self.filter(status=MailingStatus.SCHEDULED, due_at__lte=now - MAX_START_DELAY)
 
-    def welcoming(self, subscriber: Subscriber) -> MailingQuerySet:
-        """Those whose letter waits for a reader who has just confirmed."""
+    def with_late_delivery_to(self, subscriber: Subscriber) -> MailingQuerySet:
+        """Those with a delivery that waits for a subscriber who has just confirmed."""
         return self.filter(
             deliveries__subscriber=subscriber,
             deliveries__kind="latest",
@@ -77,11 +79,11 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
         ).distinct()
 
     def carrying(self, article: Article, *codes: str) -> MailingQuerySet:
-        """Their frozen letters show this article in one of these languages."""
+        """Those whose letters contain this article in one of these languages."""
         return self.filter(contents__article=article, contents__language__in=codes).distinct()
 
 
-class Mailing(Stateful):
+class Mailing(StatusModel):
     """One digest in one edition."""
 
     digest = models.ForeignKey(
@@ -108,7 +110,7 @@ class Mailing(Stateful):
     pause_reason = models.CharField(_("reason of the pause"), max_length=300, blank=True)
 
     objects = MailingQuerySet.as_manager()
-    cannot_move = _("This mailing is “%(status)s”, so it cannot become “%(wanted)s”.")
+    transition_error = _("This mailing is “%(status)s”, so it cannot become “%(wanted)s”.")
 
     class Meta:
         verbose_name, verbose_name_plural = _("mailing"), _("mailings")
@@ -132,60 +134,64 @@ class Mailing(Stateful):
         return f"{self.digest.week.label(languages.current())}, {self.edition}"
 
     @transaction.atomic
-    def _must_stop(self, into: MailingStatus, out_of: Collection[str], **fields: object) -> bool:
-        """As `must_move`, and waits for the rounds that lanes have begun to commit."""
-        moved = self.must_move(into, out_of, **fields)
-        self.wait_for_rounds()
+    def _must_stop(
+        self, into: MailingStatus, from_statuses: Collection[str], **fields: object
+    ) -> bool:
+        """As `transition_or_raise`, and waits for batches that lanes are committing."""
+        moved = self.transition_or_raise(into, from_statuses, **fields)
+        self.wait_for_batches()
         return moved
 
-    def wait_for_rounds(self) -> None:
-        """Until those that lanes have begun are committed; none begins before our own commit."""
+    def wait_for_batches(self) -> None:
+        """Locks the lanes: their open batches are committed, and none begins before this commit."""
         list(self.lanes.select_for_update().values_list("pk"))
 
     def schedule(self, now: dt.datetime) -> bool:
-        """Lets it wait for its hour, or for a person if that is long past."""
-        late = self.due_at <= now - GRACE
+        """Waits for the send time; held if that is MAX_START_DELAY past."""
+        late = self.due_at <= now - MAX_START_DELAY
         into = MailingStatus.HELD if late else MailingStatus.SCHEDULED
-        return self.must_move(into, {MailingStatus.APPROVED})
+        return self.transition_or_raise(into, {MailingStatus.APPROVED})
 
     def hold(self, reason: str = "") -> bool:
-        """It missed its hour, or something is wrong with it: a person decides."""
-        return self.must_move(
+        """A person has to decide: it missed its send time, or its letter is not as approved."""
+        return self.transition_or_raise(
             MailingStatus.HELD, {MailingStatus.SCHEDULED}, pause_reason=reason[:300]
         )
 
     def begin(self, now: dt.datetime) -> bool:
-        """Opens the sending; False if somebody else has."""
-        return self.must_move(MailingStatus.SENDING, NOT_BEGUN, launched_at=now)
+        """Starts sending; False if it had started already."""
+        return self.transition_or_raise(MailingStatus.SENDING, NOT_BEGUN, launched_at=now)
 
     def pause(self, reason: str = "") -> bool:
         """No lane hands over another letter once this has returned."""
         return self._must_stop(MailingStatus.PAUSED, {MailingStatus.SENDING}, pause_reason=reason)
 
     def resume(self) -> bool:
-        return self.must_move(MailingStatus.SENDING, {MailingStatus.PAUSED}, pause_reason="")
+        return self.transition_or_raise(
+            MailingStatus.SENDING, {MailingStatus.PAUSED}, pause_reason=""
+        )
 
-    def send_on(self) -> bool:
-        """Opens one that was sent: somebody wants letters of it to go after all."""
-        return self.move(MailingStatus.SENDING, {MailingStatus.SENT}, ended_at=None)
+    def reopen_sent(self) -> bool:
+        """sent → sending: some of its letters are to be sent again."""
+        return self.transition(MailingStatus.SENDING, {MailingStatus.SENT}, ended_at=None)
 
     def mark_sent(self, now: dt.datetime) -> bool:
-        """Nothing is left to send. False if it is not sending."""
-        return self.move(MailingStatus.SENT, {MailingStatus.SENDING}, ended_at=now)
+        """sending → sent; False if it is not sending."""
+        return self.transition(MailingStatus.SENT, {MailingStatus.SENDING}, ended_at=now)
 
     def mark_cancelled(self, now: dt.datetime) -> bool:
-        """Ends it for good; campaigns.lifecycle.cancel says what becomes of its letters."""
+        """Ends it for good. campaigns.lifecycle.cancel excludes the unsent letters."""
         return self._must_stop(MailingStatus.CANCELLED, NOT_BEGUN | UNDER_WAY, ended_at=now)
 
 
 class MailingContent(models.Model):
-    """Which article a frozen mailing shows, and in which language."""
+    """An article in a frozen mailing, and its language."""
 
     mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="contents")
     article = models.ForeignKey(Article, models.PROTECT, related_name="+")
     language = models.CharField(_("language"), max_length=12, choices=languages.choices)
     position = models.PositiveSmallIntegerField(_("position"))
-    # Of the text as it was frozen; later readers do not get what has been corrected since.
+    # Of the frozen text: late subscribers do not get a letter that was corrected since.
     fingerprint = models.CharField(_("fingerprint"), max_length=80, blank=True)
 
     class Meta:
@@ -205,7 +211,7 @@ class VariantQuerySet(models.QuerySet["Variant"]):
     """Adjectives filter."""
 
     def unsigned(self) -> VariantQuerySet:
-        """No worker has looked at them yet."""
+        """No worker has verified them yet."""
         return self.filter(signature=b"")
 
     def signed(self) -> VariantQuerySet:
@@ -213,16 +219,16 @@ class VariantQuerySet(models.QuerySet["Variant"]):
 
 
 class Variant(models.Model):
-    """The frozen bytes of a mailing, one row a kind and revision."""
+    """The frozen bytes of a mailing, one row per kind and revision."""
 
     mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="variants")
     kind = models.CharField(_("kind"), max_length=10, choices=VariantKind)
     revision = models.PositiveSmallIntegerField(_("revision"), default=1)
     subject = models.CharField(_("subject"), max_length=200)
     content = models.BinaryField(_("letter"))
-    # [[place in the content, what is put in there for each subscriber]]
+    # [[offset in the content, which of a subscriber's values is inserted there]]
     slots = models.JSONField(default=list)
-    # A worker's, over the letter; the process that approves holds no key to make one.
+    # A worker's. The web process, which approves, has no key to make one.
     signature = models.BinaryField(default=b"")
 
     objects = VariantQuerySet.as_manager()
@@ -244,11 +250,11 @@ class Variant(models.Model):
         return FrozenLetter(self.subject, bytes(self.content), slots)
 
     def freeze(self, letter: FrozenLetter) -> None:
-        """Takes the letter over; the caller saves."""
+        """Copies the letter into this row; the caller saves."""
         self.subject = letter.subject[:200]
         self.content, self.slots = letter.content, letter.slots
 
     def signed_bytes(self) -> bytes:
-        """The letter and whose it is, so that a signature holds for no other."""
+        """The letter with its mailing, kind and revision: the signature is valid for no other."""
         belongs_to = f"{self.mailing_id} {self.kind} {self.revision}\n"
         return belongs_to.encode() + self.letter.signed_bytes()

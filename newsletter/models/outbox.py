@@ -1,4 +1,4 @@
-"""Single mails that are due: to confirm, to welcome, with the link to the preferences."""
+"""The outbox of transactional mail: confirmation, welcome, link to the preferences."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.models.due import is_due
 from newsletter.models.subscribers import Subscriber, SubscriberStatus, random_id
 
-LEASE = dt.timedelta(minutes=5)
-"""How long another worker leaves a mail alone that one has begun to send."""
+LEASE_DURATION = dt.timedelta(minutes=5)
+"""How long a worker owns a mail that it is sending."""
 MAX_WAIT = dt.timedelta(days=1)
-"""No mail is made due later than that."""
+"""No mail is scheduled further ahead."""
 
 
 class MailKind(models.TextChoices):
@@ -34,7 +34,7 @@ class OutboxQuerySet(models.QuerySet["OutboxMail"]):
         return self.filter(kind=MailKind.CONFIRMATION)
 
     def due(self, now: dt.datetime) -> OutboxQuerySet:
-        """To be sent now. Who has left, or has confirmed meanwhile, gets nothing."""
+        """To be sent now, unless the subscriber has left or has confirmed meanwhile."""
         asks = models.Q(kind=MailKind.CONFIRMATION)
         is_pending = models.Q(subscriber__status=SubscriberStatus.PENDING)
         is_active = models.Q(subscriber__status=SubscriberStatus.ACTIVE)
@@ -42,20 +42,20 @@ class OutboxQuerySet(models.QuerySet["OutboxMail"]):
             is_due("due_at", now, MAX_WAIT), (asks & is_pending) | (~asks & is_active)
         )
 
-    def put(
+    def enqueue(
         self,
         subscriber: Subscriber,
         kind: MailKind,
         now: dt.datetime,
         due_at: dt.datetime | None = None,
     ) -> None:
-        """One mail of this kind is due to the subscriber; one that waits already stays."""
+        """Makes one mail of this kind due; one that is waiting already stays as it is."""
         mail = OutboxMail(subscriber=subscriber, kind=kind, created_at=now, due_at=due_at or now)
         self.bulk_create([mail], ignore_conflicts=True)
 
 
 class OutboxMail(models.Model):
-    """One single mail until the relay has taken it, or it is given up; then the row goes."""
+    """A transactional mail, deleted once a relay has accepted it or it is given up."""
 
     id = models.BigIntegerField(_("number"), primary_key=True, default=random_id, editable=False)
     subscriber = models.ForeignKey(Subscriber, models.CASCADE, related_name="outbox")
@@ -80,20 +80,20 @@ class OutboxMail(models.Model):
         return f"{self.get_kind_display()} {self.pk}"
 
     @property
-    def second(self) -> int:
-        """Tells this mail from others to its subscriber: each follows from one that arrived."""
+    def created_timestamp(self) -> int:
+        """Distinguishes this mail from others to the same subscriber."""
         return int(self.created_at.timestamp())
 
     def claim(self, now: dt.datetime) -> bool:
-        """Takes it for as long as the lease; False if another worker has, or it is gone."""
-        return self._move(now + LEASE)
+        """Takes the lease; False if another worker has it, or the mail is gone."""
+        return self._move(now + LEASE_DURATION)
 
-    def hold_until(self, due_at: dt.datetime) -> bool:
-        """A limit is reached; False if it is gone."""
+    def postpone_until(self, due_at: dt.datetime) -> bool:
+        """A limit is reached; False if the mail is gone."""
         return self._move(due_at)
 
-    def put_off(self, wait: dt.timedelta, now: dt.datetime, *, attempts: int = 0) -> bool:
-        """To be tried again; False if it is gone."""
+    def postpone(self, wait: dt.timedelta, now: dt.datetime, *, attempts: int = 0) -> bool:
+        """To be tried again; False if the mail is gone."""
         return self._move(
             now + wait,
             attempts=self.attempts + attempts,
@@ -101,12 +101,12 @@ class OutboxMail(models.Model):
         )
 
     def remove(self) -> bool:
-        """Sent, or given up; False if it was gone before."""
+        """Sent or given up; False if the mail was gone before."""
         deleted, _by_model = type(self).objects.filter(pk=self.pk, due_at=self.due_at).delete()
         return bool(deleted)
 
     def _move(self, due_at: dt.datetime, **changes: object) -> bool:
-        """Only while nobody else has moved it: who comes back meanwhile has a row of their own."""
+        """Only if nobody else has changed its due time since it was read."""
         mine = type(self).objects.filter(pk=self.pk, due_at=self.due_at)
         changed = mine.update(due_at=due_at, **changes)
         self.due_at = due_at

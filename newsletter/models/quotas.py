@@ -1,4 +1,4 @@
-"""Budgets: how much of something was used in a stretch of time. Counts, and nobody's name."""
+"""Quotas: how often something was done in a time window. Counts only, no names."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 CONFIRMATIONS, TRAPPED, OVERFULL = "confirmations", "trapped", "overfull"
-"""What is counted for everybody."""
+"""Counters for all subscribers together."""
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
 
 
 def window_start(now: dt.datetime, length: dt.timedelta) -> dt.datetime:
-    """When the window of this length began that `now` falls into; windows follow UTC."""
+    """The start of the window of this length that contains `now`; windows are aligned to UTC."""
     return now - (now - dt.datetime.min.replace(tzinfo=dt.UTC)) % length
 
 
 @dataclass(frozen=True)
 class Limit:
-    """So many in one window."""
+    """At most `most` of `what` in the window since `since`."""
 
     what: str
     since: dt.datetime
     most: int
     opens_at: dt.datetime | None = None
-    """When what it holds back may go; None where it is given up."""
+    """When the rest may go; None where it is given up."""
 
 
-class Quota(models.Model):
-    """How often something was done since `since`."""
+class AbstractQuota(models.Model):
+    """How often `what` was done since `since`."""
 
     what = models.CharField(max_length=120)
     since = models.DateTimeField(db_index=True)
@@ -48,16 +48,16 @@ class Quota(models.Model):
 
     @classmethod
     def spend(cls, what: str, since: dt.datetime, most: int) -> bool:
-        """Counts one more; False, and nothing is counted, once `most` are."""
+        """Counts one more; False, and nothing is counted, once `most` is reached."""
         cls._default_manager.get_or_create(what=what, since=since)
         row = cls._default_manager.filter(what=what, since=since, count__lt=most)
         return bool(row.update(count=F("count") + 1))
 
     @classmethod
     def spend_each(cls, limits: Iterable[Limit]) -> Limit | None:
-        """Counts one more in each; else the limit that is reached, and nothing is counted.
+        """Counts one more in each; or returns the limit that is reached, and counts nothing.
 
-        Rows are locked in the order of the limits, which is to be the same for everybody.
+        Rows are locked in the order of the limits: pass them in the same order everywhere.
         """
         with transaction.atomic():
             for limit in limits:
@@ -68,31 +68,31 @@ class Quota(models.Model):
 
     @classmethod
     def lock(cls, what: str, since: dt.datetime) -> Self:
-        """The window's row, which nobody else changes before the transaction ends."""
+        """The window's row, locked until the transaction ends."""
         cls._default_manager.get_or_create(what=what, since=since)
         return cls._default_manager.select_for_update().get(what=what, since=since)
 
     @classmethod
     def count_more(cls, what: str, since: dt.datetime, number: int) -> None:
-        """Counts so many more, whatever the budget says."""
+        """Counts `number` more, whatever the limit."""
         cls._default_manager.get_or_create(what=what, since=since)
         cls._default_manager.filter(what=what, since=since).update(count=F("count") + number)
 
     @classmethod
     def give_back(cls, what: str, since: dt.datetime, number: int = 1) -> None:
-        """What was counted did not happen after all."""
+        """Takes back what was counted and did not happen."""
         less = Greatest(F("count") - number, 0)
         cls._default_manager.filter(what=what, since=since).update(count=less)
 
     @classmethod
     def spent(cls, what: str, since: dt.datetime) -> int:
-        """How many were counted."""
+        """How many were counted in the window."""
         row = cls._default_manager.filter(what=what, since=since).first()
         return row.count if row else 0
 
 
-class Spending(Quota):
-    """What any process of ours may count."""
+class Quota(AbstractQuota):
+    """Counters that any process may write."""
 
     class Meta:
         default_permissions = ()
@@ -101,10 +101,10 @@ class Spending(Quota):
         ]
 
 
-class WorkerQuota(Quota):
-    """What bounds how much of the list a worker gives away, and how many strangers it writes to.
+class WorkerQuota(AbstractQuota):
+    """Counters that only a worker writes, so that the web process cannot lift these limits.
 
-    A worker alone writes it, so that nothing the web process can write lifts such a limit.
+    They bound how many lookups are answered and how many confirmations are sent.
     """
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The relays as they were last met, and how fast letters may leave."""
+"""The last known state of each relay, and rate limiters."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import datetime as dt
 
 from django.db import models
 
-FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=30), dt.timedelta(minutes=5)
-"""How long a relay that failed is left alone, where there is another: doubles each time."""
+MIN_BACKOFF, MAX_BACKOFF = dt.timedelta(seconds=30), dt.timedelta(minutes=5)
+"""How long a failed relay is avoided while there is another one: doubles each time."""
 MINUTE = dt.timedelta(minutes=1)
-SHORTEST_SAVING = dt.timedelta(seconds=2)
-"""What was not used within so long is lost: a minute's letters never leave all at once."""
-FARTHEST_AHEAD = dt.timedelta(minutes=5)
-"""A time further ahead was written by a clock that has been set back since."""
+MIN_BURST_WINDOW = dt.timedelta(seconds=2)
+"""Unused capacity older than this is lost, so that a minute's letters never leave at once."""
+MAX_CLOCK_SKEW = dt.timedelta(minutes=5)
+"""A time further ahead was written under a clock that ran ahead."""
 
 
 class RelayState(models.Model):
-    """How a relay answered last. Its name is that of the setting; no address, no password."""
+    """How a relay replied last. `name` is host:port as in RELAY_URL, without credentials."""
 
     name = models.CharField(max_length=100, primary_key=True)
     works_since = models.DateTimeField(null=True)
@@ -37,31 +37,31 @@ class RelayState(models.Model):
         return self.failures > 0
 
     def is_down(self, now: dt.datetime) -> bool:
-        """It is to be left alone, as long as another one can be used."""
-        return self.down_until is not None and now < self.down_until <= now + 2 * LONGEST_PAUSE
+        """To be avoided while another relay can be used."""
+        return self.down_until is not None and now < self.down_until <= now + 2 * MAX_BACKOFF
 
-    def fail(self, cause: str, now: dt.datetime, *, refuses: bool = False) -> None:
-        """It could not be reached, broke off before it took anything, or does not let us in."""
-        pause = min(FIRST_PAUSE * int(2 ** min(self.failures, 10)), LONGEST_PAUSE)
+    def record_failure(self, cause: str, now: dt.datetime, *, refuses: bool = False) -> None:
+        """It could not be reached, dropped the connection or refused the session."""
+        backoff = min(MIN_BACKOFF * int(2 ** min(self.failures, 10)), MAX_BACKOFF)
         self.failures += 1
         self.failing_since = self.failing_since or now
-        self.down_until = now + (LONGEST_PAUSE if refuses else pause)
+        self.down_until = now + (MAX_BACKOFF if refuses else backoff)
         self.refuses, self.cause = refuses, cause[:200]
         self.save()
 
-    def work(self, now: dt.datetime) -> None:
-        """It took letters."""
+    def record_success(self, now: dt.datetime) -> None:
+        """It accepted mail."""
         self.works_since, self.failures, self.failing_since = now, 0, None
         self.down_until, self.refuses, self.cause = None, False, ""
         self.save()
 
 
-class Throttle(models.Model):
-    """Lets so many through a minute, evenly; the generic cell rate algorithm of ITU-T I.371."""
+class RateLimiter(models.Model):
+    """So many letters a minute, evenly spread: the generic cell rate algorithm (ITU-T I.371)."""
 
     what = models.CharField(max_length=120, primary_key=True)
     paid_until = models.DateTimeField()
-    """What has been let through is paid for up to here, at the pace of the limit."""
+    """The theoretical arrival time: what was let through is paid for until then."""
 
     class Meta:
         default_permissions = ()
@@ -69,30 +69,30 @@ class Throttle(models.Model):
     def __str__(self) -> str:
         return self.what
 
-    def room(self, per_minute: int, now: dt.datetime) -> int:
-        """How many may go through now: no more than `per_minute` in any minute."""
-        return max((now - self._since(per_minute, now)) // _pace(per_minute), 0)
+    def available(self, per_minute: int, now: dt.datetime) -> int:
+        """How many may leave now: at most `per_minute` in any minute."""
+        return max((now - self._since(per_minute, now)) // _interval(per_minute), 0)
 
     def opens_at(self, per_minute: int, now: dt.datetime) -> dt.datetime:
-        """When the next one may go through."""
-        return self._since(per_minute, now) + _pace(per_minute)
+        """When the next one may leave."""
+        return self._since(per_minute, now) + _interval(per_minute)
 
-    def pass_through(self, count: int, per_minute: int, now: dt.datetime) -> None:
-        """So many go, whether there was room or not; fewer than none give it back."""
-        paid = self._since(per_minute, now) + count * _pace(per_minute)
-        self.paid_until = min(paid, now + FARTHEST_AHEAD)
+    def consume(self, count: int, per_minute: int, now: dt.datetime) -> None:
+        """Counts so many as leaving, whatever is available; a negative count gives back."""
+        paid = self._since(per_minute, now) + count * _interval(per_minute)
+        self.paid_until = min(paid, now + MAX_CLOCK_SKEW)
 
     def _since(self, per_minute: int, now: dt.datetime) -> dt.datetime:
-        if self.paid_until > now + 2 * FARTHEST_AHEAD:
+        if self.paid_until > now + 2 * MAX_CLOCK_SKEW:
             return now
-        return max(self.paid_until, now - _saving(per_minute))
+        return max(self.paid_until, now - _burst_window(per_minute))
 
 
-def _pace(per_minute: int) -> dt.timedelta:
-    """From one to the next, such that what was saved up never makes a minute exceed its limit."""
-    return max(MINUTE / per_minute, (MINUTE + SHORTEST_SAVING) / (per_minute + 1))
+def _interval(per_minute: int) -> dt.timedelta:
+    """Between two letters, such that a burst never makes a minute exceed its limit."""
+    return max(MINUTE / per_minute, (MINUTE + MIN_BURST_WINDOW) / (per_minute + 1))
 
 
-def _saving(per_minute: int) -> dt.timedelta:
-    """How long room is saved up: long enough for one."""
-    return max(SHORTEST_SAVING, _pace(per_minute))
+def _burst_window(per_minute: int) -> dt.timedelta:
+    """How long unused capacity is kept: long enough for one letter."""
+    return max(MIN_BURST_WINDOW, _interval(per_minute))

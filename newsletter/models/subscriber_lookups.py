@@ -1,4 +1,4 @@
-"""One person asks whether another is on the list; a worker answers."""
+"""Staff look up whether an address is on the list; a worker answers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from newsletter.models.editions import Edition
 from newsletter.models.subscribers import Subscriber, SubscriberStatus, Suppression
 
 
-class Answer(models.TextChoices):
-    """What a worker found, or did about whom it had found."""
+class LookupAnswer(models.TextChoices):
+    """What a worker found or did."""
 
     WAITING = "", _("A worker is looking")
     KNOWN = "known", _("There is a row")
@@ -26,8 +26,8 @@ class Answer(models.TextChoices):
     LIFTED = "lifted", _("They can sign up again, and will be asked to confirm.")
 
 
-class Wish(models.TextChoices):
-    """What a worker is to do about whom it has found."""
+class LookupAction(models.TextChoices):
+    """What a worker is to do with the subscriber it found."""
 
     NONE = "", ""
     TAKE_OFF = "take-off", _("Take off the list")
@@ -35,24 +35,26 @@ class Wish(models.TextChoices):
     LIFT = "lift", _("Let them sign up again")
 
 
-class InquiryQuerySet(models.QuerySet["Inquiry"]):
+class SubscriberLookupQuerySet(models.QuerySet["SubscriberLookup"]):
     """Adjectives filter."""
 
-    def to_work_on(self) -> InquiryQuerySet:
-        """Neither answered yet, or answered and wished for more."""
-        return self.filter(~models.Q(wish=Wish.NONE) | models.Q(answer=Answer.WAITING))
+    def awaiting_worker(self) -> SubscriberLookupQuerySet:
+        """Not answered yet, or answered with an action requested."""
+        return self.filter(
+            ~models.Q(wish=LookupAction.NONE) | models.Q(answer=LookupAnswer.WAITING)
+        )
 
 
-class Inquiry(models.Model):
-    """Sealed for a worker; the address goes when the answer comes, the rest a day later.
+class SubscriberLookup(models.Model):
+    """Sealed for a worker. The address is erased with the answer, the row a day later.
 
-    The answer names no row of the list: which one it is about is sealed for a worker again.
+    The answer contains no primary key of the list: that is sealed for a worker again.
     """
 
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     asked_at = models.DateTimeField(_("asked"), db_index=True)
     sealed_address = models.BinaryField(_("sealed address"))
-    answer = models.CharField(_("answer"), max_length=10, choices=Answer, blank=True)
+    answer = models.CharField(_("answer"), max_length=10, choices=LookupAnswer, blank=True)
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=SubscriberStatus, blank=True)
     edition = models.ForeignKey(
@@ -62,9 +64,9 @@ class Inquiry(models.Model):
         _("reason"), max_length=10, choices=SubscriberStatus, blank=True
     )
     sealed_subject = models.BinaryField(_("whom it is about, sealed"), default=b"")
-    wish = models.CharField(max_length=8, choices=Wish, blank=True)
+    wish = models.CharField(max_length=8, choices=LookupAction, blank=True)
 
-    objects = InquiryQuerySet.as_manager()
+    objects = SubscriberLookupQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("question about a person"), _("questions")
@@ -76,16 +78,16 @@ class Inquiry(models.Model):
 
     @property
     def is_waiting(self) -> bool:
-        """For a worker."""
-        return self.answer == Answer.WAITING or bool(self.wish)
+        """A worker has to act."""
+        return self.answer == LookupAnswer.WAITING or bool(self.wish)
 
     @property
-    def may_be_taken_off(self) -> bool:
+    def can_be_unsubscribed(self) -> bool:
         return self.status in {SubscriberStatus.PENDING, SubscriberStatus.ACTIVE}
 
-    def settle(self, answer: Answer, now: dt.datetime) -> None:
-        """Writes the answer down and forgets whom the question was about."""
-        self.answer, self.answered_at, self.wish = answer, now, Wish.NONE
+    def record_answer(self, answer: LookupAnswer, now: dt.datetime) -> None:
+        """Stores the answer and erases the address."""
+        self.answer, self.answered_at, self.wish = answer, now, LookupAction.NONE
         self.sealed_address = self.sealed_subject = b""
         self.status = self.suppressed_for = ""
         self.edition = None
@@ -98,15 +100,17 @@ class Inquiry(models.Model):
         suppression: Suppression | None,
         sealed_subject: bytes,
     ) -> None:
-        """Writes down what a manager needs to know of them, and no more."""
-        self.settle(Answer.SUPPRESSED if subscriber is None else Answer.KNOWN, now)
+        """Stores what a manager needs to know, and no more."""
+        self.record_answer(
+            LookupAnswer.SUPPRESSED if subscriber is None else LookupAnswer.KNOWN, now
+        )
         if subscriber is not None:
             self.status, self.edition = subscriber.status, subscriber.edition
         self.suppressed_for = suppression.reason if suppression is not None else ""
         self.sealed_subject = sealed_subject
         self.save()
 
-    def wish_for(self, wish: Wish) -> bool:
-        """A worker is to do it; False if nobody was found, or another wish waits."""
-        found = type(self).objects.filter(pk=self.pk, wish=Wish.NONE)
+    def request_action(self, wish: LookupAction) -> bool:
+        """Asks a worker to act; False if nobody was found, or another action is pending."""
+        found = type(self).objects.filter(pk=self.pk, wish=LookupAction.NONE)
         return bool(found.exclude(sealed_subject=b"").update(wish=wish))

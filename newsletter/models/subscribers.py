@@ -1,4 +1,4 @@
-"""The list: sealed addresses, and hashes of those who must not be written to."""
+"""The list: subscribers with sealed addresses, sign-ups and suppressions."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core import languages
-from core.states import Stateful
+from core.states import StatusModel
 from keys.sealing import WorkerKeys
 from newsletter.models.departures import Departure, DepartureKind
 from newsletter.models.editions import Edition
 from newsletter.models.variants import VariantKind
 
-COUNTERS_FROM_ZERO = 63
+ID_BITS = 63
 
 
 def random_id() -> int:
-    """A row's id that tells neither how many there are nor who came when."""
-    return secrets.randbits(COUNTERS_FROM_ZERO)
+    """A primary key that reveals neither how many rows there are nor their order."""
+    return secrets.randbits(ID_BITS)
 
 
 class Manner(models.TextChoices):
-    """How a sign-up came."""
+    """How the form was filled in."""
 
     NORMAL = "", _("As people come")
     FAST = "fast", _("Faster than people type")
@@ -33,7 +33,7 @@ class Manner(models.TextChoices):
 
 
 class SignUp(models.Model):
-    """What the form took in: sealed for a worker, and gone once the worker has seen it."""
+    """A submitted sign-up form, sealed for a worker and deleted once processed."""
 
     sealed_address = models.BinaryField(_("sealed address"))
     edition = models.ForeignKey(Edition, models.CASCADE, related_name="+")
@@ -52,25 +52,25 @@ class SignUp(models.Model):
 
 
 class SubscriberStatus(models.TextChoices):
-    """pending → active → left | bounced | complained."""
+    """pending → active → unsubscribed | bounced | complained."""
 
     PENDING = "pending", _("Pending")
     ACTIVE = "active", _("Active")
-    LEFT = "left", _("Left")
+    UNSUBSCRIBED = "left", _("Left")
     BOUNCED = "bounced", _("Bounced")
     COMPLAINED = "complained", _("Complained")
 
 
-NOT_GONE = frozenset({SubscriberStatus.PENDING, SubscriberStatus.ACTIVE})
-GONE = frozenset(SubscriberStatus) - NOT_GONE
+ON_LIST = frozenset({SubscriberStatus.PENDING, SubscriberStatus.ACTIVE})
+OFF_LIST = frozenset(SubscriberStatus) - ON_LIST
 
 
-ONE_CONFIRMATION_IN = dt.timedelta(days=1)
-"""An address is asked no oftener, whoever types it into the form."""
-ONE_PREFERENCES_LINK_IN = dt.timedelta(days=1)
-"""Whoever has one of a reader's letters can cause no more mail than this."""
-DEPARTURES = {
-    SubscriberStatus.LEFT: DepartureKind.LEFT,
+CONFIRMATION_INTERVAL = dt.timedelta(days=1)
+"""An address gets at most one confirmation in it, whoever types it into the form."""
+PREFERENCES_LINK_INTERVAL = dt.timedelta(days=1)
+"""Whoever has a subscriber's letter can cause at most one mail in it."""
+DEPARTURE_KINDS = {
+    SubscriberStatus.UNSUBSCRIBED: DepartureKind.UNSUBSCRIBED,
     SubscriberStatus.BOUNCED: DepartureKind.BOUNCED,
     SubscriberStatus.COMPLAINED: DepartureKind.COMPLAINED,
 }
@@ -86,8 +86,8 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(edition=edition)
 
 
-class Subscriber(Stateful):
-    """A reader of the letter: a sealed address, its keyed hash, and what they chose."""
+class Subscriber(StatusModel):
+    """A sealed address, its keyed hash, and what the subscriber chose."""
 
     id = models.BigIntegerField(_("number"), primary_key=True, default=random_id, editable=False)
     sealed_address = models.BinaryField(_("sealed address"))
@@ -108,14 +108,14 @@ class Subscriber(Stateful):
     )
     signed_up_at = models.DateTimeField(_("signed up"))
     wording = models.PositiveSmallIntegerField(_("wording of the consent"), default=0)
-    # What was agreed to stays what it was, whatever edition they read later.
+    # The consent keeps its edition, whichever they choose later.
     came_by = models.ForeignKey(
         "newsletter.Import",
         models.SET_NULL,
         verbose_name=_("came by an import"),
         null=True,
         blank=True,
-        related_name="readers",
+        related_name="subscribers",
     )
     consented_to = models.CharField(_("edition agreed to"), max_length=50, blank=True)
     confirmation_sent_at = models.DateTimeField(_("confirmation sent"), null=True, blank=True)
@@ -147,30 +147,30 @@ class Subscriber(Stateful):
         return f"{self.pk}"
 
     @property
-    def sign_up_second(self) -> int:
-        """Tells one sign-up of a reader from the next: an old confirmation does nothing."""
+    def sign_up_timestamp(self) -> int:
+        """Distinguishes sign-ups: a confirmation link of an earlier one does nothing."""
         return int(self.signed_up_at.timestamp())
 
     @property
     def is_gone(self) -> bool:
-        return self.status in GONE
+        return self.status in OFF_LIST
 
-    def put_address(self, address: str, keys: WorkerKeys, hash_generation: int) -> None:
-        """Seals the address for this row and sets the hash that knows it again. Not saved.
+    def set_address(self, address: str, keys: WorkerKeys, hash_generation: int) -> None:
+        """Seals the address for this row and sets its keyed hash. The caller saves.
 
-        `hash_generation` is held (HashGeneration) until it is.
+        `hash_generation` has to be locked (HashGeneration.lock_shared) until then.
         """
         self.sealed_address = keys.seal_address(address, self.pk)
         self.key_generation = keys.generation
         self.address_hash = keys.hash_address(address, hash_generation)
 
     def address(self, keys: WorkerKeys) -> str:
-        """Opens the address. Raises SealBroken or KeyMissing."""
+        """The address, opened. Raises DecryptionError or KeyNotFound."""
         return keys.open_address(bytes(self.sealed_address), self.pk, self.key_generation)
 
     def confirm(self, now: dt.datetime) -> bool:
         """pending → active; False if it was not pending."""
-        changed = self.move(
+        changed = self.transition(
             SubscriberStatus.ACTIVE,
             {SubscriberStatus.PENDING},
             confirmed_at=now,
@@ -180,17 +180,17 @@ class Subscriber(Stateful):
         if changed:
             self.outbox.all().delete()
         if changed and self.address_hash is not None:
-            # The reader's own confirmation is what lifts a suppression.
+            # Only the subscriber's own confirmation lifts a suppression.
             Suppression.objects.lift(bytes(self.address_hash), now)
         return changed
 
     def end(self, status: SubscriberStatus, now: dt.datetime) -> bool:
         """Erases the address and suppresses its hash; False if that was done already.
 
-        Needs no key: the hash on the row is copied. Must run inside a transaction.
+        Needs no key: the row's hash is copied. Must run inside a transaction.
         """
-        # False, too, for one who is forgotten by now: then there is nothing to end.
-        changed = self.move(status, NOT_GONE, sealed_address=b"", ended_at=now)
+        # Also False if the row was deleted meanwhile.
+        changed = self.transition(status, ON_LIST, sealed_address=b"", ended_at=now)
         if changed:
             self.outbox.all().delete()
         if changed and self.address_hash is not None:
@@ -198,12 +198,14 @@ class Subscriber(Stateful):
             Suppression.objects.update_or_create(
                 address_hash=address_hash, defaults={"reason": status, "since": now}
             )
-            Departure.objects.create(address_hash=address_hash, kind=DEPARTURES[status], at=now)
+            Departure.objects.create(
+                address_hash=address_hash, kind=DEPARTURE_KINDS[status], at=now
+            )
         return changed
 
     def ask_for_preferences(self, now: dt.datetime) -> bool:
-        """Notes that somebody asked for a link to them; False if one did so within a day."""
-        day_ago = now - ONE_PREFERENCES_LINK_IN
+        """Records a request for the link; False if there was one within a day."""
+        day_ago = now - PREFERENCES_LINK_INTERVAL
         return bool(
             type(self)
             .objects.active()
@@ -216,10 +218,10 @@ class Subscriber(Stateful):
         )
 
     def forget(self, now: dt.datetime) -> None:
-        """Deletes the row and any suppression: nothing of this reader is left in the database.
+        """Deletes the row and any suppression: nothing of the subscriber is left in the database.
 
-        The journal gets one line, so that no restored backup brings them back. Deliveries keep
-        their counts and lose their reader. Must run inside a transaction.
+        The departures log gets a line, so that a restored backup does not bring them back.
+        Deliveries still count, without a subscriber. Must run inside a transaction.
         """
         mine = type(self).objects.select_for_update().filter(pk=self.pk)
         address_hash = mine.values_list("address_hash", flat=True).first()
@@ -233,7 +235,7 @@ class Subscriber(Stateful):
 
 
 class SuppressionManager(models.Manager["Suppression"]):
-    """What lifts one."""
+    """Lifts suppressions."""
 
     def lift(self, address_hash: bytes, now: dt.datetime) -> bool:
         """False if there was none. Must run inside a transaction."""
@@ -244,7 +246,7 @@ class SuppressionManager(models.Manager["Suppression"]):
 
 
 class Suppression(models.Model):
-    """The keyed hash of an address that must not be written to. Outlives the subscriber."""
+    """The keyed hash of an address that gets no mail. Outlives the subscriber."""
 
     address_hash = models.BinaryField(_("keyed hash of the address"), max_length=32, unique=True)
     reason = models.CharField(_("reason"), max_length=10, choices=SubscriberStatus)

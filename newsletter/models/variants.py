@@ -1,4 +1,4 @@
-"""The two forms of a letter."""
+"""The two variants of a letter."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

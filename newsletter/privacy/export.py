@@ -1,4 +1,4 @@
-"""The list in clear, where the private key is: with a reason, and written down before it begins."""
+"""Exports the list in clear, where the worker's key is. Needs a reason and is audited first."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from staff.audit import record
 from staff.models import AuditAction
 
 COLUMNS = ("email", "edition", "variant", "language", "confirmed_at")
-SHORTEST_REASON = 10
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
-MARK = "'"
-AT_ONCE = 2000
+MIN_REASON_LENGTH = 10
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""Cells that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+ESCAPE_PREFIX = "'"
+BATCH_SIZE = 2000
 
 
-class NoReason(Exception):
+class ReasonRequired(Exception):
     """An export needs one."""
 
 
-def export(out: TextIO, *, edition: Edition | None, reason: str, by: Any, now: dt.datetime) -> int:
-    """Writes the active readers as CSV that the importer reads back; returns how many.
+def export_subscribers(
+    out: TextIO, *, edition: Edition | None, reason: str, by: Any, now: dt.datetime
+) -> int:
+    """Writes active subscribers as CSV that the import reads back; returns how many.
 
-    In flat memory. Raises NoReason, KeyMissing, SealBroken, OSError.
+    Streams. Raises ReasonRequired, KeyNotFound, DecryptionError, OSError.
     """
-    if len(reason.strip()) < SHORTEST_REASON:
-        raise NoReason(_("Write in a sentence why the list is needed in clear."))
+    if len(reason.strip()) < MIN_REASON_LENGTH:
+        raise ReasonRequired(_("Write in a sentence why the list is needed in clear."))
     keys = sealing.worker_keys()
     rows = Subscriber.objects.active().select_related("edition").order_by("pk")
     if edition is not None:
@@ -43,17 +45,17 @@ def export(out: TextIO, *, edition: Edition | None, reason: str, by: Any, now: d
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     count = 0
-    for reader in rows.iterator(AT_ONCE):
-        moment = reader.confirmed_at.isoformat() if reader.confirmed_at else ""
-        cells = (reader.address(keys), reader.edition.code, reader.variant, reader.language, moment)
-        writer.writerow([harmless(cell) for cell in cells])
+    for one in rows.iterator(BATCH_SIZE):
+        confirmed_at = one.confirmed_at.isoformat() if one.confirmed_at else ""
+        cells = (one.address(keys), one.edition.code, one.variant, one.language, confirmed_at)
+        writer.writerow([escape_cell(cell) for cell in cells])
         count += 1
     return count
 
 
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet computes. An address may begin so: RFC 5321 allows it.
+def escape_cell(cell: str) -> str:
+    """A cell that no spreadsheet evaluates. Local parts may begin so (RFC 5321, section 4.1.2).
 
-    It may begin with the mark itself too, which gets another one: the import takes one off.
+    The prefix itself is escaped too: the import removes one.
     """
-    return f"{MARK}{cell}" if cell.startswith((MARK, *FORMULA)) else cell
+    return f"{ESCAPE_PREFIX}{cell}" if cell.startswith((ESCAPE_PREFIX, *FORMULA_PREFIXES)) else cell

@@ -1,4 +1,4 @@
-"""How long what is kept: `retention.yaml`, obeyed once a day and shown to whom it is about."""
+"""The retention policy `retention.yaml`: applied once a day, and shown to subscribers."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from django.utils.translation import ngettext
 from core import languages
 from newsletter.models import Delivery, OutboxMail, Subscriber
 from newsletter.subscribers import departures
-from newsletter.subscribers.departures import JournalBroken
+from newsletter.subscribers.departures import DeparturesLogBroken
 
 logger = logging.getLogger(__name__)
 
-POLICY = Path(__file__).with_name("retention.yaml")
-AT_ONCE = 5000
-"""Rows of one statement, so that no other process waits long for the database."""
+POLICY_FILE = Path(__file__).with_name("retention.yaml")
+BATCH_SIZE = 5000
+"""Rows per statement, so that no other process waits long for the database."""
 
 
-class PolicyBroken(Exception):
-    """The document says something that cannot be obeyed."""
+class InvalidRetentionPolicy(Exception):
+    """retention.yaml is invalid."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """After so long, delete the row, or clear one of its columns."""
+class RetentionRule:
+    """After `days`, delete the row, or clear one of its fields."""
 
     after: str
     days: int
@@ -45,18 +45,18 @@ class Rule:
     clear: str = ""
 
     def due(self, model: type[models.Model], now: dt.datetime) -> models.QuerySet[Any]:
-        """The rows whose time is over."""
-        over = {f"{self.after}__lte": now - dt.timedelta(days=self.days)}
-        rows = model._default_manager.filter(**over, **self.where)
+        """The rows that have expired."""
+        expired = {f"{self.after}__lte": now - dt.timedelta(days=self.days)}
+        rows = model._default_manager.filter(**expired, **self.where)
         return rows.exclude(**{f"{self.clear}__isnull": True}) if self.clear else rows
 
-    def obey(self, model: type[models.Model], now: dt.datetime) -> int:
-        """Returns how many rows it was about."""
+    def apply(self, model: type[models.Model], now: dt.datetime) -> int:
+        """Returns how many rows it deleted or cleared."""
         rows, done = self.due(model, now), 0
-        while ids := list(rows.order_by().values_list("pk", flat=True)[:AT_ONCE]):
-            # Asked again: a row may have changed since it was found.
-            mine = rows.filter(pk__in=ids)
-            changed = mine.update(**{self.clear: None}) if self.clear else mine.delete()[0]
+        while ids := list(rows.order_by().values_list("pk", flat=True)[:BATCH_SIZE]):
+            # Filtered again: a row may have changed since it was found.
+            batch = rows.filter(pk__in=ids)
+            changed = batch.update(**{self.clear: None}) if self.clear else batch.delete()[0]
             if not changed:
                 break
             done += len(ids)
@@ -64,82 +64,81 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One field: why it is kept, and until when, by language; staff's in English alone."""
+class FieldPolicy:
+    """Why a field is kept, and until when, by language; for staff in English alone."""
 
     why: dict[str, str]
     until: dict[str, str]
 
-    def told(self, language: str) -> tuple[str, str]:
-        """Why and until when, in this language or the nearest to it that the document has."""
-        spoken = next(code for code in languages.nearest_first(language) if code in self.why)
-        return self.why[spoken], self.until[spoken]
+    def in_language(self, language: str) -> tuple[str, str]:
+        """Why and until when, in this language or the nearest one that the policy has."""
+        code = next(one for one in languages.preference_order(language) if one in self.why)
+        return self.why[code], self.until[code]
 
 
 @dataclass(frozen=True)
-class Table:
-    """What the document says of one table."""
+class TablePolicy:
+    """The policy of one model."""
 
     model: type[models.Model]
-    fields: dict[str, Kept]
-    rules: list[Rule]
+    fields: dict[str, FieldPolicy]
+    rules: list[RetentionRule]
     is_personal: bool
-    """All of it is about a person, so each field needs a line; else those that refer to one."""
+    """Whether every field needs a policy; else only those that refer to a person."""
 
 
 @lru_cache(maxsize=1)
-def policy() -> list[Table]:
-    """The document. Raises PolicyBroken."""
-    return parse(POLICY.read_text(encoding="utf-8"))
+def load_policy() -> list[TablePolicy]:
+    """Raises InvalidRetentionPolicy."""
+    return parse_policy(POLICY_FILE.read_text(encoding="utf-8"))
 
 
-def parse(text: str) -> list[Table]:
-    """Raises PolicyBroken for what no table or column has, or what is no rule."""
+def parse_policy(text: str) -> list[TablePolicy]:
+    """Raises InvalidRetentionPolicy for an unknown model or field, or an invalid rule."""
     try:
         return [
-            _table(name, said)
+            _table(name, entry)
             for tables in yaml.safe_load(text).values()
-            for name, said in tables.items()
+            for name, entry in tables.items()
         ]
     except (yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:
-        raise PolicyBroken(f"retention.yaml: {error}") from error
+        raise InvalidRetentionPolicy(f"retention.yaml: {error}") from error
 
 
-def _table(name: str, said: dict[str, Any]) -> Table:
+def _table(name: str, entry: dict[str, Any]) -> TablePolicy:
     model = apps.get_model(name)
     fields = {
-        one: Kept(_by_language(kept["why"]), _by_language(kept["until"]))
-        for one, kept in said.get("fields", {}).items()
+        one: FieldPolicy(_by_language(kept["why"]), _by_language(kept["until"]))
+        for one, kept in entry.get("fields", {}).items()
     }
-    rules = [_rule(rule) for rule in said.get("rules", [])]
+    rules = [_rule(rule) for rule in entry.get("rules", [])]
     known = {one.name for one in _own_fields(model)}
     named = {*fields, *(rule.after for rule in rules), *(rule.clear for rule in rules)}
     for one in named - known - {""}:
         raise LookupError(f"{name} has no field {one!r}.")
-    is_personal = bool(fields) and not said.get("partly", False)
-    return Table(model, fields, rules, is_personal)
+    is_personal = bool(fields) and not entry.get("partly", False)
+    return TablePolicy(model, fields, rules, is_personal)
 
 
-def _rule(said: dict[str, Any]) -> Rule:
-    if bool(said.get("delete")) == bool(said.get("clear")):
-        raise ValueError(f"A rule either deletes or clears: {said}")
-    return Rule(said["after"], int(said["days"]), said.get("where", {}), said.get("clear", ""))
+def _rule(entry: dict[str, Any]) -> RetentionRule:
+    if bool(entry.get("delete")) == bool(entry.get("clear")):
+        raise ValueError(f"A rule either deletes or clears: {entry}")
+    return RetentionRule(
+        entry["after"], int(entry["days"]), entry.get("where", {}), entry.get("clear", "")
+    )
 
 
-def _by_language(said: str | dict[str, str]) -> dict[str, str]:
-    return {"en": said} if isinstance(said, str) else dict(said)
+def _by_language(text: str | dict[str, str]) -> dict[str, str]:
+    return {"en": text} if isinstance(text, str) else dict(text)
 
 
 def _own_fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
     return [*model._meta.concrete_fields, *model._meta.many_to_many]
 
 
-def missing() -> Iterator[str]:
-    """What of a person is kept without a line in the document that says why and how long.
-
-    Raises PolicyBroken.
-    """
-    listed = {table.model: table for table in policy()}
+def fields_without_policy() -> Iterator[str]:
+    """Fields about a person that the policy does not name. Raises InvalidRetentionPolicy."""
+    listed = {table.model: table for table in load_policy()}
     people = (Subscriber, get_user_model())
     for model in apps.get_models(include_auto_created=True):
         table = listed.get(model)
@@ -151,27 +150,27 @@ def missing() -> Iterator[str]:
                 yield f"{model._meta.label}.{one.name}"
 
 
-def obey(now: dt.datetime) -> dict[str, int]:
-    """Does what the document says. Returns how many rows each table's rules were about."""
+def apply_retention(now: dt.datetime) -> dict[str, int]:
+    """Applies all rules and prunes the departures log; returns the number of rows by model."""
     done = {}
-    for table in policy():
-        count = sum(rule.obey(table.model, now) for rule in table.rules)
+    for table in load_policy():
+        count = sum(rule.apply(table.model, now) for rule in table.rules)
         if count:
             done[table.model._meta.label] = count
             logger.info("Retention: %s rows of %s.", count, table.model._meta.label)
     try:
         departures.prune(now)
-    except (JournalBroken, OSError) as error:
-        logger.error("The journal of departures cannot be pruned: %s", error)
+    except (DeparturesLogBroken, OSError) as error:
+        logger.error("The departures log cannot be pruned: %s", error)
     return done
 
 
-# --- What is held about one reader ---------------------------------------------------
+# --- Personal data of one subscriber (GDPR, Article 15) ------------------------------
 
 
 @dataclass(frozen=True)
-class Held:
-    """One line of what a reader is told about themselves."""
+class PersonalDataItem:
+    """One line of the preferences page's list."""
 
     name: str
     value: str
@@ -179,35 +178,37 @@ class Held:
     until: str
 
 
-def held_about(subscriber: Subscriber, language: str) -> list[Held]:
-    """All that this reader's row says, and what refers to it."""
-    tables = {table.model: table for table in policy()}
-    held = []
+def personal_data_of(subscriber: Subscriber, language: str) -> list[PersonalDataItem]:
+    """Every field of the subscriber's row, and the rows that refer to it."""
+    tables = {table.model: table for table in load_policy()}
+    items = []
     for name, kept in tables[Subscriber].fields.items():
         one = Subscriber._meta.get_field(name)
-        value = _shown(subscriber, name)
+        value = _display(subscriber, name)
         if value:
             label = capfirst(str(getattr(one, "verbose_name", name)))
-            held.append(Held(label, value, *kept.told(language)))
+            items.append(PersonalDataItem(label, value, *kept.in_language(language)))
     due = tables[OutboxMail].fields["subscriber"]
     for mail in OutboxMail.objects.filter(subscriber=subscriber).order_by("pk"):
-        held.append(Held(mail.get_kind_display(), _moment(mail.due_at), *due.told(language)))
+        due_at = _formatted(mail.due_at)
+        items.append(PersonalDataItem(mail.get_kind_display(), due_at, *due.in_language(language)))
     letters = Delivery.objects.filter(subscriber=subscriber).count()
     kept = tables[Delivery].fields["subscriber"]
-    held.append(Held(_("Letters to you"), str(letters), *kept.told(language)))
-    return held
+    why, until = kept.in_language(language)
+    items.append(PersonalDataItem(_("Letters to you"), str(letters), why, until))
+    return items
 
 
-def _shown(subscriber: Subscriber, name: str) -> str:
+def _display(subscriber: Subscriber, name: str) -> str:
     value = getattr(subscriber, name)
     if isinstance(value, bytes | memoryview):
         size = len(bytes(value))
         return ngettext("%(count)s byte", "%(count)s bytes", size) % {"count": size}
     if isinstance(value, dt.datetime):
-        return _moment(value)
+        return _formatted(value)
     display = getattr(subscriber, f"get_{name}_display", None)
     return str(display() if display else "" if value is None else value)
 
 
-def _moment(value: dt.datetime) -> str:
+def _formatted(value: dt.datetime) -> str:
     return str(formats.date_format(value, "DATETIME_FORMAT"))

@@ -1,4 +1,4 @@
-"""The readers' forms."""
+"""The public subscription forms."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CHOOSE_EDITION = {
 }
 
 
-class ChoiceOfLetter(forms.Form):
-    """An edition, and whether its letter should be discreet."""
+class EditionForm(forms.Form):
+    """An edition and its variant."""
 
     edition = forms.ModelChoiceField(
         label=_("Edition"),
@@ -58,7 +58,7 @@ class ChoiceOfLetter(forms.Form):
         cleaned = super().clean() or {}
         edition = cleaned.get("edition")
         if edition is not None and cleaned.get("discreet") and not edition.offers_discreet:
-            # Never silently the other one: it would be recognised by whoever sees the mailbox.
+            # Never silently the full variant: it names the newsroom to whoever sees the mailbox.
             self.add_error(
                 "discreet",
                 __("The edition %(edition)s has no discreet letter.") % {"edition": edition.name},
@@ -67,18 +67,16 @@ class ChoiceOfLetter(forms.Form):
 
     @property
     def variant(self) -> VariantKind:
-        """What was chosen."""
-        chosen = self.cleaned_data.get("discreet")
-        return VariantKind.DISCREET if chosen else VariantKind.FULL
+        return VariantKind.DISCREET if self.cleaned_data.get("discreet") else VariantKind.FULL
 
 
-class SignUpForm(ChoiceOfLetter):
-    """An address and a choice of letter; knows nothing of who is on the list."""
+class SignUpForm(EditionForm):
+    """An address and an edition; the web process cannot tell whether the address is on the list."""
 
     field_order = ("email", "edition", "discreet")
     email = forms.CharField(
         label=_("Your e-mail address"),
-        max_length=addresses.MOST_CHARACTERS,
+        max_length=addresses.MAX_ADDRESS_LENGTH,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "required": True}),
         error_messages={"required": _("Please write your e-mail address.")},
     )
@@ -87,18 +85,18 @@ class SignUpForm(ChoiceOfLetter):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"}),
     )
-    """Out of sight: what is written here was written by a machine."""
+    """A honeypot, hidden from people."""
     anyway = forms.CharField(required=False, widget=forms.HiddenInput)
-    """Pressed below a warning of the mailbox."""
+    """Set by the button below a mailbox warning."""
 
     def __init__(
-        self, *args: Any, language: str, prefix_ids: str = "sign-up", **kwargs: Any
+        self, *args: Any, language: str, id_prefix: str = "sign-up", **kwargs: Any
     ) -> None:
-        """`prefix_ids` keeps two forms on one page apart."""
-        kwargs["auto_id"] = f"{prefix_ids}-%s"
+        """`id_prefix` keeps the ids of two forms on one page apart."""
+        kwargs["auto_id"] = f"{id_prefix}-%s"
         super().__init__(*args, **kwargs)
-        fitting = [edition for edition in self.editions if language in edition.languages]
-        self.fields["edition"].initial = fitting[0].code if fitting else None
+        in_language = [edition for edition in self.editions if language in edition.languages]
+        self.fields["edition"].initial = in_language[0].code if in_language else None
 
     def clean_email(self) -> str:
         try:
@@ -111,16 +109,16 @@ class SignUpForm(ChoiceOfLetter):
         return bool(self.cleaned_data["website"])
 
     def warning(self) -> str:
-        """What this mailbox's owner should know before signing up; empty if nothing, or read."""
+        """The mailbox warning for this address; empty if there is none, or it was shown."""
         if self.cleaned_data["anyway"]:
             return ""
         address = self.cleaned_data["email"]
-        warned = (one for one in MailboxWarning.objects.all() if one.is_about(address))
-        return next((one.text for one in warned if one.text), "")
+        warnings = (one for one in MailboxWarning.objects.all() if one.is_about(address))
+        return next((one.text for one in warnings if one.text), "")
 
 
-class PreferencesForm(ChoiceOfLetter):
-    """What a reader may change about their letter."""
+class PreferencesForm(EditionForm):
+    """What a subscriber may change."""
 
     language = forms.ChoiceField(
         label=_("Language of single mails and pages"), choices=languages.choices

@@ -1,4 +1,4 @@
-"""Readers' addresses around the letter. A language's segment stands before them."""
+"""The subscription pages, below a language prefix."""
 
 from django.urls import path
 
@@ -11,6 +11,6 @@ urlpatterns = [
     path("letter/<str:token>/", views.letter, name="letter"),
     path("letter/<str:token>/preferences/", views.ask_for_preferences, name="ask_for_preferences"),
     path("preferences/<str:token>/", views.preferences, name="preferences"),
-    path("preferences/<str:token>/leave/", views.leave_by_preferences, name="leave"),
+    path("preferences/<str:token>/leave/", views.unsubscribe_by_preferences, name="leave"),
     path("preferences/<str:token>/forget/", views.forget, name="forget"),
 ]

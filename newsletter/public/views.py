@@ -1,7 +1,7 @@
-"""The public forms. A GET changes nothing; no page sets a cookie or looks at the list.
+"""The public subscription forms. A GET changes nothing; no page sets a cookie.
 
-Exempt from CSRF tokens, which would need a cookie: signing up only causes a confirmation,
-and for the other forms the token in the path is the authority.
+Exempt from CSRF protection, which would need a cookie: a sign-up only causes a confirmation, and
+the other forms are authorised by the token in the path.
 """
 
 from __future__ import annotations
@@ -22,22 +22,28 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keys.sealing import KeyMissing
-from keys.tokens import BadToken
+from keys.sealing import KeyNotFound
+from keys.tokens import InvalidToken
 from newsletter.models import Manner
 from newsletter.privacy import retention
 from newsletter.public.forms import PreferencesForm, SignUpForm
-from newsletter.subscribers import consent, sign_up
-from newsletter.subscribers import preferences as preferring
-from newsletter.subscribers.consent import WORDINGS
-from newsletter.subscribers.rate_limit import pace, signs_up_too_fast
-from newsletter.subscribers.sign_up import IntakeFull, StaleLink
+from newsletter.subscribers import sign_up
+from newsletter.subscribers.consent import CONSENT_TEXTS, CURRENT_CONSENT_VERSION
+from newsletter.subscribers.preferences import (
+    find_by_preferences_token,
+    forget_by_preferences_token,
+    initial_preferences,
+    unsubscribe_by_preferences_token,
+    update_preferences,
+)
+from newsletter.subscribers.rate_limit import is_rate_limited, sign_up_limiter
+from newsletter.subscribers.sign_up import ExpiredLink, SignUpQueueFull
 from newsletter.tasks import (
     enqueue,
     enqueue_welcome,
-    send_single_mails,
-    take_sign_ups,
-    write_journal,
+    process_sign_ups,
+    send_transactional_mails,
+    write_departures_log,
 )
 
 logger = logging.getLogger(__name__)
@@ -45,36 +51,40 @@ logger = logging.getLogger(__name__)
 Page = Callable[[HttpRequest], HttpResponse]
 View = Callable[[HttpRequest, str, str], HttpResponse]
 
-TRY_AGAIN_SECONDS = 3600
-"""When there is room for more confirmations, or somebody has mended what was missing."""
+RETRY_AFTER_SECONDS = 3600
+"""Until the hourly limit of confirmations renews, or staff have repaired the keys."""
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe(request: HttpRequest, language: str) -> HttpResponse:
-    """The same answer for every address: this process does not know who is on the list."""
-    form = SignUpForm(request.POST or None, language=language, prefix_ids="subscribe")
+    """The same response for every address: the web process does not know who is on the list."""
+    form = SignUpForm(request.POST or None, language=language, id_prefix="subscribe")
     status, warning = (400 if request.method == "POST" else 200), ""
     if request.method == "POST" and form.is_valid():
         warning = form.warning()
         if warning:
             status = 200
-        elif _take(request, form, language):
+        elif _save_sign_up(request, form, language):
             return redirect("subscribed", language)
         else:
             status = 503
-    context = {"form": form, "warning": warning, "wording": WORDINGS[consent.CURRENT]}
+    context = {
+        "form": form,
+        "warning": warning,
+        "wording": CONSENT_TEXTS[CURRENT_CONSENT_VERSION],
+    }
     response = render(request, "newsletter/subscribe.html", context, status=status)
     if status == 503:
-        response.headers["Retry-After"] = str(TRY_AGAIN_SECONDS)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
-def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
-    """Whether the sign-up could be sealed and kept for a worker."""
+def _save_sign_up(request: HttpRequest, form: SignUpForm, language: str) -> bool:
+    """Seals the sign-up for a worker; False, with an error on the form, where that failed."""
     now = timezone.now()
-    is_fast = signs_up_too_fast(request, pace, now)
-    manner = Manner.TRAPPED if form.is_trapped else Manner.FAST if is_fast else Manner.NORMAL
+    is_limited = is_rate_limited(request, sign_up_limiter, now)
+    manner = Manner.TRAPPED if form.is_trapped else Manner.FAST if is_limited else Manner.NORMAL
     try:
         sign_up.sign_up(
             form.cleaned_data["email"],
@@ -84,7 +94,7 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
             variant=form.variant,
             manner=manner,
         )
-    except IntakeFull:
+    except SignUpQueueFull:
         form.add_error(
             None,
             _(
@@ -93,26 +103,25 @@ def _take(request: HttpRequest, form: SignUpForm, language: str) -> bool:
             ),
         )
         return False
-    except (KeyMissing, OperationalError) as error:
-        # Better no sign-up than one that is not sealed. What was typed stays in the form.
-        # A database's own words may quote the row, and are left out.
-        why = error if isinstance(error, KeyMissing) else type(error).__name__
-        logger.error("Nobody can sign up: %s", why)
+    except (KeyNotFound, OperationalError) as error:
+        # What was typed stays in the form. The database's message may quote the row.
+        reason = error if isinstance(error, KeyNotFound) else type(error).__name__
+        logger.error("Sign-ups fail: %s", reason)
         form.add_error(None, _("Signing up is not possible right now. Please try again later."))
         return False
     if manner != Manner.FAST:
-        enqueue(take_sign_ups)
+        enqueue(process_sign_ups)
     return True
 
 
 @require_safe
 def subscribed(request: HttpRequest, language: str) -> HttpResponse:
-    """What to do next."""
-    return render(request, "newsletter/subscribed.html")
+    """Says that a confirmation is on its way."""
+    return render(request, "newsletter/confirmation_sent.html")
 
 
-def behind_a_link(over: Page) -> Callable[[View], View]:
-    """A page behind a mailed link; `over` answers where the link is to something that is over.
+def token_view(on_expired: Page) -> Callable[[View], View]:
+    """Decorates a view behind a mailed link; `on_expired` responds to an ExpiredLink.
 
     Mail scanners open every link, so a GET only shows a button.
     """
@@ -122,16 +131,16 @@ def behind_a_link(over: Page) -> Callable[[View], View]:
         @never_cache
         @require_http_methods(["GET", "HEAD", "POST"])
         @functools.wraps(view)
-        def answered(request: HttpRequest, language: str, token: str) -> HttpResponse:
+        def wrapper(request: HttpRequest, language: str, token: str) -> HttpResponse:
             try:
                 return view(request, language, token)
-            except BadToken:
-                # Cut in two by a mail program, most often.
-                return render(request, "newsletter/broken_link.html", status=404)
-            except StaleLink:
-                return over(request)
+            except InvalidToken:
+                # Usually truncated by a mail client.
+                return render(request, "newsletter/invalid_link.html", status=404)
+            except ExpiredLink:
+                return on_expired(request)
 
-        return answered
+        return wrapper
 
     return decorate
 
@@ -140,59 +149,61 @@ def _page(template: str, **context: object) -> Page:
     return lambda request: render(request, f"newsletter/{template}.html", context)
 
 
-def _stale_link(message: Any) -> Page:
+def _expired_link(message: Any) -> Page:
     context = {"message": message}
-    return lambda request: render(request, "newsletter/stale_link.html", context, status=410)
+    return lambda request: render(request, "newsletter/expired_link.html", context, status=410)
 
 
-_left, _preferences_asked = _page("left"), _page("preferences_asked")
-_stale_preferences = _stale_link(gettext_lazy("This link worked for one hour. Ask for a new one."))
+_unsubscribed, _preferences_link_sent = _page("unsubscribed"), _page("preferences_link_sent")
+_expired_preferences = _expired_link(
+    gettext_lazy("This link worked for one hour. Ask for a new one.")
+)
 
 
-@behind_a_link(
-    _stale_link(gettext_lazy("This confirmation is no longer valid. Please sign up once more."))
+@token_view(
+    _expired_link(gettext_lazy("This confirmation is no longer valid. Please sign up once more."))
 )
 def confirm(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """The button of the mail that asks."""
+    """Double opt-in."""
     if request.method == "POST":
         subscriber = sign_up.confirm(token, timezone.now())
         enqueue_welcome(subscriber)
         return _page("confirmed", edition=subscriber.edition)(request)
-    return _page("confirm", edition=sign_up.find_confirmation(token).edition)(request)
+    return _page("confirm", edition=sign_up.find_by_confirmation_token(token).edition)(request)
 
 
-@behind_a_link(_left)
+@token_view(_unsubscribed)
 def letter(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """The one link in a letter; a POST leaves, with RFC 8058's one click or by the button."""
+    """The link in a letter; a POST unsubscribes, by the button or one-click (RFC 8058)."""
     if request.method == "POST":
-        sign_up.leave(token, timezone.now())
-        enqueue(write_journal)
-        return _left(request)
-    subscriber = sign_up.find_letter(token)
+        sign_up.unsubscribe(token, timezone.now())
+        enqueue(write_departures_log)
+        return _unsubscribed(request)
+    subscriber = sign_up.find_by_letter_token(token)
     if subscriber.is_gone:
-        return _left(request)
-    return _page("letter", edition=subscriber.edition, token=token)(request)
+        return _unsubscribed(request)
+    return _page("unsubscribe", edition=subscriber.edition, token=token)(request)
 
 
-@behind_a_link(_preferences_asked)
+@token_view(_preferences_link_sent)
 def ask_for_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """Whoever has a letter may cause one mail a day to its reader, and learns nothing by it."""
+    """Mails the subscriber a link, at most once a day; the response never says whether it did."""
     if request.method != "POST":
         return redirect("letter", language, token)
-    subscriber = sign_up.find_letter(token)
-    if sign_up.ask_for_preferences(subscriber, timezone.now()):
-        enqueue(send_single_mails)
-    return _preferences_asked(request)
+    subscriber = sign_up.find_by_letter_token(token)
+    if sign_up.request_preferences_link(subscriber, timezone.now()):
+        enqueue(send_transactional_mails)
+    return _preferences_link_sent(request)
 
 
-@behind_a_link(_stale_preferences)
+@token_view(_expired_preferences)
 def preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """A reader's own page, for an hour after they asked for it."""
-    subscriber = preferring.find(token, timezone.now())
+    """Shows and changes a subscriber's data, for an hour after the link was requested."""
+    subscriber = find_by_preferences_token(token, timezone.now())
     saved = False
-    form = PreferencesForm(request.POST or None, initial=preferring.current(subscriber))
+    form = PreferencesForm(request.POST or None, initial=initial_preferences(subscriber))
     if request.method == "POST" and form.is_valid():
-        preferring.change(
+        update_preferences(
             subscriber,
             edition=form.cleaned_data["edition"],
             variant=form.variant,
@@ -203,28 +214,28 @@ def preferences(request: HttpRequest, language: str, token: str) -> HttpResponse
         "form": form,
         "token": token,
         "saved": saved,
-        "held": retention.held_about(subscriber, language),
+        "personal_data": retention.personal_data_of(subscriber, language),
     }
     status = 400 if request.method == "POST" and not saved else 200
     return render(request, "newsletter/preferences.html", context, status=status)
 
 
-@behind_a_link(_stale_preferences)
+@token_view(_expired_preferences)
 def forget(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """Says what it means; then deletes whatever is known of the reader."""
+    """Explains the consequences; a POST deletes all data of the subscriber."""
     if request.method == "POST":
-        preferring.forget(token, timezone.now())
-        enqueue(write_journal)
+        forget_by_preferences_token(token, timezone.now())
+        enqueue(write_departures_log)
         return _page("forgotten")(request)
-    preferring.find(token, timezone.now())
-    return _page("forget", token=token, days=settings.JOURNAL_DAYS)(request)
+    find_by_preferences_token(token, timezone.now())
+    return _page("forget", token=token, days=settings.DEPARTURES_DAYS)(request)
 
 
-@behind_a_link(_stale_preferences)
-def leave_by_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
-    """The same as the button behind a letter's link."""
+@token_view(_expired_preferences)
+def unsubscribe_by_preferences(request: HttpRequest, language: str, token: str) -> HttpResponse:
+    """As the button behind a letter's link."""
     if request.method != "POST":
         return redirect("preferences", language, token)
-    preferring.leave(token, timezone.now())
-    enqueue(write_journal)
-    return _left(request)
+    unsubscribe_by_preferences_token(token, timezone.now())
+    enqueue(write_departures_log)
+    return _unsubscribed(request)

@@ -1,4 +1,4 @@
-"""Letters that should have gone more than an hour ago, whatever keeps them."""
+"""Alerts about overdue mailings, failing relays and unresponsive processes."""
 
 from __future__ import annotations
 
@@ -10,67 +10,71 @@ from django.utils.translation import gettext as _
 from articles.models import Article, Digest
 from core import health
 from core.weeks import Week
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import ledger
 from newsletter.delivery.relays import status
 from newsletter.models import Delivery, Edition, Mailing, MailingStatus
-from newsletter.models.mailings import ALARM_AFTER
+from newsletter.models.mailings import OVERDUE_AFTER
 
-A_FEW = 0.05
-"""So large a share of the readers may wait for another try: full mailboxes do for two days."""
-FORGOTTEN_FOR = dt.timedelta(days=1)
-"""After so long a digest that nobody gathered counts as left out on purpose."""
+MAX_RETRY_SHARE = 0.05
+"""This share may still wait for a retry without an alert: full mailboxes do for two days."""
+MISSING_DIGEST_ALERT_FOR = dt.timedelta(days=1)
+"""After that a week without a digest counts as skipped on purpose."""
 OVERDUE, FAILING = "overdue", "failing"
 
 
 @dataclass(frozen=True)
-class Alarms:
-    """What a person has to look after."""
+class Alerts:
+    """What needs a person."""
 
     mailings: list[Mailing]
-    """Held, paused, not begun, or begun and far from done."""
+    """Overdue: held, paused, not started, or far from done."""
     unapproved: list[tuple[Edition, dt.datetime]]
-    """Editions whose hour is past, with a digest that nobody has approved, or not even gathered."""
+    """Editions whose send time has passed without an approved digest."""
 
     def __bool__(self) -> bool:
         return bool(self.mailings or self.unapproved)
 
 
-def alarms(now: dt.datetime) -> Alarms:
-    """Of every edition."""
+def find_alerts(now: dt.datetime) -> Alerts:
+    """Of all editions, an hour after their send time."""
     overdue = Mailing.objects.overdue(now).select_related("digest", "edition")
-    return Alarms([one for one in overdue if not _is_nearly_done(one)], _unapproved(now))
+    return Alerts([one for one in overdue if not _is_nearly_done(one)], _unapproved(now))
 
 
-def word(now: dt.datetime) -> str:
-    """For /healthz: which letters, and how many, is nobody's business there."""
-    return OVERDUE if alarms(now) else health.OK
+def letters_health(now: dt.datetime) -> str:
+    """For /healthz, without details."""
+    return OVERDUE if find_alerts(now) else health.OK
 
 
-def relays_word(now: dt.datetime) -> str:
-    """For /healthz: which relay, and why, is nobody's business there."""
-    return FAILING if status.alarming(now) else health.OK
+def relays_health(now: dt.datetime) -> str:
+    """For /healthz, without details."""
+    return FAILING if status.failing_relays(now) else health.OK
 
 
-def silent() -> list[str]:
-    """What gives no sign of life and would have to for a mail to leave, for the staff to read."""
-    said = {
+def unresponsive_components() -> list[str]:
+    """Messages for staff about processes without a heartbeat that mail depends on."""
+    messages = {
         ("broker", health.NO_ANSWER): _("The broker does not answer: no letter leaves."),
         ("worker", health.SILENT): _("No worker gives a sign of life: no letter leaves."),
         ("intake", health.SILENT): _("No worker takes sign-ups in: nobody is asked to confirm."),
         ("beat", health.SILENT): _("Beat gives no sign of life: nothing begins by itself."),
     }
-    return [said[found] for found in health.engine().items() if found in said]
+    return [
+        messages[found]
+        for found in health.check_broker_and_processes().items()
+        if found in messages
+    ]
 
 
 def _is_nearly_done(mailing: Mailing) -> bool:
-    """Every letter was tried, and only a few wait to be tried again."""
+    """Every letter was attempted, and only a few wait for a retry."""
     if mailing.status != MailingStatus.SENDING:
         return False
     to_send = Delivery.objects.of_mailing(mailing).weekly().still_to_send()
     if to_send.filter(attempts=0).exists():
         return False
-    counts = mailings.ledger(mailing)
-    return counts.still_to_send <= counts.audience * A_FEW
+    counts = ledger(mailing)
+    return counts.still_to_send <= counts.audience * MAX_RETRY_SHARE
 
 
 def _unapproved(now: dt.datetime) -> list[tuple[Edition, dt.datetime]]:
@@ -78,17 +82,16 @@ def _unapproved(now: dt.datetime) -> list[tuple[Edition, dt.datetime]]:
     for edition in Edition.objects.all():
         week = edition.coming_week(now).previous()
         due_at = edition.due_at(week)
-        if due_at <= now - ALARM_AFTER and _waits_for_approval(week, edition, now - due_at):
+        if due_at <= now - OVERDUE_AFTER and _needs_approval(week, edition, now - due_at):
             missed.append((edition, due_at))
     return missed
 
 
-def _waits_for_approval(week: Week, edition: Edition, late_by: dt.timedelta) -> bool:
+def _needs_approval(week: Week, edition: Edition, late_by: dt.timedelta) -> bool:
     digest = Digest.objects.filter(week=week).first()
     if digest is None:
         written = Article.objects.in_language(*edition.languages).of_week(week)
-        return late_by < FORGOTTEN_FOR and written.exists()
+        return late_by < MISSING_DIGEST_ALERT_FOR and written.exists()
     if digest.is_approved or not digest.entries.exists():
         return False
-    mailings_of_it = Mailing.objects.not_cancelled().filter(digest=digest, edition=edition)
-    return not mailings_of_it.exists()
+    return not Mailing.objects.not_cancelled().filter(digest=digest, edition=edition).exists()

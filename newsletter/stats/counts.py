@@ -1,8 +1,8 @@
-"""A mailing's deliveries counted: what its page, its report and a terminal show.
+"""Counts a mailing's deliveries, for its admin page, its report and the terminal.
 
-No index helps to count all rows of a mailing, and one on `settled_at` would make each letter
-dearer. So the ledger is read once for all that is to be known, and the answer is used for so long
-that reading takes no more than a small share of the time, however many look on.
+No index helps to count all rows of a mailing, and one on `settled_at` would slow down each letter.
+So one query reads all counts, and the result is cached in proportion to the time it took, however
+many pages show it.
 """
 
 from __future__ import annotations
@@ -23,37 +23,36 @@ from newsletter.campaigns.lifecycle import Ledger
 from newsletter.models import Delivery, DeliveryKind, DeliveryStatus, Mailing
 
 Clock = Callable[[], dt.datetime]
-LATELY = dt.timedelta(minutes=1)
-"""Over which the rate is taken."""
-SHARE = 25
-"""An answer is used for so many times the time that it took: 4 % of the time goes into reading."""
-GOOD_FOR = dt.timedelta(seconds=2)
-"""And at least for so long."""
-FORGOTTEN_AFTER = 3
-"""Times so long: nobody is told an older one while another counts."""
+RATE_WINDOW = dt.timedelta(minutes=1)
+"""Over which the rate is measured."""
+CACHE_COST_FACTOR = 25
+"""The TTL is so many times the query's duration, so that queries take 4 % of the time."""
+MIN_CACHE_TTL = dt.timedelta(seconds=2)
+CACHE_EXPIRY_FACTOR = 3
+"""Stale counts are served for so many TTLs, while another process counts."""
 ANSWERED = (DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.UNCERTAIN)
-"""A relay was asked, and is not asked again."""
+"""Attempted, and not to be retried."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was read of the ledger at a moment, and how long that took."""
+class LedgerSnapshot:
+    """When the ledger was read, and how long that took."""
 
     at: dt.datetime
     took: dt.timedelta
 
     @property
-    def good_for(self) -> dt.timedelta:
-        return max(self.took * SHARE, GOOD_FOR)
+    def cache_ttl(self) -> dt.timedelta:
+        return max(self.took * CACHE_COST_FACTOR, MIN_CACHE_TTL)
 
-    def is_good_at(self, now: dt.datetime) -> bool:
-        """Not if it was made under a clock that has been put back since."""
-        return self.at <= now < self.at + self.good_for
+    def is_fresh(self, now: dt.datetime) -> bool:
+        """False, too, if the clock has been set back since."""
+        return self.at <= now < self.at + self.cache_ttl
 
 
 @dataclass(frozen=True)
-class Alike:
-    """How many deliveries have all of this in common."""
+class DeliveryGroup:
+    """How many deliveries share these values."""
 
     kind: str
     status: str
@@ -62,77 +61,77 @@ class Alike:
     relay: str
     bounce: str
     count: int
-    tried_again: int
-    """Of them after a first try that did not end it."""
-    lately: int
-    """Of them answered within the last minute."""
-    first_lately: dt.datetime | None
+    retried: int
+    """Of them attempted more than once."""
+    recent: int
+    """Of them answered within RATE_WINDOW."""
+    first_recent: dt.datetime | None
     last_answer: dt.datetime | None
-    next_try: dt.datetime | None
+    next_retry_at: dt.datetime | None
 
 
 @dataclass(frozen=True)
-class Tally(Reading):
+class DeliveryStats(LedgerSnapshot):
     """All deliveries of a mailing."""
 
-    alike: tuple[Alike, ...]
+    groups: tuple[DeliveryGroup, ...]
 
     @property
-    def weekly(self) -> tuple[Alike, ...]:
-        """To the readers whom the mailing was launched for."""
-        return tuple(one for one in self.alike if one.kind == DeliveryKind.WEEKLY)
+    def weekly(self) -> tuple[DeliveryGroup, ...]:
+        """To the audience at the launch."""
+        return tuple(one for one in self.groups if one.kind == DeliveryKind.WEEKLY)
 
     @property
-    def late(self) -> tuple[Alike, ...]:
-        """To who confirmed after the launch."""
-        return tuple(one for one in self.alike if one.kind == DeliveryKind.LATEST)
+    def late(self) -> tuple[DeliveryGroup, ...]:
+        """To subscribers who confirmed after the launch."""
+        return tuple(one for one in self.groups if one.kind == DeliveryKind.LATEST)
 
 
 @dataclass(frozen=True)
-class Minutes(Reading):
-    """How many weekly letters were answered in which minute, and how; in order."""
+class AnswersPerMinute(LedgerSnapshot):
+    """Weekly letters answered per minute and status, in order."""
 
     counts: tuple[tuple[dt.datetime, str, int], ...]
 
 
-def by(column: str, alike: tuple[Alike, ...]) -> Counter[str]:
-    """How many there are of each of the column's values."""
+def count_by(column: str, groups: tuple[DeliveryGroup, ...]) -> Counter[str]:
+    """Totals for each value of the column."""
     counts: Counter[str] = Counter()
-    for one in alike:
+    for one in groups:
         counts[getattr(one, column)] += one.count
     return counts
 
 
-def ledger_of(alike: tuple[Alike, ...]) -> Ledger:
-    """What became of them."""
-    return Ledger.of(by("status", alike))
+def ledger_of(groups: tuple[DeliveryGroup, ...]) -> Ledger:
+    """Totals by status."""
+    return Ledger.of(count_by("status", groups))
 
 
-def count(mailing: Mailing, clock: Clock) -> Tally:
-    """Reads every row of the mailing's once."""
+def count(mailing: Mailing, clock: Clock) -> DeliveryStats:
+    """Scans every delivery of the mailing once."""
     now = clock()
-    # What was settled under a clock that ran ahead is not of the last minute for a day.
-    within = Q(settled_at__gt=now - LATELY, settled_at__lt=now + LATELY)
-    lately = within & Q(status__in=ANSWERED)
+    # The upper bound excludes rows from while the clock ran ahead.
+    within = Q(settled_at__gt=now - RATE_WINDOW, settled_at__lt=now + RATE_WINDOW)
+    is_recent = within & Q(status__in=ANSWERED)
     rows: Any = (
         Delivery.objects.of_mailing(mailing)
         .order_by()
         .values("kind", "status", "reason", "provider", "relay", "bounce")
         .annotate(
             count=Count("pk"),
-            tried_again=Count("pk", filter=Q(attempts__gt=1)),
-            lately=Count("pk", filter=lately),
-            first_lately=Min("settled_at", filter=lately),
+            retried=Count("pk", filter=Q(attempts__gt=1)),
+            recent=Count("pk", filter=is_recent),
+            first_recent=Min("settled_at", filter=is_recent),
             last_answer=Max("settled_at", filter=Q(status__in=ANSWERED)),
-            next_try=Min("due_at", filter=Q(status=DeliveryStatus.RETRY)),
+            next_retry_at=Min("due_at", filter=Q(status=DeliveryStatus.RETRY)),
         )
     )
-    alike = tuple(Alike(**row) for row in rows)
-    return Tally(now, clock() - now, alike)
+    groups = tuple(DeliveryGroup(**row) for row in rows)
+    return DeliveryStats(now, clock() - now, groups)
 
 
-def count_minutes(mailing: Mailing, clock: Clock) -> Minutes:
-    """Reads every row of the mailing's once."""
+def count_answers_per_minute(mailing: Mailing, clock: Clock) -> AnswersPerMinute:
+    """Scans every delivery of the mailing once."""
     now = clock()
     minute = TruncMinute("settled_at", output_field=DateTimeField(), tzinfo=dt.UTC)
     rows: Any = (
@@ -146,20 +145,22 @@ def count_minutes(mailing: Mailing, clock: Clock) -> Minutes:
         .order_by("minute", "status")
     )
     counts = tuple(rows)
-    return Minutes(now, clock() - now, counts)
+    return AnswersPerMinute(now, clock() - now, counts)
 
 
-Read = TypeVar("Read", bound=Reading)
+Read = TypeVar("Read", bound=LedgerSnapshot)
 
 
-def recent(mailing: Mailing, clock: Clock, read: Callable[[Mailing, Clock], Read]) -> Read:
-    """The last reading while it is good; of several who ask for the next, one reads and the
-    others are told the last. In another state the mailing is read anew at once."""
+def cached_stats(mailing: Mailing, clock: Clock, read: Callable[[Mailing, Clock], Read]) -> Read:
+    """The cached result while it is fresh; then one process reads, and others get the stale one.
+
+    A change of the mailing's status invalidates it.
+    """
     launched = mailing.launched_at.timestamp() if mailing.launched_at else 0
     key = f"{read.__name__}:{mailing.pk}:{launched}:{mailing.status}"
     try:
         known: Read | None = cache.get(key)
-        if known is not None and known.is_good_at(clock()):
+        if known is not None and known.is_fresh(clock()):
             return known
         if known is not None and not cache.add(f"{key}:reading", 1, _seconds(known)):
             return known
@@ -167,10 +168,10 @@ def recent(mailing: Mailing, clock: Clock, read: Callable[[Mailing, Clock], Read
         cache.set(key, found, _seconds(found))
         cache.delete(f"{key}:reading")
     except RedisError:
-        # The broker is away, and the page that says so must not be.
+        # The cache's Redis is down; the page must still say so.
         return read(mailing, clock)
     return found
 
 
-def _seconds(reading: Reading) -> int:
-    return math.ceil(reading.good_for.total_seconds() * FORGOTTEN_AFTER)
+def _seconds(snapshot: LedgerSnapshot) -> int:
+    return math.ceil(snapshot.cache_ttl.total_seconds() * CACHE_EXPIRY_FACTOR)

@@ -1,4 +1,4 @@
-"""How far a mailing is, and how fast: the same figures for the admin and for a terminal."""
+"""A mailing's progress and rate: the same figures for the admin and the terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import cached_property
 from newsletter.campaigns.lifecycle import Ledger
 from newsletter.models import DeliveryStatus, Mailing, MailingStatus
 from newsletter.models.deliveries import IN_FLIGHT
-from newsletter.stats.counts import LATELY, Alike, Tally, by, ledger_of
+from newsletter.stats.counts import RATE_WINDOW, DeliveryGroup, DeliveryStats, count_by, ledger_of
 
-FROM_DONE_TO_WAITING = (
+STATUS_ORDER = (
     DeliveryStatus.SENT,
     DeliveryStatus.FAILED,
     DeliveryStatus.UNCERTAIN,
@@ -21,15 +21,14 @@ FROM_DONE_TO_WAITING = (
     DeliveryStatus.RETRY,
     DeliveryStatus.PENDING,
 )
-
-
-STANDS_STILL_AFTER = dt.timedelta(minutes=3)
-"""Longer than a lost connection costs until the next tick."""
+"""From done to waiting."""
+STALLED_AFTER = dt.timedelta(minutes=3)
+"""Longer than a lost connection delays the letters."""
 
 
 @dataclass(frozen=True)
-class State:
-    """How many letters are in one state."""
+class StatusCount:
+    """How many letters have one status."""
 
     status: DeliveryStatus
     count: int
@@ -42,8 +41,8 @@ class State:
 
 
 @dataclass(frozen=True)
-class ByRelay:
-    """What became of the letters that one relay was asked to take last."""
+class RelayStats:
+    """The letters whose last attempt went to this relay."""
 
     relay: str
     counts: dict[str, int]
@@ -54,7 +53,7 @@ class ByRelay:
 
     @property
     def waiting(self) -> int:
-        """To be tried again."""
+        """For a retry."""
         return self.counts.get(DeliveryStatus.RETRY, 0)
 
     @property
@@ -67,93 +66,97 @@ class Progress:
     """A mailing at a moment."""
 
     mailing: Mailing
-    tally: Tally
+    stats: DeliveryStats
 
     @cached_property
     def ledger(self) -> Ledger:
-        return ledger_of(self.tally.weekly)
+        return ledger_of(self.stats.weekly)
 
     @cached_property
     def late(self) -> Ledger:
-        """Of who confirmed after the launch."""
-        return ledger_of(self.tally.late)
+        """Of subscribers who confirmed after the launch."""
+        return ledger_of(self.stats.late)
 
     @cached_property
-    def states(self) -> list[State]:
-        """Every state: what is done first, and what has not begun last."""
-        counts, most = by("status", self.tally.weekly), max(self.ledger.audience, 1)
-        return [State(one, counts[one], counts[one] / most) for one in FROM_DONE_TO_WAITING]
+    def states(self) -> list[StatusCount]:
+        """All statuses, in STATUS_ORDER."""
+        counts, total = count_by("status", self.stats.weekly), max(self.ledger.audience, 1)
+        return [StatusCount(one, counts[one], counts[one] / total) for one in STATUS_ORDER]
 
     @cached_property
-    def relays(self) -> list[ByRelay]:
+    def relays(self) -> list[RelayStats]:
         """By name; none before the first letter was handed over."""
-        return by_relay(self.tally.weekly)
+        return stats_by_relay(self.stats.weekly)
 
     @property
     def done(self) -> int:
-        """Letters that nothing more is done about."""
+        """Letters with a final status."""
         return self.ledger.audience - self.ledger.still_to_send
 
     @property
     def share(self) -> float:
-        """Of all that are to go, from 0 to 1."""
+        """Of the audience, from 0 to 1."""
         return self.done / self.ledger.audience if self.ledger.audience else 0.0
 
     @property
     def percent(self) -> int:
-        """Full hundreds only once all is done."""
+        """Rounded down: 100 only once all are done."""
         return int(self.share * 100)
 
     @cached_property
     def rate(self) -> float:
-        """Letters a second that were answered within the last minute, or since it went on."""
-        since = [one.first_lately for one in self.tally.weekly if one.first_lately]
+        """Letters per second answered within RATE_WINDOW, or since the first one in it."""
+        since = [one.first_recent for one in self.stats.weekly if one.first_recent]
         if not since:
             return 0.0
-        seconds = (self.tally.at - min(since)).total_seconds()
-        count = sum(one.lately for one in self.tally.weekly)
-        return count / min(max(seconds, 1.0), LATELY.total_seconds())
+        seconds = (self.stats.at - min(since)).total_seconds()
+        count = sum(one.recent for one in self.stats.weekly)
+        return count / min(max(seconds, 1.0), RATE_WINDOW.total_seconds())
 
     @cached_property
-    def at_once(self) -> int:
-        """Letters that wait for nothing but a lane."""
-        return self.ledger.still_to_send - self.tried_again_later
+    def ready_to_send(self) -> int:
+        """Letters that wait only for a lane."""
+        return self.ledger.still_to_send - self.waiting_for_retry
 
     @cached_property
-    def tried_again_later(self) -> int:
-        """Letters that wait for their next try."""
-        return by("status", self.tally.weekly)[DeliveryStatus.RETRY]
+    def waiting_for_retry(self) -> int:
+        """Letters put off until a retry."""
+        return count_by("status", self.stats.weekly)[DeliveryStatus.RETRY]
 
     @property
-    def next_try(self) -> dt.datetime | None:
+    def next_retry_at(self) -> dt.datetime | None:
         """When the first of those is due."""
-        return min((one.next_try for one in self.tally.weekly if one.next_try), default=None)
+        return min(
+            (one.next_retry_at for one in self.stats.weekly if one.next_retry_at), default=None
+        )
 
     @property
-    def done_at(self) -> dt.datetime | None:
-        """When all will have been tried, at this rate; None where nothing can be said."""
-        if self.mailing.status != MailingStatus.SENDING or not self.rate or not self.at_once:
+    def expected_end(self) -> dt.datetime | None:
+        """When all will have been attempted, at this rate; None where unknown."""
+        if self.mailing.status != MailingStatus.SENDING or not self.rate or not self.ready_to_send:
             return None
-        return self.tally.at + dt.timedelta(seconds=self.at_once / self.rate)
+        return self.stats.at + dt.timedelta(seconds=self.ready_to_send / self.rate)
 
     @property
-    def left(self) -> dt.timedelta | None:
-        """Until then."""
-        return self.done_at - self.tally.at if self.done_at else None
+    def time_left(self) -> dt.timedelta | None:
+        """Until the expected end."""
+        return self.expected_end - self.stats.at if self.expected_end else None
 
     @property
-    def stands_still(self) -> bool:
-        """It is being sent, letters could leave, and for minutes none has been answered."""
-        answers = [one.last_answer for one in self.tally.weekly if one.last_answer]
-        moved = max([*answers, self.mailing.launched_at or self.tally.at])
+    def is_stalled(self) -> bool:
+        """Sending, with letters ready, and no answer within STALLED_AFTER."""
+        answers = [one.last_answer for one in self.stats.weekly if one.last_answer]
+        last = max([*answers, self.mailing.launched_at or self.stats.at])
         is_sending = self.mailing.status == MailingStatus.SENDING
-        return is_sending and bool(self.at_once) and self.tally.at - moved > STANDS_STILL_AFTER
+        return is_sending and bool(self.ready_to_send) and self.stats.at - last > STALLED_AFTER
 
 
-def by_relay(alike: tuple[Alike, ...]) -> list[ByRelay]:
-    """Each relay that letters were handed to, by name."""
-    names = sorted({one.relay for one in alike if one.relay})
+def stats_by_relay(groups: tuple[DeliveryGroup, ...]) -> list[RelayStats]:
+    """Each relay that was attempted, by name."""
+    names = sorted({one.relay for one in groups if one.relay})
     return [
-        ByRelay(name, dict(by("status", tuple(one for one in alike if one.relay == name))))
+        RelayStats(
+            name, dict(count_by("status", tuple(one for one in groups if one.relay == name)))
+        )
         for name in names
     ]

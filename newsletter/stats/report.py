@@ -1,4 +1,4 @@
-"""What became of a mailing, in numbers alone: no reader, no address, no domain."""
+"""A mailing's report, in numbers alone: no subscriber, no address, no domain."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from newsletter.campaigns.lifecycle import Ledger
-from newsletter.models import BounceKind, DeliveryStatus, Mailing, Reason
-from newsletter.stats.counts import Alike, Minutes, Tally, by, ledger_of
-from newsletter.stats.progress import ByRelay, by_relay
+from newsletter.models import BounceKind, DeliveryReason, DeliveryStatus, Mailing
+from newsletter.stats.counts import (
+    AnswersPerMinute,
+    DeliveryGroup,
+    DeliveryStats,
+    count_by,
+    ledger_of,
+)
+from newsletter.stats.progress import RelayStats, stats_by_relay
 from newsletter.stats.subscribers import Cell, hide_small
 from newsletter.subscribers.addresses import OTHER_PROVIDER
 
 MINUTE = dt.timedelta(minutes=1)
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-"""A Monday, from which stretches are counted, so that they begin at whole hours and days."""
-LENGTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
-"""Minutes that one bar of the chart may stand for."""
-MOST_STRETCHES = 48
-NEARLY_ALL = 0.99
-"""The chart ends once so many are answered: a few full mailboxes are tried for two days."""
+"""A Monday, so that intervals begin at whole hours and days."""
+INTERVAL_MINUTES = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
+"""Possible lengths of one bar of the chart."""
+MAX_INTERVALS = 48
+CHARTED_SHARE = 0.99
+"""The chart ends there: a few full mailboxes are retried for two days."""
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """What was answered in a stretch of time."""
+class Interval:
+    """Letters answered in one bar of the chart."""
 
     begins_at: dt.datetime
     length: dt.timedelta
@@ -37,55 +43,53 @@ class Stretch:
 
     @property
     def minutes(self) -> int:
-        """How long it is."""
         return int(self.length / MINUTE)
 
     @property
-    def a_minute(self) -> float:
-        """Letters answered a minute."""
+    def per_minute(self) -> float:
         return (self.sent + self.not_sent) / self.minutes
 
 
 @dataclass(frozen=True)
-class Why:
-    """How many letters are in a state for a reason."""
+class ReasonCount:
+    """How many letters have a status for a reason."""
 
     status: DeliveryStatus
-    reason: Reason
+    reason: DeliveryReason
     count: int
 
 
 @dataclass(frozen=True)
-class ByProvider:
-    """What became of the letters to one provider's mailboxes. Small numbers are hidden."""
+class ProviderStats:
+    """The letters to one provider's mailboxes. Small numbers are hidden."""
 
     provider: str
     sent: Cell
     failed: Cell
-    came_back: Cell
+    bounced: Cell
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """As a table has them."""
-        return self.sent, self.failed, self.came_back
+        """In the table's order."""
+        return self.sent, self.failed, self.bounced
 
 
 @dataclass(frozen=True)
-class Report:
-    """A mailing's, as of `at`."""
+class MailingReport:
+    """As of `at`."""
 
     mailing: Mailing
     at: dt.datetime
     ledger: Ledger
     late: Ledger
-    tried_again: int
-    why: list[Why]
-    providers: list[ByProvider]
-    relays: list[ByRelay]
-    came_back: list[tuple[BounceKind, int]]
-    stretches: list[Stretch]
-    after_the_chart: int
-    """Letters that were answered later than the chart shows."""
+    retried: int
+    reasons: list[ReasonCount]
+    providers: list[ProviderStats]
+    relays: list[RelayStats]
+    bounced: list[tuple[BounceKind, int]]
+    intervals: list[Interval]
+    answered_after_chart: int
+    """Letters answered after the chart's end."""
 
     @property
     def took(self) -> dt.timedelta | None:
@@ -94,51 +98,55 @@ class Report:
         return ended - begun if begun and ended else None
 
     @property
-    def fastest(self) -> Stretch | None:
-        return max(self.stretches, key=lambda one: one.a_minute, default=None)
+    def fastest(self) -> Interval | None:
+        return max(self.intervals, key=lambda one: one.per_minute, default=None)
 
 
-def report(mailing: Mailing, tally: Tally, minutes: Minutes) -> Report:
-    """Made of what was read. Pure."""
-    stretches = in_stretches(minutes.counts)
-    shown = sum(one.sent + one.not_sent for one in stretches)
-    return Report(
+def build_report(
+    mailing: Mailing, stats: DeliveryStats, minutes: AnswersPerMinute
+) -> MailingReport:
+    """Pure."""
+    intervals = split_into_intervals(minutes.counts)
+    charted = sum(one.sent + one.not_sent for one in intervals)
+    return MailingReport(
         mailing=mailing,
-        at=tally.at,
-        ledger=ledger_of(tally.weekly),
-        late=ledger_of(tally.late),
-        tried_again=sum(one.tried_again for one in tally.weekly),
-        why=_why(tally),
-        providers=_providers(tally),
-        relays=by_relay(tally.weekly),
-        came_back=_came_back(tally),
-        stretches=stretches,
-        after_the_chart=sum(count for _minute, _status, count in minutes.counts) - shown,
+        at=stats.at,
+        ledger=ledger_of(stats.weekly),
+        late=ledger_of(stats.late),
+        retried=sum(one.retried for one in stats.weekly),
+        reasons=_reasons(stats),
+        providers=_providers(stats),
+        relays=stats_by_relay(stats.weekly),
+        bounced=_bounces(stats),
+        intervals=intervals,
+        answered_after_chart=sum(count for _minute, _status, count in minutes.counts) - charted,
     )
 
 
-def in_stretches(counts: Sequence[tuple[dt.datetime, str, int]]) -> list[Stretch]:
-    """From the first answer until nearly all were there, in equal lengths without a gap. Pure."""
+def split_into_intervals(counts: Sequence[tuple[dt.datetime, str, int]]) -> list[Interval]:
+    """From the first answer until CHARTED_SHARE, in equal lengths without gaps. Pure."""
     if not counts:
         return []
-    first, last = counts[0][0], _nearly_all_at(counts)
-    whole = int((last - first) / MINUTE) + 1
-    length = next((one for one in LENGTHS if whole <= one * MOST_STRETCHES), LENGTHS[-1]) * MINUTE
-    began = first - (first - EPOCH) % length
+    first, last = counts[0][0], _chart_end(counts)
+    total = int((last - first) / MINUTE) + 1
+    minutes = next(
+        (one for one in INTERVAL_MINUTES if total <= one * MAX_INTERVALS), INTERVAL_MINUTES[-1]
+    )
+    length = minutes * MINUTE
+    start = first - (first - EPOCH) % length
     sent, not_sent = Counter[int](), Counter[int]()
     for minute, status, count in counts:
-        place = (minute - began) // length
+        place = (minute - start) // length
         (sent if status == DeliveryStatus.SENT else not_sent)[place] += count
-    ends = (last - began) // length
     return [
-        Stretch(began + place * length, length, sent[place], not_sent[place])
-        for place in range(ends + 1)
+        Interval(start + place * length, length, sent[place], not_sent[place])
+        for place in range((last - start) // length + 1)
     ]
 
 
-def _nearly_all_at(counts: Sequence[tuple[dt.datetime, str, int]]) -> dt.datetime:
-    """The minute by which so many were answered that the others need no chart."""
-    enough, so_far = sum(count for *_rest, count in counts) * NEARLY_ALL, 0
+def _chart_end(counts: Sequence[tuple[dt.datetime, str, int]]) -> dt.datetime:
+    """The minute by which CHARTED_SHARE were answered."""
+    enough, so_far = sum(count for *_rest, count in counts) * CHARTED_SHARE, 0
     for minute, _status, count in counts:
         so_far += count
         if so_far >= enough:
@@ -146,50 +154,54 @@ def _nearly_all_at(counts: Sequence[tuple[dt.datetime, str, int]]) -> dt.datetim
     return counts[-1][0]
 
 
-def _why(tally: Tally) -> list[Why]:
-    """Why letters did not go, or not yet; the most frequent reason first."""
+def _reasons(stats: DeliveryStats) -> list[ReasonCount]:
+    """Why letters were not sent, or not yet; the most frequent reason first."""
     counts: Counter[tuple[str, str]] = Counter()
-    for one in tally.weekly:
+    for one in stats.weekly:
         if one.reason and one.status != DeliveryStatus.SENT:
             counts[one.status, one.reason] += one.count
     return [
-        Why(DeliveryStatus(status), Reason(reason), count)
+        ReasonCount(DeliveryStatus(status), DeliveryReason(reason), count)
         for (status, reason), count in counts.most_common()
     ]
 
 
-def _providers(tally: Tally) -> list[ByProvider]:
-    """By name, and the unnamed ones last."""
-    names = sorted(by("provider", tally.weekly), key=lambda name: (name == OTHER_PROVIDER, name))
+def _providers(stats: DeliveryStats) -> list[ProviderStats]:
+    """By name, "other" last."""
+    names = sorted(
+        count_by("provider", stats.weekly), key=lambda name: (name == OTHER_PROVIDER, name)
+    )
     columns = [
         hide_small([counts[name] for name in names])
         for counts in (
-            by("provider", _only(tally, lambda one: one.status == DeliveryStatus.SENT)),
-            by("provider", _only(tally, lambda one: one.status == DeliveryStatus.FAILED)),
-            by("provider", _only(tally, lambda one: one.bounce != BounceKind.NONE)),
+            count_by("provider", _only(stats, lambda one: one.status == DeliveryStatus.SENT)),
+            count_by("provider", _only(stats, lambda one: one.status == DeliveryStatus.FAILED)),
+            count_by("provider", _only(stats, lambda one: one.bounce != BounceKind.NONE)),
         )
     ]
-    return [ByProvider(name, *cells) for name, *cells in zip(names, *columns, strict=True)]
+    return [ProviderStats(name, *cells) for name, *cells in zip(names, *columns, strict=True)]
 
 
-def _only(tally: Tally, which: Callable[[Alike], bool]) -> tuple[Alike, ...]:
-    return tuple(one for one in tally.weekly if which(one))
+def _only(
+    stats: DeliveryStats, which: Callable[[DeliveryGroup], bool]
+) -> tuple[DeliveryGroup, ...]:
+    return tuple(one for one in stats.weekly if which(one))
 
 
-def _came_back(tally: Tally) -> list[tuple[BounceKind, int]]:
-    """How many letters came back after a relay had taken them, late ones included, by kind."""
-    counts = by("bounce", tally.alike)
+def _bounces(stats: DeliveryStats) -> list[tuple[BounceKind, int]]:
+    """Letters that bounced after a relay had accepted them, late ones included, by kind."""
+    counts = count_by("bounce", stats.groups)
     return [(kind, counts[kind]) for kind in BounceKind if kind and counts[kind]]
 
 
 # --- For a terminal ------------------------------------------------------------------
 
-BAR = 40
-"""Characters of the longest bar."""
+MAX_BAR_LENGTH = 40
+"""Characters."""
 
 
-def as_lines(report: Report) -> Iterator[str]:
-    """In English, as all that commands say."""
+def report_as_lines(report: MailingReport) -> Iterator[str]:
+    """In English, as all output of commands."""
     mailing = report.mailing
     for name, at in (
         ("Due", mailing.due_at),
@@ -200,22 +212,22 @@ def as_lines(report: Report) -> Iterator[str]:
     if report.took is not None:
         yield f"{'Took':<9} {dt.timedelta(seconds=round(report.took.total_seconds()))}"
     if report.late.audience:
-        yield f"To late readers: {report.late.sent} of {report.late.audience} sent"
-    if report.tried_again:
-        yield f"Needed more than one try: {report.tried_again}"
+        yield f"To late subscribers: {report.late.sent} of {report.late.audience} sent"
+    if report.retried:
+        yield f"Retried: {report.retried}"
     yield from _table(
-        "Why letters did not go, or not at once",
-        ((f"{one.status.label}: {one.reason.label}", one.count) for one in report.why),
+        "Not sent, or not at the first attempt",
+        ((f"{one.status.label}: {one.reason.label}", one.count) for one in report.reasons),
     )
     yield from _table(
-        "Came back after a relay had taken them",
-        ((str(kind.label), count) for kind, count in report.came_back),
+        "Bounced after a relay had accepted them",
+        ((str(kind.label), count) for kind, count in report.bounced),
     )
     for provider in report.providers:
-        sent, failed, back = (
+        sent, failed, bounced = (
             "(few)" if cell.is_hidden else str(cell.count) for cell in provider.cells
         )
-        yield f"Provider {provider.provider}: sent {sent}, failed {failed}, came back {back}"
+        yield f"Provider {provider.provider}: sent {sent}, failed {failed}, bounced {bounced}"
     for relay in report.relays:
         counts = ", ".join(f"{status} {count}" for status, count in sorted(relay.counts.items()))
         yield f"Relay {relay.relay}: {counts}"
@@ -229,22 +241,22 @@ def _table(title: str, rows: Iterable[tuple[str, int]]) -> Iterator[str]:
         yield from found
 
 
-def _as_chart(report: Report) -> Iterator[str]:
+def _as_chart(report: MailingReport) -> Iterator[str]:
     if report.fastest is None:
         return
-    yield "Letters answered, a minute (UTC):"
-    for one in report.stretches:
-        length = one.a_minute / report.fastest.a_minute * BAR
-        yield f"  {one.begins_at:%d %b %H:%M} {one.a_minute:>9.0f} {'█' * math.ceil(length)}"
-    if report.after_the_chart:
-        yield f"  later, after another try: {report.after_the_chart}"
+    yield "Letters answered per minute (UTC):"
+    for one in report.intervals:
+        length = one.per_minute / report.fastest.per_minute * MAX_BAR_LENGTH
+        yield f"  {one.begins_at:%d %b %H:%M} {one.per_minute:>9.0f} {'█' * math.ceil(length)}"
+    if report.answered_after_chart:
+        yield f"  later, after a retry: {report.answered_after_chart}"
 
 
 # --- As data -------------------------------------------------------------------------
 
 
-def as_data(report: Report) -> dict[str, Any]:
-    """For programs: the names stay as they are, times are UTC in ISO 8601, None is unknown."""
+def report_as_data(report: MailingReport) -> dict[str, Any]:
+    """As JSON, with stable keys: times in UTC (ISO 8601), null where unknown."""
     mailing, took = report.mailing, report.took
     return {
         "mailing": mailing.pk,
@@ -258,22 +270,22 @@ def as_data(report: Report) -> dict[str, Any]:
         "seconds": took.total_seconds() if took is not None else None,
         "ledger": asdict(report.ledger),
         "late_readers": asdict(report.late),
-        "tried_again": report.tried_again,
+        "tried_again": report.retried,
         "reasons": [
             {"status": one.status.value, "reason": one.reason.value, "count": one.count}
-            for one in report.why
+            for one in report.reasons
         ],
         "providers": [
             {
                 "provider": one.provider,
                 "sent": _shown(one.sent),
                 "failed": _shown(one.failed),
-                "came_back": _shown(one.came_back),
+                "came_back": _shown(one.bounced),
             }
             for one in report.providers
         ],
         "relays": [{"relay": one.relay, **one.counts} for one in report.relays],
-        "came_back": {kind.value: count for kind, count in report.came_back},
+        "came_back": {kind.value: count for kind, count in report.bounced},
         "stretches": [
             {
                 "begins_at": _utc(one.begins_at),
@@ -281,9 +293,9 @@ def as_data(report: Report) -> dict[str, Any]:
                 "sent": one.sent,
                 "not_sent": one.not_sent,
             }
-            for one in report.stretches
+            for one in report.intervals
         ],
-        "after_the_stretches": report.after_the_chart,
+        "after_the_stretches": report.answered_after_chart,
     }
 
 

@@ -1,4 +1,4 @@
-"""How many readers there are, for people who must not learn who: small numbers are hidden."""
+"""Counts of the list, for staff who must not learn who is on it: small numbers are hidden."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.db.models import Count, DateTimeField, Q, Sum
 from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.bounces.apply import SET_ASIDE, TOO_MANY, counter
-from newsletter.bounces.classify import Verdict
+from newsletter.bounces.apply import DROPPED, QUARANTINED, counter_name
+from newsletter.bounces.classify import ReportKind
 from newsletter.models import (
     BounceKind,
     Departure,
     Edition,
     Manner,
     OutboxMail,
+    Quota,
     SignUp,
-    Spending,
     Subscriber,
     SubscriberStatus,
     WorkerQuota,
@@ -29,41 +29,41 @@ from newsletter.models import (
 from newsletter.models.quotas import CONFIRMATIONS, DAY, HOUR, OVERFULL, TRAPPED, window_start
 from newsletter.subscribers import sign_up
 
-SMALL = 5
-"""A number below this, other than none, could be told apart as persons."""
-MONTHS = 12
-KINDS = {
-    Verdict.HARD.value: BounceKind.HARD.label,
-    Verdict.SOFT.value: BounceKind.SOFT.label,
-    Verdict.POLICY.value: BounceKind.POLICY.label,
-    Verdict.COMPLAINT.value: BounceKind.COMPLAINT.label,
-    Verdict.NOTICE.value: _("It comes later, or has come"),
-    Verdict.AUTO_REPLY.value: _("Answered by a machine"),
-    SET_ASIDE: _("Set aside for a person"),
-    TOO_MANY: _("Dropped: too many were set aside"),
+MIN_SHOWN_COUNT = 5
+"""Smaller numbers, other than zero, could identify people."""
+MONTHS_SHOWN = 12
+MAIL_KIND_LABELS = {
+    ReportKind.HARD.value: BounceKind.HARD.label,
+    ReportKind.SOFT.value: BounceKind.SOFT.label,
+    ReportKind.POLICY.value: BounceKind.POLICY.label,
+    ReportKind.COMPLAINT.value: BounceKind.COMPLAINT.label,
+    ReportKind.NOTICE.value: _("It comes later, or has come"),
+    ReportKind.AUTO_REPLY.value: _("Answered by a machine"),
+    QUARANTINED: _("Set aside for a person"),
+    DROPPED: _("Dropped: too many were set aside"),
 }
-"""What comes to the address for bounces."""
+"""Kinds of mail at the return path."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number that may be shown, or must not."""
+    """A number that may be hidden."""
 
     count: int
     is_hidden: bool = False
 
     @property
     def at_most(self) -> int:
-        """What a chart may draw of it."""
-        return SMALL - 1 if self.is_hidden else self.count
+        """For a chart."""
+        return MIN_SHOWN_COUNT - 1 if self.is_hidden else self.count
 
 
 def hide_small(counts: list[int]) -> list[Cell]:
-    """Hides what is small, and where that is one alone, the next smallest too.
+    """Hides small numbers; where that is only one, the next smallest too (secondary suppression).
 
-    For numbers whose sum is known elsewhere: it would tell the only hidden one. Pure.
+    Their sum may be known elsewhere, and would reveal a single hidden one. Pure.
     """
-    hidden = {place for place, count in enumerate(counts) if 0 < count < SMALL}
+    hidden = {place for place, count in enumerate(counts) if 0 < count < MIN_SHOWN_COUNT}
     if len(hidden) == 1:
         others = [place for place, count in enumerate(counts) if count and place not in hidden]
         hidden |= set(sorted(others, key=lambda place: counts[place])[:1])
@@ -71,14 +71,14 @@ def hide_small(counts: list[int]) -> list[Cell]:
 
 
 @dataclass(frozen=True)
-class ByStatus:
-    """One edition's readers by status, in the order of SubscriberStatus."""
+class EditionStatusCounts:
+    """One edition's subscribers by status, in the order of SubscriberStatus."""
 
     edition: Edition
     cells: list[Cell]
 
 
-def by_status() -> list[ByStatus]:
+def count_by_status() -> list[EditionStatusCounts]:
     """Every edition, in one query."""
     counts: dict[tuple[int, str], int] = {
         (edition, status): count
@@ -87,42 +87,42 @@ def by_status() -> list[ByStatus]:
         .annotate(count=Count("pk"))
     }
     editions = list(Edition.objects.all())
-    # Along a status the sum over the editions can be known, from a mailing's ledger for one.
+    # By status: the sum over the editions may be known, for instance from a mailing's ledger.
     columns = [
         hide_small([counts.get((edition.pk, status), 0) for edition in editions])
         for status in SubscriberStatus
     ]
     return [
-        ByStatus(edition, [column[place] for column in columns])
+        EditionStatusCounts(edition, [column[place] for column in columns])
         for place, edition in enumerate(editions)
     ]
 
 
 @dataclass(frozen=True)
-class Month:
-    """Who came and who went, by edition."""
+class MonthlyCounts:
+    """Confirmed and ended subscriptions of a month, by edition."""
 
     first: dt.date
-    came: list[Cell]
-    went: list[Cell]
+    confirmed: list[Cell]
+    ended: list[Cell]
 
     @property
     def cells(self) -> list[Cell]:
-        """As a table has them: each edition's came and went side by side."""
-        return [cell for pair in zip(self.came, self.went, strict=True) for cell in pair]
+        """In the table's order: confirmed and ended of each edition."""
+        return [cell for pair in zip(self.confirmed, self.ended, strict=True) for cell in pair]
 
 
-def by_month(now: dt.datetime) -> list[Month]:
+def count_by_month(now: dt.datetime) -> list[MonthlyCounts]:
     """The last twelve months, oldest first; each edition in its order."""
     months = _months(now)
     since = dt.datetime.combine(months[0], dt.time(), dt.UTC)
-    came, went = (_counted(column, since) for column in ("confirmed_at", "ended_at"))
+    confirmed, ended = (_count_since(column, since) for column in ("confirmed_at", "ended_at"))
     editions = list(Edition.objects.values_list("pk", flat=True))
     return [
-        Month(
+        MonthlyCounts(
             month,
-            hide_small([came[month, edition] for edition in editions]),
-            hide_small([went[month, edition] for edition in editions]),
+            hide_small([confirmed[month, edition] for edition in editions]),
+            hide_small([ended[month, edition] for edition in editions]),
         )
         for month in months
     ]
@@ -131,13 +131,13 @@ def by_month(now: dt.datetime) -> list[Month]:
 def _months(now: dt.datetime) -> list[dt.date]:
     year, month = now.year, now.month
     firsts = []
-    for _place in range(MONTHS):
+    for _place in range(MONTHS_SHOWN):
         firsts.append(dt.date(year, month, 1))
         year, month = (year - 1, 12) if month == 1 else (year, month - 1)
     return firsts[::-1]
 
 
-def _counted(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int], int]:
+def _count_since(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int], int]:
     month = TruncMonth(column, output_field=DateTimeField(), tzinfo=dt.UTC)
     rows: Iterable[tuple[dt.datetime, int, int]] = (
         Subscriber.objects.filter(**{f"{column}__gte": since})
@@ -153,59 +153,62 @@ def _counted(column: str, since: dt.datetime) -> defaultdict[tuple[dt.date, int]
 
 
 @dataclass(frozen=True)
-class CameBack:
-    """How many mails of a kind came to the return path lately."""
+class ReturnedMailCount:
+    """Mails of one kind at the return path."""
 
     label: str
     count: int
 
 
-def came_back(now: dt.datetime) -> list[CameBack]:
-    """In the last seven days, each kind of mail at the address for bounces."""
+def count_returned_mail(now: dt.datetime) -> list[ReturnedMailCount]:
+    """By kind, over the last seven days."""
     since = window_start(now, DAY) - 6 * DAY
     counts = dict(
-        Spending.objects.filter(since__gte=since, what__startswith=counter(""))
+        Quota.objects.filter(since__gte=since, what__startswith=counter_name(""))
         .order_by()
         .values_list("what")
         .annotate(count=Sum("count"))
     )
-    return [CameBack(str(label), counts.get(counter(kind), 0)) for kind, label in KINDS.items()]
+    return [
+        ReturnedMailCount(str(label), counts.get(counter_name(kind), 0))
+        for kind, label in MAIL_KIND_LABELS.items()
+    ]
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What stands at the door, for whoever has to know that it is kept."""
+class SignUpQueue:
+    """Waiting sign-ups and confirmations, and their limits."""
 
     waiting: int
-    came_fast: int
+    rate_limited: int
     trapped_today: int
     overfull_today: int
     confirmations_waiting: int
     confirmations_this_hour: int
-    confirmations_an_hour: int
-    departures_unwritten: int
+    confirmations_per_hour: int
+    departures_pending: int
     is_full: bool
-    most_waiting: int
+    max_waiting: int
 
     @property
-    def is_over_budget(self) -> bool:
-        return self.confirmations_this_hour >= self.confirmations_an_hour
+    def is_over_hourly_limit(self) -> bool:
+        return self.confirmations_this_hour >= self.confirmations_per_hour
 
 
-def intake(now: dt.datetime) -> Intake:
-    """Sign-ups that no worker has seen, and mails that are due."""
+def sign_up_queue(now: dt.datetime) -> SignUpQueue:
+    """The current state."""
     sign_ups = SignUp.objects.aggregate(
-        waiting=Count("pk"), came_fast=Count("pk", filter=Q(manner=Manner.FAST))
+        waiting=Count("pk"), rate_limited=Count("pk", filter=Q(manner=Manner.FAST))
     )
-    return Intake(
+    return SignUpQueue(
         waiting=sign_ups["waiting"],
-        came_fast=sign_ups["came_fast"],
-        trapped_today=Spending.spent(TRAPPED, window_start(now, DAY)),
-        overfull_today=Spending.spent(OVERFULL, window_start(now, DAY)),
+        rate_limited=sign_ups["rate_limited"],
+        trapped_today=Quota.spent(TRAPPED, window_start(now, DAY)),
+        overfull_today=Quota.spent(OVERFULL, window_start(now, DAY)),
         confirmations_waiting=OutboxMail.objects.confirmations().count(),
-        is_full=sign_up.is_full(),
-        most_waiting=settings.MAX_WAITING_SIGN_UPS,
+        is_full=sign_up.is_queue_full(),
+        max_waiting=settings.MAX_PENDING_SIGN_UPS,
         confirmations_this_hour=WorkerQuota.spent(CONFIRMATIONS, window_start(now, HOUR)),
-        confirmations_an_hour=settings.CONFIRMATIONS_PER_HOUR,
-        departures_unwritten=Departure.objects.count(),
+        confirmations_per_hour=settings.CONFIRMATIONS_PER_HOUR,
+        departures_pending=Departure.objects.count(),
     )

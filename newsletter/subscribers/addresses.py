@@ -1,4 +1,4 @@
-"""What counts as an address, in one normal form, and whose mailbox it is."""
+"""Validation and normalisation of e-mail addresses, and the provider of a mailbox."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-MOST_CHARACTERS = 254
-"""RFC 5321, 4.5.3.1.3, less the angle brackets of a path."""
+MAX_ADDRESS_LENGTH = 254
+"""RFC 5321, section 4.5.3.1.3, less the angle brackets of a path."""
 OTHER_PROVIDER = "other"
 
 
 class InvalidAddress(ValueError):
-    """Not an address that we can write to; the message says why, without repeating it."""
+    """Not a deliverable address; the message says why, without repeating it."""
 
 
 def normalise(text: str) -> str:
-    """The address in the one form that is sealed and hashed: ASCII and lower case.
+    """The form that is sealed and hashed: lower case, the domain as A-labels (IDNA).
 
-    An international domain becomes its ASCII form. Raises InvalidAddress.
+    Raises InvalidAddress.
     """
     local, at, domain = text.strip().rpartition("@")
     if not at or not local or not domain:
@@ -41,11 +41,11 @@ def normalise(text: str) -> str:
         raise InvalidAddress(
             _("This is not an e-mail address. It should look like name@example.org.")
         ) from None
-    if len(address) > MOST_CHARACTERS or local.startswith('"'):
+    if len(address) > MAX_ADDRESS_LENGTH or local.startswith('"'):
         raise InvalidAddress(_("This address is too long or too unusual for us to write to."))
     return address
 
 
 def provider_of(address: str) -> str:
-    """The provider's code, from the short configured list; "other" names nobody."""
+    """The provider's code from settings.PROVIDERS, else "other"."""
     return str(settings.PROVIDERS.get(address.rpartition("@")[2], OTHER_PROVIDER))

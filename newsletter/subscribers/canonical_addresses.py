@@ -1,8 +1,8 @@
-"""Which addresses are one mailbox. For counting alone: nobody is ever written to by this form.
+"""Which addresses lead into one mailbox. For rate limits alone: no mail is sent to this form.
 
-A provider that is not in the table has no rule but the tag's: what comes after a plus (RFC 5233)
-belongs to the same mailbox nearly everywhere. One rule too many would count two people as one,
-who then wait for each other; one too few lets somebody have more confirmations.
+A provider that is not in the table has subaddressing only (RFC 5233): what follows a plus belongs
+to the same mailbox nearly everywhere. One rule too many counts two people as one; one too few
+allows a mailbox more confirmations.
 """
 
 from __future__ import annotations
@@ -11,71 +11,77 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-TAG = "+"
+SUBADDRESS_SEPARATOR = "+"
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What a provider does with an address before it delivers."""
+class ProviderRule:
+    """How a provider normalises an address before it delivers."""
 
-    ignores: str = ""
-    """Characters before the @ that make no difference."""
-    hyphen: str = ""
-    """What stands for a hyphen too."""
-    tag: str = TAG
-    """Characters that each begin a tag."""
-    also: tuple[str, ...] = ()
-    """Other domains whose every mailbox is the one of the same name here."""
-    by_subdomain: bool = False
-    """What stands before the domain is the mailbox: anything@mailbox.example.org."""
+    ignored_characters: str = ""
+    """Characters of the local part that make no difference."""
+    hyphen_equivalents: str = ""
+    """Characters that stand for a hyphen."""
+    separators: str = SUBADDRESS_SEPARATOR
+    """Characters that each begin a subaddress."""
+    alias_domains: tuple[str, ...] = ()
+    """Other domains with the same mailboxes."""
+    subdomain_addressing: bool = False
+    """The subdomain is the mailbox: anything@mailbox.example.org."""
 
 
-RULES = {
+PROVIDER_RULES = {
     # Google Account Help, "Dots don't matter in Gmail addresses"; googlemail.com is the old name.
-    "gmail.com": Rule(ignores=".", also=("googlemail.com",)),
-    # Yahoo Help, "Disposable email addresses": a base name, a hyphen and a keyword. No name that
-    # is not one has a hyphen.
+    "gmail.com": ProviderRule(ignored_characters=".", alias_domains=("googlemail.com",)),
+    # Yahoo Help, "Disposable email addresses": a base name, a hyphen and a keyword. No other name
+    # has a hyphen.
     **{
-        domain: Rule(tag="+-")
+        domain: ProviderRule(separators="+-")
         for domain in ("yahoo.com", "ymail.com", "rocketmail.com", "yahoo.co.uk", "yahoo.de")
     },
     # Yandex ID Help, "Username": a dot and a hyphen are the same; Yandex Mail Help, "Aliases": a
     # mailbox is reached at all of these domains.
-    "yandex.ru": Rule(
-        hyphen=".",
-        also=("ya.ru", "yandex.by", "yandex.com", "yandex.kz", "yandex.ua", "yandex.com.tr"),
+    "yandex.ru": ProviderRule(
+        hyphen_equivalents=".",
+        alias_domains=(
+            *("ya.ru", "yandex.by", "yandex.com", "yandex.kz", "yandex.ua", "yandex.com.tr"),
+        ),
     ),
     # Proton Support, "Addresses and aliases": dots, hyphens and underscores are ignored, and one
     # name is one account at all of its domains.
-    "proton.me": Rule(ignores=".-_", also=("protonmail.com", "pm.me", "protonmail.ch")),
+    "proton.me": ProviderRule(
+        ignored_characters=".-_", alias_domains=("protonmail.com", "pm.me", "protonmail.ch")
+    ),
     # Apple Support, "@icloud.com, @me.com and @mac.com": whoever has the older ones has the newer.
-    "icloud.com": Rule(also=("me.com", "mac.com")),
+    "icloud.com": ProviderRule(alias_domains=("me.com", "mac.com")),
     # Fastmail Help, "Plus addressing and subdomain addressing".
-    "fastmail.com": Rule(by_subdomain=True),
-    "fastmail.fm": Rule(by_subdomain=True),
+    "fastmail.com": ProviderRule(subdomain_addressing=True),
+    "fastmail.fm": ProviderRule(subdomain_addressing=True),
 }
-NOT_LISTED = Rule()
-MAIN = {other: domain for domain, rule in RULES.items() for other in rule.also}
+DEFAULT_RULE = ProviderRule()
+CANONICAL_DOMAINS = {
+    other: domain for domain, rule in PROVIDER_RULES.items() for other in rule.alias_domains
+}
 
 
-def canonical(address: str) -> str:
-    """One form of all addresses that lead into a mailbox. `address` is in its normal form."""
+def canonical_address(address: str) -> str:
+    """One form of all addresses of a mailbox. `address` is normalised."""
     local, _, domain = address.rpartition("@")
-    domain = MAIN.get(domain, domain)
+    domain = CANONICAL_DOMAINS.get(domain, domain)
     before, _, parent = domain.partition(".")
-    if parent in RULES and RULES[parent].by_subdomain:
+    if parent in PROVIDER_RULES and PROVIDER_RULES[parent].subdomain_addressing:
         return f"{before}@{parent}"
-    rule = RULES.get(domain, NOT_LISTED)
-    for mark in rule.tag:
-        # What begins with the mark is no tag of nothing.
-        local = local[:1] + local[1:].partition(mark)[0]
-    plain = "".join(letter for letter in local if letter not in rule.ignores) or local
-    for letter in rule.hyphen:
-        plain = plain.replace(letter, "-")
-    return f"{plain}@{domain}"
+    rule = PROVIDER_RULES.get(domain, DEFAULT_RULE)
+    for separator in rule.separators:
+        # A leading separator begins no subaddress.
+        local = local[:1] + local[1:].partition(separator)[0]
+    mailbox = "".join(one for one in local if one not in rule.ignored_characters) or local
+    for character in rule.hyphen_equivalents:
+        mailbox = mailbox.replace(character, "-")
+    return f"{mailbox}@{domain}"
 
 
-def server_of(address: str) -> str:
-    """Who gets what is mailed there: a provider's code, or the domain of one that is not listed."""
-    domain = canonical(address).rpartition("@")[2]
+def provider_or_domain(address: str) -> str:
+    """The provider's code, or the domain where the provider is not listed."""
+    domain = canonical_address(address).rpartition("@")[2]
     return str(settings.PROVIDERS.get(domain, domain))

@@ -1,14 +1,13 @@
-"""The journal of departures: a file apart from the database, so no backup brings anybody back.
+"""The departures log: a file apart from the database, so no restored backup brings anybody back.
 
-Whoever leaves, bounces, complains, is forgotten or comes back gets a line: when, what, and the
-keyed hash of the address, which tells nothing without the worker's key. A worker appends it
-within seconds. The database remembers up to which line it knows the file; one that was restored
-from a backup knows less, and then nobody is written to until the lines in between have been
-obeyed. That happens by itself, before a lane's turn and at each tick.
+Each unsubscribe, bounce, complaint, erasure and return is a line: time, kind, and the keyed hash of
+the address. A worker appends it within seconds. The database remembers the last line it has
+applied. A restored backup knows fewer lines: nothing is sent until it has applied the missing ones,
+which happens before each batch of a lane and each minute.
 
-The file: a head of fixed length, then lines of fixed length. Old lines are pruned (JOURNAL_DAYS),
-so the head says how many have gone, and a line keeps its number for good. The head says too of
-which generation of the keys all hashes are; with the database's they are carried on to the next.
+The file is a header and lines, all of fixed length. Lines older than DEPARTURES_DAYS are pruned;
+the header counts them, so a line keeps its number. The header also names the key generation of the
+hashes; a key rotation rehashes them together with the database's.
 """
 
 from __future__ import annotations
@@ -24,37 +23,37 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from core import files
-from core.advisory_lock import only_one
+from core.advisory_lock import advisory_lock
 from keys import sealing
-from keys.sealing import FIRST_GENERATION, KeyMissing, WorkerKeys
+from keys.sealing import FIRST_GENERATION, KeyNotFound, WorkerKeys
 from newsletter.models import (
     Departure,
     DepartureKind,
+    DeparturesLogPosition,
     HashGeneration,
-    JournalMark,
     Subscriber,
     Suppression,
 )
-from newsletter.models.subscribers import DEPARTURES
+from newsletter.models.subscribers import DEPARTURE_KINDS
 from newsletter.subscribers import hash_rotation
 
-HEAD = "newsroom departures 2 {name} {pruned:015} {generation:05}\n"
-"""The first format had no generation: its hashes are of the first."""
-NAME_BYTES = 8
-HEAD_BYTES = len(HEAD.format(name="0" * 2 * NAME_BYTES, pruned=0, generation=0))
-LINE = "{second:012} {kind} {hash}\n"
-LINE_BYTES = len(LINE.format(second=0, kind="l", hash="0" * 64))
-AT_ONCE = 1000
-LOCK = "journal of departures"
-ENDS = {kind: status for status, kind in DEPARTURES.items()}
+HEADER_FORMAT = "newsroom departures 2 {name} {pruned:015} {generation:05}\n"
+"""Format 1 had no generation: its hashes are of the first."""
+LOG_NAME_BYTES = 8
+HEADER_BYTES = len(HEADER_FORMAT.format(name="0" * 2 * LOG_NAME_BYTES, pruned=0, generation=0))
+LINE_FORMAT = "{second:012} {kind} {hash}\n"
+LINE_BYTES = len(LINE_FORMAT.format(second=0, kind="l", hash="0" * 64))
+BATCH_SIZE = 1000
+LOCK_NAME = "journal of departures"
+STATUS_BY_KIND = {kind: status for status, kind in DEPARTURE_KINDS.items()}
 
 
-class JournalBroken(Exception):
-    """The journal is not the one that this database knows; says what to do. Nobody is mailed."""
+class DeparturesLogBroken(Exception):
+    """Not the log that this database knows; says what to do. Nothing is sent."""
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One departure."""
 
     second: int
@@ -66,10 +65,12 @@ class Line:
         return dt.datetime.fromtimestamp(self.second, dt.UTC)
 
     def __str__(self) -> str:
-        return LINE.format(second=self.second, kind=self.kind.value, hash=self.address_hash.hex())
+        return LINE_FORMAT.format(
+            second=self.second, kind=self.kind.value, hash=self.address_hash.hex()
+        )
 
     @classmethod
-    def of(cls, departure: Departure) -> Line:
+    def from_departure(cls, departure: Departure) -> LogLine:
         return cls(
             int(departure.at.timestamp()),
             DepartureKind(departure.kind),
@@ -77,241 +78,245 @@ class Line:
         )
 
     @classmethod
-    def parse(cls, text: str) -> Line:
+    def parse(cls, text: str) -> LogLine:
         """Raises ValueError."""
         second, kind, address_hash = text.split()
         return cls(int(second), DepartureKind(kind), bytes.fromhex(address_hash))
 
 
-class Journal:
-    """The file. Nothing is kept in memory: another process may write it at any time."""
+class DeparturesLog:
+    """The file. Nothing is cached: another process may write it at any time."""
 
     def __init__(self, path: Path) -> None:
-        """Raises JournalBroken where the file is something else."""
+        """Raises DeparturesLogBroken where the file is something else."""
         self.path = path
         with path.open("rb") as file:
-            head = file.readline(HEAD_BYTES)
-        words = head.decode("ascii", "replace").split()
+            header = file.readline(HEADER_BYTES)
+        words = header.decode("ascii", "replace").split()
         if len(words) == 5 and words[:3] == ["newsroom", "departures", "1"]:
             words.append(str(FIRST_GENERATION))
         elif len(words) != 6 or words[:3] != ["newsroom", "departures", "2"]:
-            raise JournalBroken(f"{path} is no journal of departures. {_WAY_OUT}")
-        self.head_bytes = len(head)
+            raise DeparturesLogBroken(f"{path} is no departures log. {_REMEDY}")
+        self.header_bytes = len(header)
         self.name, self.pruned, self.generation = words[3], int(words[4]), int(words[5])
 
     @classmethod
-    def make(cls, path: Path) -> Journal:
-        """A new one, which comes under the database's generation with its first line.
+    def create(cls, path: Path) -> DeparturesLog:
+        """A new file; it takes the database's generation with its first line.
 
         Raises FileExistsError.
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = HEAD.format(
-            name=secrets.token_hex(NAME_BYTES), pruned=0, generation=FIRST_GENERATION
+        text = HEADER_FORMAT.format(
+            name=secrets.token_hex(LOG_NAME_BYTES), pruned=0, generation=FIRST_GENERATION
         )
-        with files.new_file(path) as file:
+        with files.atomic_create(path) as file:
             file.write(text)
         return cls(path)
 
     @property
-    def lines(self) -> int:
-        """How many there ever were. A line cut by a crash does not count."""
-        return self.pruned + max(self.path.stat().st_size - self.head_bytes, 0) // LINE_BYTES
+    def line_count(self) -> int:
+        """Pruned lines included; a line truncated by a crash does not count."""
+        return self.pruned + max(self.path.stat().st_size - self.header_bytes, 0) // LINE_BYTES
 
-    def since(self, number: int) -> Iterator[Line]:
-        """The lines after the first `number`. Raises JournalBroken at one that is none."""
+    def lines_after(self, number: int) -> Iterator[LogLine]:
+        """The lines after the first `number`. Raises DeparturesLogBroken at a damaged line."""
         number = max(number, self.pruned)
         with self.path.open("rb") as file:
-            file.seek(self.head_bytes + (number - self.pruned) * LINE_BYTES)
+            file.seek(self.header_bytes + (number - self.pruned) * LINE_BYTES)
             while len(raw := file.read(LINE_BYTES)) == LINE_BYTES:
                 number += 1
                 try:
-                    yield Line.parse(raw.decode("ascii"))
+                    yield LogLine.parse(raw.decode("ascii"))
                 except ValueError:
-                    raise JournalBroken(
-                        f"Line {number} of {self.path} is damaged. {_WAY_OUT}"
+                    raise DeparturesLogBroken(
+                        f"Line {number} of {self.path} is damaged. {_REMEDY}"
                     ) from None
 
-    def append(self, lines: Iterable[Line]) -> None:
-        """On the disk once it returns."""
+    def append(self, lines: Iterable[LogLine]) -> None:
+        """Durable (fsync) once it returns."""
         with self.path.open("r+", encoding="ascii", newline="") as file:
-            # Over a line that a crash cut.
-            file.seek(self.head_bytes + (self.lines - self.pruned) * LINE_BYTES)
+            # Overwrites a line truncated by a crash.
+            file.seek(self.header_bytes + (self.line_count - self.pruned) * LINE_BYTES)
             file.truncate()
             file.writelines(map(str, lines))
-            files.sync(file)
+            files.fsync(file)
 
     def prune(self, before: dt.datetime) -> int:
-        """Drops the lines up to the first that is not older; returns how many."""
+        """Drops lines up to the first that is not older; returns how many."""
         old = 0
-        for line in self.since(0):
+        for line in self.lines_after(0):
             if line.at >= before:
                 break
             old += 1
         if not old:
             return 0
-        self._rewrite(self.pruned + old, self.generation, self.since(self.pruned + old))
+        self._rewrite(self.pruned + old, self.generation, self.lines_after(self.pruned + old))
         return old
 
-    def carry_on(self, keys: WorkerKeys, until: int) -> None:
-        """Brings every line's hash under this generation. Raises KeyMissing, JournalBroken."""
-        if self.generation >= until:
+    def rehash(self, keys: WorkerKeys, generation: int) -> None:
+        """Brings every hash to this generation. Raises KeyNotFound, DeparturesLogBroken."""
+        if self.generation >= generation:
             return
         lines = (
             replace(
-                line, address_hash=keys.carry_hash_on(line.address_hash, self.generation, until)
+                line,
+                address_hash=keys.advance_hash(line.address_hash, self.generation, generation),
             )
-            for line in self.since(0)
+            for line in self.lines_after(0)
         )
-        self._rewrite(self.pruned, until, lines)
+        self._rewrite(self.pruned, generation, lines)
 
-    def _rewrite(self, pruned: int, generation: int, lines: Iterable[Line]) -> None:
-        """The whole file at once: killed meanwhile, the one before is still there."""
-        head = HEAD.format(name=self.name, pruned=pruned, generation=generation)
-        with files.replaced_file(self.path) as file:
-            file.writelines(chain([head], map(str, lines)))
-        self.pruned, self.generation, self.head_bytes = pruned, generation, len(head)
+    def _rewrite(self, pruned: int, generation: int, lines: Iterable[LogLine]) -> None:
+        """Replaces the whole file atomically."""
+        header = HEADER_FORMAT.format(name=self.name, pruned=pruned, generation=generation)
+        with files.atomic_replace(self.path) as file:
+            file.writelines(chain([header], map(str, lines)))
+        self.pruned, self.generation, self.header_bytes = pruned, generation, len(header)
 
 
-_WAY_OUT = (
-    "Until this is settled no letter leaves, since a restored backup could bring back who left. "
+_REMEDY = (
+    "Until this is settled nothing is sent: a restored backup could bring back who unsubscribed. "
     "Put the right file back; or, if it is lost for good, run `manage.py departures --start-anew`."
 )
 
 
-# --- Keeping database and journal in step --------------------------------------------
+# --- Keeping database and log in sync ------------------------------------------------
 
 
-def catch_up() -> int:
-    """Obeys what the journal tells and this database has not heard; returns how many lines.
+def replay_missed() -> int:
+    """Applies the lines that this database has not seen; returns how many.
 
-    Nothing to do is found out with one query and one look at the file. Raises JournalBroken,
-    OSError; then nobody may be written to.
+    With nothing to do it costs one query and one stat. Raises DeparturesLogBroken, OSError; then
+    nothing may be sent.
     """
     try:
-        mark = JournalMark.objects.first()
-        if mark is not None and mark.lines == _journal(mark).lines:
+        mark = DeparturesLogPosition.objects.first()
+        if mark is not None and mark.lines == _open_log(mark).line_count:
             return 0
-    except JournalBroken:
-        # Or it is being pruned just now, which the lock tells.
+    except DeparturesLogBroken:
+        # It may be being pruned just now: look again under the lock.
         pass
-    with only_one(connection, LOCK):
-        return _catch_up(_journal(JournalMark.objects.first()))
+    with advisory_lock(connection, LOCK_NAME):
+        return _replay(_open_log(DeparturesLogPosition.objects.first()))
 
 
-def write_down() -> int:
-    """Appends the departures that wait; returns how many. Raises JournalBroken, OSError."""
+def append_pending() -> int:
+    """Appends the pending departures; returns how many. Raises DeparturesLogBroken, OSError."""
     if not Departure.objects.exists():
         return 0
     written = 0
-    with only_one(connection, LOCK):
-        journal = _journal(JournalMark.objects.first())
-        _catch_up(journal)
-        _in_step(journal)
-        while batch := list(Departure.objects.all()[:AT_ONCE]):
-            journal.append(Line.of(one) for one in batch)
-            # Killed before the commit, the lines are there twice. That does no harm.
+    with advisory_lock(connection, LOCK_NAME):
+        log = _open_log(DeparturesLogPosition.objects.first())
+        _replay(log)
+        _align_generations(log)
+        while batch := list(Departure.objects.all()[:BATCH_SIZE]):
+            log.append(LogLine.from_departure(one) for one in batch)
+            # Killed before the commit, the lines are written twice, which does no harm.
             with transaction.atomic():
-                JournalMark.objects.update(lines=journal.lines)
+                DeparturesLogPosition.objects.update(lines=log.line_count)
                 Departure.objects.filter(pk__in=[one.pk for one in batch]).delete()
             written += len(batch)
     return written
 
 
-def carry_hashes_on() -> int:
-    """Brings database and journal under the newest generation of the hash; returns how many rows.
+def rotate_hashes() -> int:
+    """Brings database and log to the newest hash generation; returns how many rows changed.
 
-    Killed in between, the journal follows before its next line. Raises KeyMissing, JournalBroken,
-    OSError.
+    Killed in between, the log follows before its next line. Raises KeyNotFound,
+    DeparturesLogBroken, OSError.
     """
-    with only_one(connection, LOCK):
-        journal = _journal(JournalMark.objects.first())
-        _catch_up(journal)
+    with advisory_lock(connection, LOCK_NAME):
+        log = _open_log(DeparturesLogPosition.objects.first())
+        _replay(log)
         keys = sealing.worker_keys()
-        done = hash_rotation.carry_on(keys, keys.hash_generation)
-        journal.carry_on(keys, keys.hash_generation)
+        done = hash_rotation.rehash_rows(keys, keys.hash_generation)
+        log.rehash(keys, keys.hash_generation)
         return done
 
 
 def prune(now: dt.datetime) -> int:
-    """Drops lines that are older than any backup that is kept; returns how many."""
-    with only_one(connection, LOCK):
-        journal = _journal(JournalMark.objects.first())
-        _catch_up(journal)
-        return journal.prune(now - dt.timedelta(days=settings.JOURNAL_DAYS))
+    """Drops lines older than any backup (DEPARTURES_DAYS); returns how many."""
+    with advisory_lock(connection, LOCK_NAME):
+        log = _open_log(DeparturesLogPosition.objects.first())
+        _replay(log)
+        return log.prune(now - dt.timedelta(days=settings.DEPARTURES_DAYS))
 
 
-def start_anew() -> None:
-    """The file is lost: this database begins a new one. The old file, if any, is kept aside."""
-    path = settings.JOURNAL_FILE
-    with only_one(connection, LOCK):
+def start_new_log() -> None:
+    """Begins a new file where the old one is lost. An old file is kept with the suffix .before."""
+    path = settings.DEPARTURES_FILE
+    with advisory_lock(connection, LOCK_NAME):
         if path.exists():
             path.replace(path.with_suffix(".before"))
-        JournalMark.objects.all().delete()
-        Journal.make(path)
+        DeparturesLogPosition.objects.all().delete()
+        DeparturesLog.create(path)
 
 
-def _journal(mark: JournalMark | None) -> Journal:
-    path = settings.JOURNAL_FILE
+def _open_log(mark: DeparturesLogPosition | None) -> DeparturesLog:
+    path = settings.DEPARTURES_FILE
     if mark is None and not path.exists():
         try:
-            return Journal.make(path)
+            return DeparturesLog.create(path)
         except FileExistsError:
-            return Journal(path)
+            return DeparturesLog(path)
     try:
-        journal = Journal(path)
+        log = DeparturesLog(path)
     except FileNotFoundError:
-        raise JournalBroken(f"The journal of departures is missing: {path}. {_WAY_OUT}") from None
-    if mark is not None and mark.journal != journal.name:
-        raise JournalBroken(f"{path} is the journal of another database. {_WAY_OUT}")
-    if mark is not None and mark.lines > journal.lines:
-        raise JournalBroken(
-            f"{path} has {journal.lines} lines and this database knows {mark.lines}. {_WAY_OUT}"
+        raise DeparturesLogBroken(f"The departures log is missing: {path}. {_REMEDY}") from None
+    if mark is not None and mark.journal != log.name:
+        raise DeparturesLogBroken(f"{path} is the departures log of another database. {_REMEDY}")
+    if mark is not None and mark.lines > log.line_count:
+        raise DeparturesLogBroken(
+            f"{path} has {log.line_count} lines and this database knows {mark.lines}. {_REMEDY}"
         )
-    if mark is not None and mark.lines < journal.pruned:
-        raise JournalBroken(
-            f"This database is older than the journal reaches back ({settings.JOURNAL_DAYS} days): "
-            f"{path} lacks {journal.pruned - mark.lines} lines. {_WAY_OUT}"
+    if mark is not None and mark.lines < log.pruned:
+        raise DeparturesLogBroken(
+            f"This database is older than the departures log reaches back "
+            f"({settings.DEPARTURES_DAYS} days): {path} lacks {log.pruned - mark.lines} lines. "
+            f"{_REMEDY}"
         )
-    return journal
+    return log
 
 
-def _catch_up(journal: Journal) -> int:
-    mark, _made = JournalMark.objects.get_or_create(journal=journal.name, defaults={"lines": 0})
-    until = journal.lines
+def _replay(log: DeparturesLog) -> int:
+    mark, _created = DeparturesLogPosition.objects.get_or_create(
+        journal=log.name, defaults={"lines": 0}
+    )
+    until = log.line_count
     if mark.lines >= until:
         return 0
-    _in_step(journal)
-    # The last word on each address counts; a line may stand there twice, and late.
-    last: dict[bytes, Line] = {}
-    for line in journal.since(mark.lines):
+    _align_generations(log)
+    # The newest line of each address counts; lines may be duplicated or out of order.
+    last: dict[bytes, LogLine] = {}
+    for line in log.lines_after(mark.lines):
         known = last.get(line.address_hash)
         if known is None or line.second >= known.second:
             last[line.address_hash] = line
     for line in last.values():
         with transaction.atomic():
-            _obey(line)
-    JournalMark.objects.filter(pk=mark.pk).update(lines=until)
+            _apply(line)
+    DeparturesLogPosition.objects.filter(pk=mark.pk).update(lines=until)
     return until - mark.lines
 
 
-def _in_step(journal: Journal) -> None:
-    """Both under the newer generation of the two: a restored backup may be behind the journal."""
+def _align_generations(log: DeparturesLog) -> None:
+    """Both to the newer generation of the two: a restored backup may be behind the log."""
     try:
         keys = sealing.worker_keys()
-        hash_rotation.carry_on(keys, journal.generation)
-        journal.carry_on(keys, HashGeneration.held(keys))
-    except KeyMissing as error:
-        raise JournalBroken(f"Its hashes cannot be compared: {error}") from None
+        hash_rotation.rehash_rows(keys, log.generation)
+        log.rehash(keys, HashGeneration.lock_shared(keys))
+    except KeyNotFound as error:
+        raise DeparturesLogBroken(f"Its hashes cannot be compared: {error}") from None
 
 
-def _obey(line: Line) -> None:
+def _apply(line: LogLine) -> None:
     if line.kind is DepartureKind.RETURNED:
         return
     row = Subscriber.objects.select_for_update().filter(address_hash=line.address_hash).first()
-    if row is not None and _came_after(row, line):
+    if row is not None and _signed_up_after(row, line):
         return
-    status = ENDS.get(line.kind)
+    status = STATUS_BY_KIND.get(line.kind)
     if status is None:
         Suppression.objects.filter(address_hash=line.address_hash).delete()
         Subscriber.objects.filter(address_hash=line.address_hash).delete()
@@ -326,7 +331,7 @@ def _obey(line: Line) -> None:
     )
 
 
-def _came_after(row: Subscriber, line: Line) -> bool:
-    """Signed up, or confirmed, since the line was written."""
+def _signed_up_after(row: Subscriber, line: LogLine) -> bool:
+    """Signed up or confirmed since the line was written."""
     latest = max(row.signed_up_at, row.confirmed_at or row.signed_up_at)
     return int(latest.timestamp()) > line.second

@@ -1,7 +1,7 @@
-"""How much may be asked about who is on the list. Counted by a worker, where the answer is made.
+"""Daily limits of lookups. Counted by a worker, where the answer is made.
 
-A row that asks is written by the web process, and so is the name of who asks: hence a limit for
-all together stands beside each one's own.
+The web process writes the lookup and the name of who requested it, so there is a limit for all
+staff together beside each one's own.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from newsletter.models import WorkerQuota
 from newsletter.models.quotas import DAY, Limit, window_start
 
-TOTAL = "questions"
-REFUSED = "questions refused"
+TOTAL_COUNTER = "questions"
+REFUSED_COUNTER = "questions refused"
 
 
-class TooManyQuestions(Exception):
-    """The day's questions are used up."""
+class TooManyLookups(Exception):
+    """The day's limit is reached."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -30,27 +30,27 @@ class TooManyQuestions(Exception):
         )
 
 
-def spend(asker: int | None, now: dt.datetime) -> None:
-    """Counts one question. Within the transaction of its answer. Raises TooManyQuestions."""
-    if WorkerQuota.spend_each(_limits(asker, now)):
-        raise TooManyQuestions
+def spend_lookup(user_id: int | None, now: dt.datetime) -> None:
+    """Counts one lookup, within the transaction of its answer. Raises TooManyLookups."""
+    if WorkerQuota.spend_each(_limits(user_id, now)):
+        raise TooManyLookups
 
 
-def check_left(asker: int | None, now: dt.datetime, waiting: int = 0) -> None:
-    """For a page that would rather say so beforehand. Raises TooManyQuestions."""
-    limits = _limits(asker, now)
+def check_quota(user_id: int | None, now: dt.datetime, waiting: int = 0) -> None:
+    """Whether one more is allowed; counts nothing. Raises TooManyLookups."""
+    limits = _limits(user_id, now)
     if any(WorkerQuota.spent(one.what, one.since) + waiting >= one.most for one in limits):
-        raise TooManyQuestions
+        raise TooManyLookups
 
 
 def is_first_refusal(now: dt.datetime) -> bool:
-    """Whether it is the day's first: one is written down, a flood of them is not."""
-    return WorkerQuota.spend(REFUSED, window_start(now, DAY), 1)
+    """Whether it is the day's first, the only one that is audited."""
+    return WorkerQuota.spend(REFUSED_COUNTER, window_start(now, DAY), 1)
 
 
-def _limits(asker: int | None, now: dt.datetime) -> list[Limit]:
+def _limits(user_id: int | None, now: dt.datetime) -> list[Limit]:
     day = window_start(now, DAY)
     return [
-        Limit(TOTAL, day, settings.LIST_QUESTIONS_PER_DAY_TOTAL),
-        Limit(f"{TOTAL} of {asker}", day, settings.LIST_QUESTIONS_PER_DAY),
+        Limit(TOTAL_COUNTER, day, settings.SUBSCRIBER_LOOKUPS_PER_DAY_TOTAL),
+        Limit(f"{TOTAL_COUNTER} of {user_id}", day, settings.SUBSCRIBER_LOOKUPS_PER_DAY),
     ]

@@ -1,4 +1,4 @@
-"""What a reader does on the page of their own, behind a mailed link that works for an hour."""
+"""What a subscriber does on the preferences page, behind a mailed link that works for an hour."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from django.db import transaction
 
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter.models import Edition, Subscriber, SubscriberStatus, VariantKind
-from newsletter.subscribers.sign_up import StaleLink
+from newsletter.subscribers.sign_up import ExpiredLink
 
 
-def find(token: str, now: dt.datetime) -> Subscriber:
-    """Whose page it is. Raises BadToken; StaleLink once the hour is over or the reader gone."""
-    row, until = tokens.read_token(Kind.PREFERENCES, token)
-    if now.timestamp() > until:
-        raise StaleLink
+def find_by_preferences_token(token: str, now: dt.datetime) -> Subscriber:
+    """Raises InvalidToken; ExpiredLink after the hour, or once the subscriber is not active."""
+    row, expires_at = tokens.read_token(TokenKind.PREFERENCES, token)
+    if now.timestamp() > expires_at:
+        raise ExpiredLink
     found = Subscriber.objects.active().select_related("edition").filter(pk=row).first()
     if found is None:
-        raise StaleLink
+        raise ExpiredLink
     return found
 
 
-def current(subscriber: Subscriber) -> dict[str, Any]:
-    """As the form has it."""
+def initial_preferences(subscriber: Subscriber) -> dict[str, Any]:
+    """The form's initial values."""
     return {
         "edition": subscriber.edition.code,
         "discreet": subscriber.variant == VariantKind.DISCREET,
@@ -33,23 +33,25 @@ def current(subscriber: Subscriber) -> dict[str, Any]:
     }
 
 
-def change(subscriber: Subscriber, *, edition: Edition, variant: str, language: str) -> None:
-    """Counts from the next digest on: what is in the ledger already goes as it was."""
+def update_preferences(
+    subscriber: Subscriber, *, edition: Edition, variant: str, language: str
+) -> None:
+    """Applies from the next digest on: rows in the ledger stay as they are."""
     subscriber.edition, subscriber.variant = edition, variant
     subscriber.language = language
-    # They have made it theirs: undoing an import does not take them back.
+    # Their own choice now: undoing the import does not remove them.
     subscriber.came_by = None
-    # Not the whole row: leaving meanwhile must stay left.
+    # Not the whole row: a concurrent unsubscribe must not be overwritten.
     subscriber.save(update_fields=["edition", "variant", "language", "came_by"])
 
 
 @transaction.atomic
-def leave(token: str, now: dt.datetime) -> bool:
-    """As by a letter's link. Raises BadToken, StaleLink."""
-    return find(token, now).end(SubscriberStatus.LEFT, now)
+def unsubscribe_by_preferences_token(token: str, now: dt.datetime) -> bool:
+    """As the link in a letter does. Raises InvalidToken, ExpiredLink."""
+    return find_by_preferences_token(token, now).end(SubscriberStatus.UNSUBSCRIBED, now)
 
 
 @transaction.atomic
-def forget(token: str, now: dt.datetime) -> None:
-    """Nothing of the reader stays in the database. Raises BadToken, StaleLink."""
-    find(token, now).forget(now)
+def forget_by_preferences_token(token: str, now: dt.datetime) -> None:
+    """Deletes the row and any suppression. Raises InvalidToken, ExpiredLink."""
+    find_by_preferences_token(token, now).forget(now)

@@ -1,8 +1,8 @@
-"""How fast one client may sign up.
+"""The sign-up form's rate limit per client.
 
-Whoever sees the clients counts, and nobody else: the proxy where it says what it counted, else
-the site, in the memory of this process alone, so that nothing that says who came is ever stored.
-Several web processes count each for itself, so a client may do as much at each of them.
+Whichever sees the client's address counts: the reverse proxy where it reports its result, else this
+process, in memory alone, so that no visitor's address is stored. Each web process counts for
+itself.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ from collections import Counter
 from django.conf import settings
 from django.http import HttpRequest
 
-from staff.rate_limit_keys import reader_of
+from staff.rate_limit_keys import request_client_hash
 
-PROXYS_WORD = "X-Sign-Up-Pace"
-"""nginx's $limit_req_status, which deploy/nginx-pages.conf hands on."""
+PROXY_STATUS_HEADER = "X-Sign-Up-Pace"
+"""nginx's $limit_req_status, set by deploy/nginx-pages.conf."""
 WINDOW = dt.timedelta(minutes=10)
-MOST_IN_WINDOW = 10
-"""Many readers come by one VPN, and who is over the limit waits a little, no more."""
-MOST_CLIENTS = 50_000
-"""So that a crowd of clients does not fill the memory."""
+MAX_SIGN_UPS_PER_WINDOW = 10
+"""Many visitors share one VPN; whoever is over the limit only waits a little."""
+MAX_TRACKED_CLIENTS = 50_000
+"""Bounds the memory."""
 
 
-class Pace:
-    """Counts clients within windows, and forgets all of them with each new window."""
+class RateLimiter:
+    """Fixed windows, held in memory."""
 
-    def __init__(self, most: int = MOST_IN_WINDOW, window: dt.timedelta = WINDOW) -> None:
-        self._most, self._window = most, window
+    def __init__(self, limit: int = MAX_SIGN_UPS_PER_WINDOW, window: dt.timedelta = WINDOW) -> None:
+        self._limit, self._window = limit, window
         self._began = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._counts: Counter[str] = Counter()
 
-    def is_too_fast(self, client: str, now: dt.datetime) -> bool:
-        """Counts one more of this client's, who is a keyed hash, never an address."""
-        # A window that lies ahead was begun by a clock that has been set back since.
+    def exceeds_limit(self, client: str, now: dt.datetime) -> bool:
+        """Counts one request. `client` is a keyed hash, never an address."""
+        # A window in the future was begun before the clock was set back.
         if not self._began <= now < self._began + self._window:
             self._began = now
             self._counts.clear()
-        if client not in self._counts and len(self._counts) >= MOST_CLIENTS:
+        if client not in self._counts and len(self._counts) >= MAX_TRACKED_CLIENTS:
             return True
         self._counts[client] += 1
-        return self._counts[client] > self._most
+        return self._counts[client] > self._limit
 
 
-def signs_up_too_fast(request: HttpRequest, pace: Pace, now: dt.datetime) -> bool:
-    """The proxy's word; without one what `pace` counts.
+def is_rate_limited(request: HttpRequest, limiter: RateLimiter, now: dt.datetime) -> bool:
+    """As the proxy reports, else as `limiter` counts.
 
-    Where a proxy says nothing and keeps clients' addresses to itself nobody is too fast: one who
-    floods the form would make all others so. The budget of confirmations an hour holds there.
+    Behind a proxy that reports nothing and hides clients' addresses nobody is limited: one flooder
+    would block everybody else. The hourly limit of confirmations still holds.
     """
-    said = request.headers.get(PROXYS_WORD)
-    if settings.ALLAUTH_TRUSTED_PROXY_COUNT and said is not None:
-        return said.startswith("REJECTED")
-    client = reader_of(request)
-    return bool(client) and pace.is_too_fast(client, now)
+    reported = request.headers.get(PROXY_STATUS_HEADER)
+    if settings.ALLAUTH_TRUSTED_PROXY_COUNT and reported is not None:
+        return reported.startswith("REJECTED")
+    client = request_client_hash(request)
+    return bool(client) and limiter.exceeds_limit(client, now)
 
 
-pace = Pace()
+sign_up_limiter = RateLimiter()
 """This process's own."""

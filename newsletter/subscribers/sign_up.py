@@ -1,7 +1,7 @@
-"""Coming to the list and leaving it.
+"""Sign-up, confirmation and unsubscribing.
 
-The web process takes a sign-up in and seals it; a worker opens it and finds out whose it is;
-confirming and leaving need no key at all. The mails in between wait in the outbox.
+The web process seals a sign-up; a worker opens it and finds whose it is. Confirming and
+unsubscribing need no key. The mails in between wait in the outbox.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from keys import sealing, tokens
-from keys.sealing import SealBroken, WorkerKeys
-from keys.tokens import Kind
+from keys.sealing import DecryptionError, WorkerKeys
+from keys.tokens import TokenKind
 from newsletter.campaigns import latest_issue
 from newsletter.models import (
     Edition,
@@ -24,31 +24,31 @@ from newsletter.models import (
     MailKind,
     Manner,
     OutboxMail,
+    Quota,
     SignUp,
-    Spending,
     Subscriber,
     SubscriberStatus,
     Suppression,
     VariantKind,
 )
 from newsletter.models.quotas import DAY, TRAPPED, window_start
-from newsletter.models.subscribers import ONE_CONFIRMATION_IN
+from newsletter.models.subscribers import CONFIRMATION_INTERVAL
 from newsletter.subscribers import addresses, consent
 from newsletter.subscribers.addresses import InvalidAddress
 
 logger = logging.getLogger(__name__)
 
 PURPOSE = "sign-up"
-MOST_COUNTED = 1_000_000
-BOUNCED_MAY_RETURN_AFTER = dt.timedelta(days=30)
+MAX_COUNT = 1_000_000
+BOUNCE_COOLDOWN = dt.timedelta(days=30)
 
 
-class IntakeFull(Exception):
-    """More wait than are to be let wait."""
+class SignUpQueueFull(Exception):
+    """Too many sign-ups and confirmations wait (MAX_PENDING_SIGN_UPS)."""
 
 
-class StaleLink(Exception):
-    """A whole and real link, to something that is over."""
+class ExpiredLink(Exception):
+    """A genuine link that is no longer valid."""
 
 
 def sign_up(
@@ -60,172 +60,172 @@ def sign_up(
     variant: str = VariantKind.FULL,
     manner: str = Manner.NORMAL,
 ) -> SignUp:
-    """Takes an address in, sealed for a worker. Raises InvalidAddress, KeyMissing, IntakeFull.
+    """Seals the address for a worker. Raises InvalidAddress, KeyNotFound, SignUpQueueFull.
 
-    Does not look at the list: the process that runs this cannot.
+    Does not consult the list: the web process cannot read it.
     """
-    address = sealing.padded(addresses.normalise(typed))
-    if is_full(manner):
-        raise IntakeFull
+    address = sealing.pad_address(addresses.normalise(typed))
+    if is_queue_full(manner):
+        raise SignUpQueueFull
     return SignUp.objects.create(
         sealed_address=sealing.seal_intake(address, PURPOSE),
         edition=edition,
         variant=variant,
         language=language,
-        wording=consent.CURRENT,
+        wording=consent.CURRENT_CONSENT_VERSION,
         arrived_at=now,
         manner=manner,
     )
 
 
-def is_full(manner: str = Manner.NORMAL) -> bool:
-    """Whether as many wait as may. No query counts further than that.
+def is_queue_full(manner: str = Manner.NORMAL) -> bool:
+    """Whether MAX_PENDING_SIGN_UPS wait. No query counts further than that.
 
-    Those that came too fast are counted by themselves: they close the form to each other alone.
+    Rate-limited sign-ups are counted apart: they close the form to each other alone.
     """
-    most = settings.MAX_WAITING_SIGN_UPS
+    limit = settings.MAX_PENDING_SIGN_UPS
     fast, others = Q(manner=Manner.FAST), ~Q(manner=Manner.FAST)
-    waiting = _count(SignUp.objects.filter(fast if manner == Manner.FAST else others), most)
-    if manner != Manner.FAST and waiting < most:
-        waiting += _count(OutboxMail.objects.confirmations(), most)
-    return waiting >= most
+    waiting = _count(SignUp.objects.filter(fast if manner == Manner.FAST else others), limit)
+    if manner != Manner.FAST and waiting < limit:
+        waiting += _count(OutboxMail.objects.confirmations(), limit)
+    return waiting >= limit
 
 
-def _count(rows: QuerySet[Any], most: int) -> int:
-    return rows.order_by()[:most].count()
+def _count(rows: QuerySet[Any], limit: int) -> int:
+    return rows.order_by()[:limit].count()
 
 
 @transaction.atomic
 def process_sign_up(sign_up_id: int, now: dt.datetime) -> int | None:
-    """Opens a sign-up and turns it into a subscriber; returns whom to ask, if anyone.
+    """Turns a sign-up into a pending subscriber; returns whom to ask to confirm, if anyone.
 
-    Safe to repeat: the sign-up goes in the transaction that obeys it. Raises KeyMissing.
+    Safe to repeat: the sign-up is deleted in the same transaction. Raises KeyNotFound.
     """
     keys = sealing.worker_keys()
-    # Before anything is opened: with older keys than the list's it is not ours to drop.
-    generation = HashGeneration.held(keys)
+    # First: a worker with older keys than the list's must not drop the sign-up.
+    generation = HashGeneration.lock_shared(keys)
     row = SignUp.objects.select_for_update().filter(pk=sign_up_id).first()
     if row is None:
         return None
     if row.manner == Manner.TRAPPED:
-        # Taken in like any other, so that its sender learns nothing; and not even opened.
-        Spending.spend(TRAPPED, window_start(now, DAY), MOST_COUNTED)
+        # Accepted like any other, so that its sender learns nothing; dropped unopened.
+        Quota.spend(TRAPPED, window_start(now, DAY), MAX_COUNT)
         row.delete()
         return None
     try:
         opened = keys.open_intake(bytes(row.sealed_address), PURPOSE)
-        # Looked at once more: whoever has the web process may seal what the form would refuse.
-        address = addresses.normalise(sealing.unpadded(opened))
-    except SealBroken:
+        # Validated again: a compromised web process could seal what the form would refuse.
+        address = addresses.normalise(sealing.unpad_address(opened))
+    except DecryptionError:
         logger.error("Sign-up %s was sealed with a foreign key and is dropped.", row.pk)
         row.delete()
         return None
     except (UnicodeDecodeError, InvalidAddress):
-        logger.error("Sign-up %s is no address and is dropped.", row.pk)
+        logger.error("Sign-up %s holds no address and is dropped.", row.pk)
         row.delete()
         return None
-    subscriber = _take_in(row, address, keys, generation, now)
+    subscriber = _subscribe(row, address, keys, generation, now)
     row.delete()
     return subscriber.pk if subscriber else None
 
 
-def _take_in(
+def _subscribe(
     row: SignUp, address: str, keys: WorkerKeys, generation: int, now: dt.datetime
 ) -> Subscriber | None:
-    """The subscriber who is to be asked, or None where nobody may be."""
+    """The subscriber to be asked to confirm, or None where nobody may be asked."""
     address_hash = keys.hash_address(address, generation)
-    if not _may_come_back(address_hash, now):
+    if not _may_resubscribe(address_hash, now):
         return None
     known = Subscriber.objects.select_for_update().filter(address_hash=address_hash).first()
     if known is not None and known.status == SubscriberStatus.ACTIVE:
         return None
     asked = known.confirmation_sent_at if known else None
     was_gone = known is not None and known.is_gone
-    if known is not None and not was_gone and asked and asked > now - ONE_CONFIRMATION_IN:
+    if known is not None and not was_gone and asked and asked > now - CONFIRMATION_INTERVAL:
         return None
     subscriber = known or Subscriber()
     subscriber.status = SubscriberStatus.PENDING
     subscriber.edition, subscriber.variant = row.edition, row.variant
     subscriber.language, subscriber.wording = row.language, row.wording
     if known is not None and not was_gone and known.outbox.confirmations().exists():
-        # Pressed twice: a letter may be on its way just now, and its link has to stay good.
+        # Submitted twice: a confirmation may be on its way, and its link must stay valid.
         subscriber.save()
         return subscriber
     subscriber.provider = addresses.provider_of(address)
     subscriber.signed_up_at = row.arrived_at
-    # Who left a moment ago and comes back at once is asked again, but not twice a day.
-    too_soon = asked is not None and asked > now - ONE_CONFIRMATION_IN
-    due_at = asked + ONE_CONFIRMATION_IN if too_soon and asked else now
-    subscriber.put_address(address, keys, generation)
+    # Whoever unsubscribed and signs up again is asked again, at most once a day.
+    too_soon = asked is not None and asked > now - CONFIRMATION_INTERVAL
+    due_at = asked + CONFIRMATION_INTERVAL if too_soon and asked else now
+    subscriber.set_address(address, keys, generation)
     subscriber.save()
-    OutboxMail.objects.put(subscriber, MailKind.CONFIRMATION, now, due_at)
+    OutboxMail.objects.enqueue(subscriber, MailKind.CONFIRMATION, now, due_at)
     return subscriber
 
 
-def _may_come_back(address_hash: bytes, now: dt.datetime) -> bool:
-    """Left: yes. Bounced: after thirty days. Complained: only by a manager's hand."""
+def _may_resubscribe(address_hash: bytes, now: dt.datetime) -> bool:
+    """Unsubscribed: yes. Bounced: after thirty days. Complained: only once a manager lifts it."""
     suppression = Suppression.objects.filter(address_hash=address_hash).first()
-    if suppression is None or suppression.reason == SubscriberStatus.LEFT:
+    if suppression is None or suppression.reason == SubscriberStatus.UNSUBSCRIBED:
         return True
     if suppression.reason == SubscriberStatus.BOUNCED:
-        return suppression.since <= now - BOUNCED_MAY_RETURN_AFTER
+        return suppression.since <= now - BOUNCE_COOLDOWN
     return False
 
 
-def find_confirmation(token: str) -> Subscriber:
-    """Whom a confirmation link is for. Raises BadToken or StaleLink."""
-    row, second = tokens.read_token(Kind.CONFIRM, token)
+def find_by_confirmation_token(token: str) -> Subscriber:
+    """Raises InvalidToken or ExpiredLink."""
+    row, second = tokens.read_token(TokenKind.CONFIRM, token)
     subscriber = Subscriber.objects.select_related("edition").filter(pk=row).first()
-    if subscriber is None or subscriber.is_gone or subscriber.sign_up_second != second:
-        raise StaleLink
+    if subscriber is None or subscriber.is_gone or subscriber.sign_up_timestamp != second:
+        raise ExpiredLink
     return subscriber
 
 
 def confirm(token: str, now: dt.datetime) -> Subscriber:
-    """The reader pressed the button. Pressing it twice is fine. Raises BadToken, StaleLink."""
+    """Safe to repeat. Raises InvalidToken, ExpiredLink."""
     with transaction.atomic():
-        subscriber = find_confirmation(token)
+        subscriber = find_by_confirmation_token(token)
         if subscriber.confirm(now):
-            latest_issue.welcome(subscriber, now)
+            latest_issue.queue_welcome(subscriber, now)
         return subscriber
 
 
-def find_letter(token: str) -> Subscriber:
-    """Whose letter a link stands in. Raises BadToken, or StaleLink once the row is gone."""
-    row, _mailing = tokens.read_token(Kind.LETTER, token)
+def find_by_letter_token(token: str) -> Subscriber:
+    """Raises InvalidToken, or ExpiredLink once the row is gone."""
+    row, _mailing = tokens.read_token(TokenKind.LETTER, token)
     subscriber = Subscriber.objects.select_related("edition").filter(pk=row).first()
     if subscriber is None:
-        raise StaleLink
+        raise ExpiredLink
     return subscriber
 
 
 @transaction.atomic
-def ask_for_preferences(subscriber: Subscriber, now: dt.datetime) -> bool:
-    """Whoever has a letter may cause one mail a day to its subscriber; False if one was caused."""
+def request_preferences_link(subscriber: Subscriber, now: dt.datetime) -> bool:
+    """At most one mail a day, whoever holds the letter; False if one was sent already."""
     asked = subscriber.ask_for_preferences(now)
     if asked:
-        OutboxMail.objects.put(subscriber, MailKind.PREFERENCES, now)
+        OutboxMail.objects.enqueue(subscriber, MailKind.PREFERENCES, now)
     return asked
 
 
-def leave(token: str, now: dt.datetime) -> bool:
-    """Erases the address at once; False if the reader had left before.
+def unsubscribe(token: str, now: dt.datetime) -> bool:
+    """Erases the address at once; False if they had unsubscribed before.
 
-    Raises BadToken, StaleLink.
+    Raises InvalidToken, ExpiredLink.
     """
     with transaction.atomic():
-        return find_letter(token).end(SubscriberStatus.LEFT, now)
+        return find_by_letter_token(token).end(SubscriberStatus.UNSUBSCRIBED, now)
 
 
 @transaction.atomic
 def add_confirmed(
     address: str, edition: Edition, confirmed_at: dt.datetime, keys: WorkerKeys
 ) -> Subscriber | None:
-    """Puts somebody on the list who confirmed elsewhere; None if known or suppressed.
+    """Adds somebody who confirmed elsewhere; None if known or suppressed.
 
-    `address` is in its normal form.
+    `address` is normalised.
     """
-    generation = HashGeneration.held(keys)
+    generation = HashGeneration.lock_shared(keys)
     address_hash = keys.hash_address(address, generation)
     if (
         Suppression.objects.filter(address_hash=address_hash).exists()
@@ -241,7 +241,7 @@ def add_confirmed(
         confirmed_at=confirmed_at,
         consented_to=edition.code,
     )
-    subscriber.put_address(address, keys, generation)
+    subscriber.set_address(address, keys, generation)
     try:
         with transaction.atomic():
             subscriber.save(force_insert=True)

@@ -1,4 +1,4 @@
-"""The sign-up box, for any page, and what the letters' templates need."""
+"""The sign-up box, for any page, and filters for the letters' templates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ register = template.Library()
 
 @register.simple_tag
 def sign_up_box() -> SafeString:
-    """An empty form in the language of the page."""
+    """An empty sign-up form in the page's language."""
     return cached_fragment(("sign-up box", languages.current()), _sign_up_box)
 
 
@@ -31,30 +31,30 @@ def _sign_up_box() -> SafeString:
     return render_to_string("newsletter/sign_up_box.html", context)
 
 
-VERDICT_MARKS = {"improved": "▲", "unchanged": "■", "worsened": "▼"}
+VERDICT_SYMBOLS = {"improved": "▲", "unchanged": "■", "worsened": "▼"}
 
 
 @register.simple_tag
 def verdict_mark(verdict: str) -> str:
-    """A shape for the verdict, so that no colour is needed."""
-    return VERDICT_MARKS.get(verdict, "")
+    """A symbol for the verdict, so that it does not depend on colour."""
+    return VERDICT_SYMBOLS.get(verdict, "")
 
 
 @register.filter
 def wrapped(text: str) -> str:
-    """Paragraphs of a mail's plain text, each wrapped."""
+    """Wraps each paragraph of a mail's plain text."""
     return "\n\n".join("\n".join(wrap(" ".join(part.split()))) for part in paragraphs(text))
 
 
 @register.filter
 def repeated(text: str, times: int) -> str:
-    """A rule made of characters."""
+    """A horizontal rule in plain text."""
     return text * int(times)
 
 
 @register.filter
 def duration(length: dt.timedelta | None) -> str:
-    """The two largest parts, such as `1 h 5 min`; empty without one."""
+    """The two largest units, such as `1 h 5 min`; empty for None."""
     if length is None:
         return ""
     seconds = max(round(length.total_seconds()), 0)
@@ -75,6 +75,6 @@ def duration(length: dt.timedelta | None) -> str:
 
 @register.filter
 def time_or_date(at: dt.datetime, now: dt.datetime) -> str:
-    """The time of a moment that is on the same day as `now`, else its date too."""
+    """The time alone on the same day as `now`, else with its date."""
     is_today = localtime(at).date() == localtime(now).date()
     return str(date(at, "TIME_FORMAT" if is_today else "DATETIME_FORMAT"))

@@ -1,5 +1,5 @@
-"""The catalogues of translations, without gettext's programs.
+"""Message catalogues, without the gettext programs.
 
-locale/<language>/ holds our own strings. locale/packages/<language>/ holds those that the
-packages we show to people do not translate themselves, or not well; see docs/languages.md.
+locale/<language>/ holds the project's strings, locale/packages/<language>/ those that third-party
+packages do not translate, or not well; see docs/languages.md.
 """

@@ -1,7 +1,7 @@
-"""Keeps the catalogues of translations.
+"""Maintains the message catalogues.
 
-python -m newsroom.catalogues update   brings locale/ up to date with the code
-python -m newsroom.catalogues check    fails on a string that is missing or out of date
+python -m newsroom.catalogues update   updates locale/ from the code
+python -m newsroom.catalogues check    fails on missing or outdated translations
 python -m newsroom.catalogues compile  writes the .mo files that Django reads
 """
 
@@ -14,14 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 
 def main() -> int:
-    """The exit status: 1 if anything is wrong."""
-    verbs = {"update": files.update, "check": files.check, "compile": files.compile_all}
-    if len(sys.argv) != 2 or sys.argv[1] not in verbs:
+    """The exit status: 1 on errors."""
+    commands = {"update": files.update, "check": files.check, "compile": files.compile_all}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    faults = verbs[sys.argv[1]]()
-    for fault in faults:
-        print(fault)
-    return 1 if faults else 0
+    errors = commands[sys.argv[1]]()
+    for error in errors:
+        print(error)
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

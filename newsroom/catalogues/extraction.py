@@ -1,4 +1,4 @@
-"""Which strings a source file gives to gettext: Python, Django's templates, JavaScript."""
+"""Extracts translatable strings from Python, Django templates and JavaScript."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "__": None, "gettext_noop": None}
 KEYWORDS |= {f"{name}_lazy": places for name, places in DEFAULT_KEYWORDS.items()}
 
 Calls = Iterator[tuple[int, Any, Any, Any]]
-"""The line, the function, its arguments where they are words, and comments, as Babel has them."""
+"""Babel's tuples: line, function, string arguments, comments."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """One string for translators, as the catalogue keys it."""
+    """A translatable string, as the catalogue keys it."""
 
     id: str | tuple[str, ...]
-    """The words; with a plural, the singular and the plural."""
+    """The string, or singular and plural."""
     context: str | None = None
 
     @property
@@ -36,8 +36,8 @@ class Text:
         return self.singular, self.context
 
 
-def texts_of(path: Path) -> Iterator[Text]:
-    """Every string that the file gives to gettext; none for a file of another kind."""
+def extract_texts(path: Path) -> Iterator[Text]:
+    """The translatable strings of a file; none for other file types."""
     if path.suffix in METHODS:
         with path.open("rb") as file:
             for _line, message, _comments, context in extract(
@@ -49,21 +49,21 @@ def texts_of(path: Path) -> Iterator[Text]:
 def python_calls(
     fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Any
 ) -> Calls:
-    """Read off the syntax tree. Babel's own reads tokens: it takes gettext(row["name"]) for a
-    string and, in Python 3.11, sees none within an f-string."""
+    """From the syntax tree: Babel's tokeniser extracts "name" from gettext(row["name"]) and, in
+    Python 3.11, nothing from f-strings."""
     for node in ast.walk(ast.parse(fileobj.read())):
         if isinstance(node, ast.Call) and node.args:
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if name in keywords:
-                said = [getattr(argument, "value", None) for argument in node.args]
-                words = [one if isinstance(one, str) and one else None for one in said]
-                yield node.lineno, name, words, []
+                values = [getattr(argument, "value", None) for argument in node.args]
+                strings = [value if isinstance(value, str) and value else None for value in values]
+                yield node.lineno, name, strings, []
 
 
 def template_calls(
     fileobj: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Any
 ) -> Calls:
-    """What Django's own reader makes of a template are calls of gettext between crosses."""
+    """Django's templatize() turns a template into gettext calls."""
     source = templatize(fileobj.read().decode())
     unindented = "\n".join(line.strip() for line in source.splitlines())
     return extract_python(io.BytesIO(unindented.encode()), keywords, comment_tags, options)
@@ -77,6 +77,6 @@ METHODS: dict[str, Any] = {
 }
 
 
-def is_whole(translation: str | tuple[str, ...] | list[str] | None) -> bool:
-    """Whether it says something, in every form of the plural."""
+def is_complete(translation: str | tuple[str, ...] | list[str] | None) -> bool:
+    """Whether every plural form is translated."""
     return all(translation) if isinstance(translation, tuple | list) else bool(translation)

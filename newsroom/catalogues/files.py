@@ -1,4 +1,4 @@
-"""The catalogues' files: what each must hold, bringing them up to date, checking, compiling."""
+"""Updates, checks and compiles the catalogues' files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 
-from newsroom.catalogues.extraction import Text, is_whole, texts_of
-from newsroom.catalogues.packages import KINDS, is_shipped, package_texts
+from newsroom.catalogues.extraction import Text, extract_texts, is_complete
+from newsroom.catalogues.packages import DOMAIN_SUFFIXES, is_shipped, package_texts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APPS = ("core", "keys", "staff", "articles", "newsletter", "newsroom", "demo")
@@ -23,7 +23,7 @@ SOURCE_LANGUAGE = "en"
 
 @dataclass(frozen=True)
 class Catalogues:
-    """The catalogues of one domain in one folder of LOCALE_PATHS, one for each language."""
+    """The catalogues of one gettext domain in one folder of LOCALE_PATHS."""
 
     folder: Path = ROOT / "locale"
     domain: str = "django"
@@ -33,11 +33,11 @@ class Catalogues:
         return self.folder / language / "LC_MESSAGES" / f"{self.domain}.po"
 
     def texts(self, language: str, written: Catalog) -> Iterable[Text]:
-        """What the language's catalogue must hold, seeing what is written there."""
+        """What the catalogue must contain; `written` is its current content."""
         raise NotImplementedError
 
-    def known(self, language: str) -> Catalog:
-        """The catalogue as it lies in the folder."""
+    def stored(self, language: str) -> Catalog:
+        """The catalogue's file."""
         path = self.path_of(language)
         if not path.exists():
             return Catalog(locale=language, domain=self.domain)
@@ -45,8 +45,8 @@ class Catalogues:
             return read_po(file, locale=language, domain=self.domain)
 
     def updated(self, language: str) -> Catalog:
-        """As it should be: the strings of today with their translations."""
-        catalog = self.known(language)
+        """The current strings with their translations."""
+        catalog = self.stored(language)
         template = Catalog(fuzzy=False)
         for text in self.texts(language, catalog):
             template.add(text.id, None, context=text.context)
@@ -54,11 +54,11 @@ class Catalogues:
         catalog.obsolete.clear()
         return catalog
 
-    def faults(self, language: str) -> Iterator[str]:
-        """What is wrong with a language's catalogue, each with the string's own words."""
+    def errors(self, language: str) -> Iterator[str]:
+        """Errors of a language's catalogue, with the string."""
         catalog, path = self.updated(language), self.path_of(language)
         for message in catalog:
-            if message.id and not is_whole(message.string):
+            if message.id and not is_complete(message.string):
                 yield f"{_name(path)}: not translated: {message.id!r}"
             elif message.id:
                 for error in message.check(catalog):
@@ -68,7 +68,7 @@ class Catalogues:
 
 
 class OwnCatalogues(Catalogues):
-    """Every string of ours, in every language."""
+    """The project's strings."""
 
     def texts(self, language: str, written: Catalog) -> Iterable[Text]:
         return own_texts()
@@ -76,7 +76,7 @@ class OwnCatalogues(Catalogues):
 
 @cache
 def own_texts() -> tuple[Text, ...]:
-    """What our code and our templates say."""
+    """The strings of code and templates."""
     sources = [
         path
         for app in APPS
@@ -84,35 +84,37 @@ def own_texts() -> tuple[Text, ...]:
         if "migrations" not in path.parts
     ]
     templates = sorted((ROOT / "templates").rglob("*"))
-    return tuple(text for path in (*sources, *templates) for text in texts_of(path))
+    return tuple(text for path in (*sources, *templates) for text in extract_texts(path))
 
 
 class PackageCatalogues(Catalogues):
-    """What the packages do not translate, and what somebody here translated better."""
+    """Strings that packages do not translate, and better translations of others."""
 
     def texts(self, language: str, written: Catalog) -> Iterable[Text]:
         own = {text.key for text in own_texts()} if self.domain == "django" else set()
         for text in package_texts(self.domain):
             better = written.get(*text.key) is not None
             missing = not is_shipped(text, language, self.domain)
-            # Where both say the same words, ours count: locale/ comes first.
+            # The project's own translation of the same string has priority.
             if (better or missing) and text.key not in own:
                 yield text
 
 
-def every() -> list[Catalogues]:
-    """All that the newsroom keeps, in the order in which they count."""
-    packages = [PackageCatalogues(ROOT / "locale" / "packages", domain) for domain in KINDS]
+def all_catalogues() -> list[Catalogues]:
+    """All catalogues, in the order of LOCALE_PATHS."""
+    packages = [
+        PackageCatalogues(ROOT / "locale" / "packages", domain) for domain in DOMAIN_SUFFIXES
+    ]
     return [OwnCatalogues(), *packages]
 
 
 def translated_languages() -> list[str]:
-    """All but the one that the strings are written in."""
+    """All but the source language."""
     return [code for code, _name in settings.LANGUAGES if code != SOURCE_LANGUAGE]
 
 
 def as_bytes(catalog: Catalog) -> bytes:
-    """As it stands in the file: no dates and no line numbers, so that a diff shows words."""
+    """The file's content, without dates and line numbers."""
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=100, no_location=True, omit_header=True, sort_output=True)
     header = (
@@ -124,8 +126,8 @@ def as_bytes(catalog: Catalog) -> bytes:
 
 
 def update() -> list[str]:
-    """Writes the catalogues anew; returns what is missing in them."""
-    for catalogues in every():
+    """Rewrites the catalogues; returns their errors."""
+    for catalogues in all_catalogues():
         for language in translated_languages():
             path = catalogues.path_of(language)
             content = as_bytes(catalogues.updated(language))
@@ -135,21 +137,21 @@ def update() -> list[str]:
 
 
 def check() -> list[str]:
-    """What is wrong in any catalogue."""
+    """The errors of all catalogues."""
     return [
-        fault
-        for catalogues in every()
+        error
+        for catalogues in all_catalogues()
         for language in translated_languages()
-        for fault in catalogues.faults(language)
+        for error in catalogues.errors(language)
     ]
 
 
 def compile_all() -> list[str]:
-    """Writes each catalogue as Django reads it, beside its .po."""
-    for catalogues in every():
+    """Writes the .mo files."""
+    for catalogues in all_catalogues():
         for language in translated_languages():
             with catalogues.path_of(language).with_suffix(".mo").open("wb") as file:
-                write_mo(file, catalogues.known(language))
+                write_mo(file, catalogues.stored(language))
     return []
 
 

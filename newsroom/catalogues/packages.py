@@ -1,6 +1,6 @@
-"""What the packages show to people, and what of it they translate themselves.
+"""The visible strings of third-party packages, and which of them they translate.
 
-An upgrade that brings a string without a translation fails `make lint`.
+An upgrade with an untranslated string fails `make lint`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import modeltranslation
 import unfold
 from babel.messages.mofile import read_mo
 
-from newsroom.catalogues.extraction import Text, is_whole, texts_of
+from newsroom.catalogues.extraction import Text, extract_texts, is_complete
 
-KINDS = {"django": {".py", ".html", ".txt"}, "djangojs": {".js"}}
-"""gettext's domains in Django, and the kinds of file whose strings each holds."""
+DOMAIN_SUFFIXES = {"django": {".py", ".html", ".txt"}, "djangojs": {".js"}}
+"""The file types of Django's gettext domains."""
 
-# Below each package's folder. What is not listed (a sign-up that is switched off, pages for
-# developers) nobody sees, and needs no translation.
-SHOWN: dict[Path, tuple[str, ...]] = {
+# Below each package's folder. The rest, such as allauth's sign-up, is never shown.
+PACKAGE_SOURCES: dict[Path, tuple[str, ...]] = {
     Path(django.__path__[0]): (
         "contrib/admin/**/*",
         "contrib/auth/**/*",
@@ -58,10 +57,10 @@ SHOWN: dict[Path, tuple[str, ...]] = {
     ),
 }
 Key = tuple[str, str | None]
-OUR_TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
-UNSEEN = {"tests", "migrations", "vendor", "management"}
-# Folders in which those packages bring translations.
-SHIPPED_IN = (
+PROJECT_TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates"
+SKIPPED_FOLDERS = {"tests", "migrations", "vendor", "management"}
+# Where packages have translations.
+PACKAGE_LOCALE_FOLDERS = (
     "locale",
     "conf/locale",
     "contrib/admin/locale",
@@ -73,26 +72,26 @@ SHIPPED_IN = (
 
 @cache
 def package_texts(domain: str) -> tuple[Text, ...]:
-    """Every string of the domain that the packages show, once."""
+    """The distinct visible strings of the domain."""
     found: dict[Key, Text] = {}
-    for package, patterns in SHOWN.items():
+    for package, patterns in PACKAGE_SOURCES.items():
         files = {path for pattern in patterns for path in package.glob(pattern)}
         for path in sorted(files):
-            unseen = UNSEEN & set(path.parts) or _is_replaced(path, package)
-            if path.suffix in KINDS[domain] and not unseen:
-                for text in texts_of(path):
+            skipped = SKIPPED_FOLDERS & set(path.parts) or _is_overridden(path, package)
+            if path.suffix in DOMAIN_SUFFIXES[domain] and not skipped:
+                for text in extract_texts(path):
                     found.setdefault(text.key, text)
     return tuple(found.values())
 
 
-def _is_replaced(path: Path, package: Path) -> bool:
-    """Whether a template of ours stands in the place of the package's."""
+def _is_overridden(path: Path, package: Path) -> bool:
+    """Whether the project overrides the template."""
     folder = package / "templates"
-    return path.is_relative_to(folder) and (OUR_TEMPLATES / path.relative_to(folder)).exists()
+    return path.is_relative_to(folder) and (PROJECT_TEMPLATES / path.relative_to(folder)).exists()
 
 
 def is_shipped(text: Text, language: str, domain: str) -> bool:
-    """Whether a package brings a translation, which need not be a good one."""
+    """Whether a package translates it."""
     return text.key in _shipped(language, domain)
 
 
@@ -100,8 +99,8 @@ def is_shipped(text: Text, language: str, domain: str) -> bool:
 def _shipped(language: str, domain: str) -> frozenset[Key]:
     compiled = (
         package / folder / language / "LC_MESSAGES" / f"{domain}.mo"
-        for package in SHOWN
-        for folder in SHIPPED_IN
+        for package in PACKAGE_SOURCES
+        for folder in PACKAGE_LOCALE_FOLDERS
     )
     return frozenset(key for path in compiled if path.exists() for key in _translated(path))
 
@@ -109,8 +108,8 @@ def _shipped(language: str, domain: str) -> frozenset[Key]:
 def _translated(compiled: Path) -> Iterator[Key]:
     with compiled.open("rb") as file:
         for message in read_mo(file):
-            if message.id and is_whole(message.string):
+            if message.id and is_complete(message.string):
                 singular = message.id if isinstance(message.id, str) else message.id[0]
                 context = message.context
-                # Babel leaves a context as bytes when it reads this format.
+                # Babel returns the context of .mo files as bytes.
                 yield singular, context.decode() if isinstance(context, bytes) else context

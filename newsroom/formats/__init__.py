@@ -1,5 +1,4 @@
-"""How dates and numbers are written and read in each language, where Django's way is not ours.
+"""FORMAT_MODULE_PATH: formats of dates and numbers that differ from Django's.
 
-Django looks for `newsroom.formats.<language>.formats` (FORMAT_MODULE_PATH) before its own. It
-has none at all for Belarusian.
+Django has none for Belarusian.
 """

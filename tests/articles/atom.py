@@ -1,4 +1,4 @@
-"""What RFC 4287 asks of a feed: its own grammar, and what a reader's program makes of it."""
+"""Atom feeds as tests read them: checked against RFC 4287's grammar and parsed by feedparser."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ RULES = {
         "atom:author or ../atom:author or atom:source/atom:author",
     ],
 }
-"""What the grammar cannot say: the RFC's own rules, in XPath, by what they hold for."""
+"""Rules of the RFC that the grammar cannot express, in XPath, by element."""
 
 
-def is_atom(document: bytes) -> bool:
-    """Raises AssertionError with the place where it is none of RFC 4287's."""
+def assert_valid_atom(document: bytes) -> bool:
+    """Raises AssertionError where it violates RFC 4287."""
     tree = etree.fromstring(document)
     assert GRAMMAR.validate(tree), GRAMMAR.error_log
     names = {"atom": ATOM.strip("{}")}
@@ -39,38 +39,38 @@ def is_atom(document: bytes) -> bool:
 
 
 class Entry:
-    """A text as a reader's program sees it."""
+    """An atom:entry."""
 
     def __init__(self, element: Element) -> None:
         self.element = element
-        self.id = one(element, "id")
-        self.title = one(element, "title")
-        self.updated = moment(one(element, "updated"))
-        self.published = moment(one(element, "published"))
-        self.authors = [one(author, "name") for author in element.findall(f"{ATOM}author")]
-        self.content = one(element, "content")
+        self.id = child_text(element, "id")
+        self.title = child_text(element, "title")
+        self.updated = parse_date(child_text(element, "updated"))
+        self.published = parse_date(child_text(element, "published"))
+        self.authors = [child_text(author, "name") for author in element.findall(f"{ATOM}author")]
+        self.content = child_text(element, "content")
         self.summary = element.findtext(f"{ATOM}summary") or ""
         self.labels = {
             found.attrib["term"]: found.attrib["label"]
             for found in element.findall(f"{ATOM}category")
         }
-        self.address = links(element)["alternate"]
+        self.url = links_by_rel(element)["alternate"]
 
 
 class Feed:
-    """A whole document. Raises AssertionError where it is none of RFC 4287's."""
+    """A whole document. Raises AssertionError where it violates RFC 4287."""
 
     def __init__(self, document: bytes) -> None:
-        assert is_atom(document)
+        assert assert_valid_atom(document)
         self.read = feedparser.parse(document)
         assert (self.read.bozo, self.read.version) == (False, "atom10"), self.read
         self.root = ElementTree.fromstring(document)
         assert self.root.tag == f"{ATOM}feed"
-        self.id = one(self.root, "id")
-        self.title = one(self.root, "title")
-        self.updated = moment(one(self.root, "updated"))
+        self.id = child_text(self.root, "id")
+        self.title = child_text(self.root, "title")
+        self.updated = parse_date(child_text(self.root, "updated"))
         self.language = self.root.attrib[LANGUAGE]
-        self.links = links(self.root)
+        self.links = links_by_rel(self.root)
         self.entries = [self.entry(found) for found in self.root.findall(f"{ATOM}entry")]
         ids = [entry.id for entry in self.entries]
         assert len(ids) == len(set(ids))
@@ -89,26 +89,26 @@ class Feed:
     def deleted(self) -> dict[str, dt.datetime]:
         """RFC 6721."""
         return {
-            found.attrib["ref"]: moment(found.attrib["when"])
+            found.attrib["ref"]: parse_date(found.attrib["when"])
             for found in self.root.findall(DELETED)
         }
 
 
-def one(element: Element, name: str) -> str:
+def child_text(element: Element, name: str) -> str:
     [found] = element.findall(f"{ATOM}{name}")
     assert found.text
     return found.text
 
 
-def links(element: Element) -> dict[str, str]:
-    """By what they are for; no kind twice."""
+def links_by_rel(element: Element) -> dict[str, str]:
+    """By rel; none twice."""
     found = element.findall(f"{ATOM}link")
-    by_kind = {link.attrib["rel"]: link.attrib["href"] for link in found}
-    assert len(by_kind) == len(found)
-    return by_kind
+    by_rel = {link.attrib["rel"]: link.attrib["href"] for link in found}
+    assert len(by_rel) == len(found)
+    return by_rel
 
 
-def moment(text: str) -> dt.datetime:
+def parse_date(text: str) -> dt.datetime:
     """RFC 3339, with a zone."""
     assert DATE.fullmatch(text), text
     return dt.datetime.fromisoformat(text)

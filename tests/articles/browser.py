@@ -19,7 +19,7 @@ PUBLISHING = "articles.publish_article"
 LIST, ADD = "/admin/articles/article/", "/admin/articles/article/add/"
 
 
-def an_analyst(*, may: tuple[str, ...] = ("add_article", "change_article")) -> Client:
+def analyst_client(*, may: tuple[str, ...] = ("add_article", "change_article")) -> Client:
     """A member of staff with these permissions only."""
     user = User.objects.create_user("analyst", password="pass", is_staff=True)
     names = (*may, "view_article", "view_author", "view_topic")
@@ -31,7 +31,7 @@ def an_analyst(*, may: tuple[str, ...] = ("add_article", "change_article")) -> C
     return client
 
 
-def typed(**texts: Any) -> dict[str, Any]:
+def form_data(**texts: Any) -> dict[str, Any]:
     """What the article's form posts: every text empty, unless said otherwise."""
     empty = {
         f"{field}_{code}": "" for code in languages.codes() for field in ("title", "lead", "body")
@@ -39,7 +39,7 @@ def typed(**texts: Any) -> dict[str, Any]:
     return {**empty, "topic": "", "week": "", "verdict": "", "cover": "", "old_path": "", **texts}
 
 
-def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
+def form_data_of(article: Article, **changes: Any) -> dict[str, Any]:
     """The form as the page of that article shows it, with these changes."""
     texts: dict[str, Any] = {}
     for code in languages.codes():
@@ -60,13 +60,13 @@ def as_saved(article: Article, **changes: Any) -> dict[str, Any]:
         "old_path": article.old_path,
         "authors": list(article.authors.values_list("pk", flat=True)),
     }
-    return typed(**{**texts, **shared, **changes})
+    return form_data(**{**texts, **shared, **changes})
 
 
-def page_of(row: Any) -> str:
+def change_url(row: Any) -> str:
     return reverse(f"admin:articles_{row._meta.model_name}_change", args=[row.pk])
 
 
-def said(response: Any) -> str:
+def visible_text(response: Any) -> str:
     """The page's text with its markup taken out."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))

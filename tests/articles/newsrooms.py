@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import gather
-from articles.models import Article, Author, Digest, Masthead, Page, Picture, Topic
+from articles.editorial.digest_builder import build_digest
+from articles.models import Article, Author, Digest, Page, Picture, SiteSettings, Topic
 from core.weeks import Week
 from newsletter.campaigns import approval
 from newsletter.models import Edition
@@ -30,7 +30,7 @@ LISTS = ("", "weeks/", "barometer/", "feed.xml", "sitemap.xml", "sitemap-1.xml",
 class Newsroom:
     """Two topics over three weeks; `new`, `last` and `early` are one topic's, `other` is alone."""
 
-    masthead: Masthead
+    masthead: SiteSettings
     edition: Edition
     elite: Topic
     media: Topic
@@ -65,7 +65,7 @@ class Newsroom:
 
 def make_newsroom() -> Newsroom:
     """Its newest week has an approved digest; `last` has no Russian, `gone` was withdrawn."""
-    masthead = Masthead.objects.create(pk=1, name_be="Погляд", digest_title_be="Сітуацыя")
+    masthead = SiteSettings.objects.create(pk=1, name_be="Погляд", digest_title_be="Сітуацыя")
     edition = make_edition(code="en")
     elite, media = make_topic(), make_topic(code="media", position=2)
     marta = Author.objects.create(code="zubr", name_be="Марта Зубр")
@@ -84,7 +84,7 @@ def make_newsroom() -> Newsroom:
     gone = article(media, EARLIER, title="Gone")
     workflow.withdraw(gone, MONDAY_MORNING, by=make_user(), notes={"be": "Памылка."})
     draft = article(media, LAST_WEEK, title="Draft", published_in=())
-    digest = gather(WEEK)
+    digest = build_digest(WEEK)
     approval.approve(digest, make_user(), MONDAY_MORNING)
     return Newsroom(
         masthead=masthead,

@@ -1,4 +1,4 @@
-"""A benchmark that finds nothing wrong proves nothing unless it would have found it."""
+"""The kill benchmark detects each kind of error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kill import Verdict, connections, judge, look
-from newsletter.campaigns import lifecycle as mailings
+from benchmarks.kill import Verdict, check_ledger, connections, judge
+from newsletter.campaigns import lifecycle
 from newsletter.models import Delivery
 from tests.factories import MONDAY_MORNING, make_mailing
 from tests.services import Sink
@@ -23,61 +23,61 @@ def judged(rows: dict[str, str], had: list[str], open_connections: int = 1) -> V
 
 
 @pytest.mark.parametrize("had", [HAD, [*HAD, "c@example.org"]], ids=["not taken", "taken"])
-def test_one_uncertain_for_an_open_connection_is_what_is_promised(had: list[str]) -> None:
+def test_one_uncertain_per_open_connection_is_allowed(had: list[str]) -> None:
     verdict = judged(ROWS, had)
     assert verdict.holds
     assert (verdict.sent, verdict.uncertain) == (2, 1)
 
 
 @pytest.mark.parametrize("status", ["pending", "retry", "claimed", "handed", "failed", "excluded"])
-def test_a_reader_without_a_letter_whom_no_row_calls_uncertain_is_lost(status: str) -> None:
+def test_a_subscriber_without_a_letter_who_is_not_uncertain_is_lost(status: str) -> None:
     verdict = judged({**ROWS, "d@example.org": status}, HAD)
     assert verdict.lost == 1
     assert not verdict.holds
 
 
-def test_a_reader_with_two_letters_is_doubled() -> None:
+def test_a_subscriber_with_two_letters_is_doubled() -> None:
     verdict = judged(ROWS, [*HAD, "b@example.org"])
     assert verdict.doubled == 1
     assert not verdict.holds
 
 
-def test_a_row_that_says_sent_of_a_letter_that_nobody_has_is_unfounded() -> None:
+def test_a_sent_row_without_a_letter_is_unfounded() -> None:
     verdict = judged(ROWS, HAD[:1])
     assert verdict.unfounded == 1
     assert not verdict.holds
 
 
 @pytest.mark.parametrize("rows", [{}, {"d@example.org": "pending"}, {"d@example.org": "failed"}])
-def test_a_letter_that_the_ledger_does_not_know_of_is_found(rows: dict[str, str]) -> None:
+def test_a_letter_that_is_not_sent_in_the_ledger_is_unknown(rows: dict[str, str]) -> None:
     verdict = judged({**ROWS, **rows}, [*HAD, "d@example.org"])
     assert verdict.unknown == 1
     assert not verdict.holds
 
 
-def test_more_uncertain_than_connections_were_open_break_the_promise() -> None:
+def test_more_uncertain_than_open_connections_break_the_guarantee() -> None:
     assert not judged(ROWS, HAD, open_connections=0).holds
 
 
-def test_a_ledger_that_did_not_balance_once_breaks_the_promise() -> None:
+def test_a_ledger_that_did_not_balance_once_breaks_the_guarantee() -> None:
     verdict = judged(ROWS, HAD)
     verdict.balanced = False
     assert not verdict.holds
 
 
 @pytest.mark.django_db
-def test_a_row_too_few_in_the_ledger_is_seen() -> None:
+def test_a_missing_row_in_the_ledger_is_detected() -> None:
     mailing = make_mailing(readers=3)
-    mailings.launch(mailing, MONDAY_MORNING)
+    lifecycle.launch(mailing, MONDAY_MORNING)
     verdict = Verdict(1)
-    assert look(mailing.pk, 3, verdict) == "sending"
+    assert check_ledger(mailing.pk, 3, verdict) == "sending"
     assert verdict.balanced
     Delivery.objects.first().delete()
-    look(mailing.pk, 3, verdict)
+    check_ledger(mailing.pk, 3, verdict)
     assert not verdict.balanced
 
 
-def test_connections_are_counted_by_the_port_and_the_process_that_hold_them(
+def test_connections_are_counted_by_port_and_process(
     tmp_path: Path,
 ) -> None:
     sink = Sink(tmp_path)
@@ -93,7 +93,7 @@ def test_connections_are_counted_by_the_port_and_the_process_that_hold_them(
         sink.kill()
 
 
-def test_the_sink_writes_a_letter_down_before_it_answers(tmp_path: Path) -> None:
+def test_the_sink_stores_a_letter_before_it_replies(tmp_path: Path) -> None:
     sink = Sink(tmp_path, dies_at=1)
     sink.start()
     with socket.create_connection(("127.0.0.1", sink.port)) as one, one.makefile("rb") as said:
@@ -101,5 +101,5 @@ def test_the_sink_writes_a_letter_down_before_it_answers(tmp_path: Path) -> None
         while not said.readline().startswith(b"354"):
             pass
         one.sendall(b"Message-ID: <1@x.example>\r\n\r\ntext\r\n.\r\n")
-        assert said.read() == b"", "it died without an answer"
+        assert said.read() == b"", "it died without a reply"
     assert sink.recipients() == ["r@x.example"]

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from core.weeks import NotAWeek, Week
+from core.weeks import InvalidWeek, Week
 
 
 def week(text: str) -> Week:
@@ -31,14 +31,14 @@ def test_any_day_of_it_finds_the_week() -> None:
 
 @pytest.mark.parametrize("text", ["1989-12-25", "2100-01-04", "9999-12-27", "0001-01-01"])
 def test_a_monday_that_is_too_far_away_is_no_week(text: str) -> None:
-    with pytest.raises(NotAWeek, match="Weeks are 1990-01-01 to 2099-12-28"):
+    with pytest.raises(InvalidWeek, match="Weeks are 1990-01-01 to 2099-12-28"):
         Week.parse(text)
 
 
 def test_the_weeks_there_are_make_whole_years() -> None:
     assert Week.of_year(1990)[0] == week("1990-01-01")
     assert Week.of_year(2099)[-1] == week("2099-12-28")
-    with pytest.raises(NotAWeek):
+    with pytest.raises(InvalidWeek):
         Week.of_year(2099)[-1].next()
 
 
@@ -56,5 +56,5 @@ def test_every_day_has_a_nearest_week(day: dt.date, found: str) -> None:
 
 @pytest.mark.parametrize("text", ["2026-11-17", "yesterday", "", "2026-13-01"])
 def test_what_is_no_monday_is_no_week(text: str) -> None:
-    with pytest.raises(NotAWeek):
+    with pytest.raises(InvalidWeek):
         Week.parse(text)

@@ -12,12 +12,12 @@ from django.test import Client
 from django.utils import translation
 from PIL import Image
 
-from articles.models import Article, Author, Digest, Masthead, Page, Topic, VerdictChange
+from articles.models import Article, Author, Digest, Page, SiteSettings, Topic, VerdictChange
 from core.weeks import Week
-from demo.content.content import FOLDER, DemoBroken, read_content, to_html
-from demo.content.covers import LOOKS, draw_cover
+from demo.content.content import FOLDER, InvalidDemoContent, read_content, to_html
+from demo.content.covers import COVER_STYLES, draw_cover
 from demo.content.loading import load_demo
-from tests.covers import one_cover
+from tests.covers import same_cover_for_all
 from tests.factories import make_article, make_page, make_user
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +86,7 @@ privacy:
 def quickly() -> Iterator[ExitStack]:
     """Covers are drawn only for the test that closes this."""
     with ExitStack() as stack:
-        stack.enter_context(one_cover())
+        stack.enter_context(same_cover_for_all())
         yield stack
 
 
@@ -207,11 +207,11 @@ def test_a_second_run_changes_nothing_even_weeks_later(folder: Path) -> None:
 
 
 def test_the_newsrooms_own_names_stay(folder: Path) -> None:
-    Masthead.objects.create(pk=1, name_en="Our own")
+    SiteSettings.objects.create(pk=1, name_en="Our own")
     Topic.objects.create(code="elite", name_en="Our elite")
     Author.objects.create(code="ana", name_en="Our Ana")
     load_demo(make_user(), NOW, folder)
-    assert Masthead.current().name_en == "Our own"
+    assert SiteSettings.current().name_en == "Our own"
     assert Topic.objects.get(code="elite").name_en == "Our elite"
     assert Author.objects.get(code="ana").name_en == "Our Ana"
 
@@ -226,7 +226,7 @@ def test_it_does_not_mix_with_the_newsrooms_own_articles(folder: Path) -> None:
 def test_it_loads_alike_whatever_language_is_active(folder: Path) -> None:
     with translation.override("ru"):
         load_demo(make_user(), NOW, folder)
-    assert Masthead.current().name_en == "Little Paper"
+    assert SiteSettings.current().name_en == "Little Paper"
     assert Digest.objects.get(week=LAST_WEEK).introduction_in("en") == "This week."
     assert Digest.objects.get(week=LAST_WEEK).introduction_in("ru") == ""
 
@@ -267,7 +267,7 @@ def test_a_broken_file_is_named_with_the_place(
     text = (folder / file).read_text(encoding="utf-8")
     assert old in text
     write(folder, file, text.replace(old, new, 1))
-    with pytest.raises(DemoBroken, match=f"(?s){said}"):
+    with pytest.raises(InvalidDemoContent, match=f"(?s){said}"):
         load_demo(make_user(), NOW, folder)
     assert not Article.objects.exists()
     assert not Topic.objects.exists()
@@ -275,14 +275,14 @@ def test_a_broken_file_is_named_with_the_place(
 
 def test_a_file_that_is_no_week_is_named(folder: Path) -> None:
     write(folder, "weeks/first.yaml", WEEK_2)
-    with pytest.raises(DemoBroken, match=r"weeks/first\.yaml"):
+    with pytest.raises(InvalidDemoContent, match=r"weeks/first\.yaml"):
         read_content(folder)
 
 
 def test_a_folder_without_weeks_is_said(folder: Path) -> None:
     for path in (folder / "weeks").iterdir():
         path.unlink()
-    with pytest.raises(DemoBroken, match=r"no file such as 1\.yaml"):
+    with pytest.raises(InvalidDemoContent, match=r"no file such as 1\.yaml"):
         read_content(folder)
 
 
@@ -304,7 +304,7 @@ def test_the_notation_becomes_html(written: str, html: str) -> None:
 
 
 def test_a_cover_is_a_light_jpeg_and_always_the_same() -> None:
-    for topic in (*LOOKS, "a-topic-of-tomorrow"):
+    for topic in (*COVER_STYLES, "a-topic-of-tomorrow"):
         drawn = draw_cover(topic, 3)
         assert len(drawn) < 120_000, topic
         with Image.open(io.BytesIO(drawn)) as picture:
@@ -337,7 +337,7 @@ def test_the_real_newsroom_has_every_name_in_every_language(folder: Path) -> Non
         "west",
         "russia",
     ]
-    assert set(LOOKS) == {topic.code for topic in content.topics}
+    assert set(COVER_STYLES) == {topic.code for topic in content.topics}
     named = [one.name for one in (*content.topics, *content.authors)]
     for translated in (*named, *content.masthead.values()):
         assert set(translated) == {"en", "be", "ru"}

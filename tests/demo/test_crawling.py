@@ -1,4 +1,4 @@
-"""A reader who follows every link of the demo newsroom, in every language, from the first page on.
+"""Follows every link of the demo newsroom, in every language, from the first page on.
 
 The demo is loaded and read once. Lists have few entries a page here, so that they have pages.
 """
@@ -28,10 +28,10 @@ from articles.public import selectors as pages
 from articles.search import query
 from core import languages
 from demo.content.loading import load_demo
-from tests.articles.requests import ask as asked
-from tests.covers import one_cover
+from tests.articles.requests import submit_search as asked
+from tests.covers import same_cover_for_all
 from tests.factories import make_edition, make_user
-from tests.html_pages import Element, read
+from tests.html_pages import Element, parse_html
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
@@ -110,7 +110,7 @@ def own_path(address: str) -> str:
 
 
 def linked_from(read: Read) -> Iterator[str]:
-    """Every address of ours that a reader or a browser would ask for."""
+    """Every internal URL that a visitor or a browser would request."""
     for element in read.tree.walk():
         for name in ("href", "src"):
             # Alternates and canonical have the host, and are compared below.
@@ -144,7 +144,7 @@ def ask(client: Client, path: str) -> Read:
     is_text = answer.headers["Content-Type"].startswith("text/html")
     text = body.decode() if is_text else ""
     cookies = list(answer.cookies)
-    return Read(path, answer.status_code, dict(answer.headers), cookies, text, read(text))
+    return Read(path, answer.status_code, dict(answer.headers), cookies, text, parse_html(text))
 
 
 def crawl(client: Client, start: str) -> dict[str, Read]:
@@ -165,7 +165,7 @@ def crawl(client: Client, start: str) -> dict[str, Read]:
 
 def an_uneven_newsroom() -> dict[str, int]:
     """The demo, with articles that are missing, withdrawn or signed in some languages only."""
-    with one_cover():
+    with same_cover_for_all():
         load_demo(make_user(), NOW)
     make_edition(code="en")
     make_edition(code="be-ru")
@@ -214,7 +214,7 @@ def site(
     ):
         # Imported above, before it is patched, since it keeps the number under its own name.
         for module in (pages, query):
-            patch.setattr(module, "ON_A_PAGE", FEW)
+            patch.setattr(module, "PAGE_SIZE", FEW)
         ids = an_uneven_newsroom()
         found = crawl(client, "/")
         uneven = Article.objects.in_bulk(ids.values()).values()
@@ -332,13 +332,13 @@ def test_no_text_stands_under_a_foreign_language(site: Site) -> None:
     assert sorted(foreign)[:20] == []
 
 
-def test_whatever_is_in_another_language_says_so_in_the_readers_own(site: Site) -> None:
+def test_content_in_another_language_is_labelled_in_the_pages_language(site: Site) -> None:
     """A language's own name, and whatever stands beside its name in the page's language."""
     labelled = 0
     for page in [*site.pages, *site.beside.values()]:
         for element, text in page.tree.texts():
             code = element.language
-            if code in {page.language, ""} or text.strip() == languages.own_name(code):
+            if code in {page.language, ""} or text.strip() == languages.native_name(code):
                 continue
             around = element.nearest("article", "li", "tr") or element.nearest("p")
             said = around.text if around else ""
@@ -387,7 +387,7 @@ def test_the_switcher_the_head_and_the_lists_agree_on_what_there_is(site: Site) 
         offered = {
             one.attributes["hreflang"]: one.attributes["href"]
             for one in switcher.all("a")
-            if "absent" not in one.classes
+            if "unavailable" not in one.classes
         }
         others = {code: path for code, path in page.alternates().items() if code != "x-default"}
         others.pop(page.language, None)

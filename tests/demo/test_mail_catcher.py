@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.mail_catcher.catcher import CannotCatch, Catcher
-from demo.mail_catcher.smtp import Catching
+from demo.mail_catcher.catcher import Catcher, CatcherError
+from demo.mail_catcher.smtp import CatchingHandler
 
 SUBJECT = "Сітуацыя ў Беларусі: 13–19 студзеня"
 PATIENCE = 10
@@ -128,7 +128,7 @@ def test_a_failing_disk_is_answered_452_and_leaves_nothing(
     assert list(catcher.box.folder.iterdir()) == []
 
 
-def test_a_folder_that_turns_bad_is_answered_452_and_heals(
+def test_an_unusable_folder_is_answered_452_until_it_works_again(
     catcher: Catcher, tmp_path: Path
 ) -> None:
     (tmp_path / "mail").rename(tmp_path / "away")
@@ -141,8 +141,8 @@ def test_a_folder_that_turns_bad_is_answered_452_and_heals(
     assert len(catcher.letters) == 1
 
 
-def test_a_test_may_make_it_a_worse_relay(tmp_path: Path) -> None:
-    class KnowsNobody(Catching):
+def test_a_handler_can_simulate_faults(tmp_path: Path) -> None:
+    class KnowsNobody(CatchingHandler):
         async def handle_RCPT(  # type: ignore[no-untyped-def]
             self, server, session, envelope, address, options
         ) -> str:
@@ -159,7 +159,7 @@ def test_a_test_may_make_it_a_worse_relay(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_said_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("")
-    with pytest.raises(CannotCatch, match=r"mail.*--directory"):
+    with pytest.raises(CatcherError, match=r"mail.*--directory"):
         Catcher(tmp_path / "mail").start()
 
 
@@ -169,7 +169,7 @@ def test_a_taken_port_is_named_with_its_option(tmp_path: Path, option: str) -> N
         port = taken.getsockname()[1]
         ports: dict[str, int] = {"smtp_port": 0, "page_port": 0, option: port}
         named = f"{port}.*--{option.replace('_', '-')}"
-        with pytest.raises(CannotCatch, match=named):
+        with pytest.raises(CatcherError, match=named):
             Catcher(tmp_path, **ports).start()  # type: ignore[arg-type]
 
 
@@ -222,7 +222,7 @@ def test_the_page_lists_what_was_caught_newest_first(catcher: Catcher) -> None:
 def test_of_very_many_the_newest_are_listed(
     catcher: Catcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("demo.mail_catcher.page.MOST_LISTED", 2)
+    monkeypatch.setattr("demo.mail_catcher.page.MAX_LISTED", 2)
     for number in range(3):
         send(catcher, a_letter(subject=f"Number {number}."))
     shown = page(catcher)

@@ -1,4 +1,4 @@
-"""The demo's editions and readers."""
+"""The demo's editions and subscribers."""
 
 import datetime as dt
 import io
@@ -6,10 +6,10 @@ import io
 import pytest
 from django.core.management import call_command
 
-from articles.models import Masthead
+from articles.models import SiteSettings
 from core.weeks import Week
 from demo.subscribers import load_demo_subscribers
-from keys.sealing import KeyMissing, worker_keys
+from keys.sealing import KeyNotFound, worker_keys
 from newsletter.models import Edition, Subscriber, SubscriberStatus
 from newsletter.models.variants import VariantKind
 
@@ -20,7 +20,7 @@ RESERVED = ("@example.org", "@example.com", "@example.net")
 
 
 def test_it_makes_two_editions_that_go_on_monday_at_nine_in_vilnius() -> None:
-    Masthead.objects.create(pk=1, name_en="Long View", name_be="Доўгі погляд")
+    SiteSettings.objects.create(pk=1, name_en="Long View", name_be="Доўгі погляд")
     load_demo_subscribers(NOW)
     english, other = Edition.objects.all()
     assert (english.code, english.name, english.languages) == ("en", "EN", ["en"])
@@ -33,19 +33,19 @@ def test_it_makes_two_editions_that_go_on_monday_at_nine_in_vilnius() -> None:
         assert edition.due_at(Week(dt.date(2026, 11, 16))) == due
 
 
-def test_it_makes_twelve_active_readers_at_domains_that_lead_nowhere() -> None:
+def test_it_makes_twelve_active_subscribers_at_reserved_domains() -> None:
     report = load_demo_subscribers(NOW)
     assert str(report) == "Loaded 2 editions and 12 subscribers."
-    readers = Subscriber.objects.all()
-    assert {reader.status for reader in readers} == {SubscriberStatus.ACTIVE}
-    assert {reader.provider for reader in readers} == {"other"}
-    addresses = [reader.address(worker_keys()) for reader in readers]
+    subscribers = Subscriber.objects.all()
+    assert {subscriber.status for subscriber in subscribers} == {SubscriberStatus.ACTIVE}
+    assert {subscriber.provider for subscriber in subscribers} == {"other"}
+    addresses = [subscriber.address(worker_keys()) for subscriber in subscribers]
     assert len(set(addresses)) == 12
     assert all(address.endswith(RESERVED) for address in addresses)
     assert {address[address.index("@") :] for address in addresses} == set(RESERVED)
 
 
-def test_each_edition_has_its_readers_and_they_its_first_language() -> None:
+def test_each_edition_has_subscribers_in_its_first_language() -> None:
     load_demo_subscribers(NOW)
     counted = {
         edition.code: Subscriber.objects.of_edition(edition).count()
@@ -53,12 +53,12 @@ def test_each_edition_has_its_readers_and_they_its_first_language() -> None:
     }
     assert counted == {"en": 7, "be-ru": 5}
     assert {
-        (reader.edition.code, reader.language)
-        for reader in Subscriber.objects.select_related("edition")
+        (subscriber.edition.code, subscriber.language)
+        for subscriber in Subscriber.objects.select_related("edition")
     } == {("en", "en"), ("be-ru", "be")}
 
 
-def test_some_readers_of_each_edition_chose_the_discreet_letter() -> None:
+def test_some_subscribers_of_each_edition_chose_the_discreet_letter() -> None:
     load_demo_subscribers(NOW)
     for edition in Edition.objects.all():
         assert edition.offers_discreet
@@ -90,7 +90,7 @@ def test_editions_of_the_newsrooms_own_stay_alone() -> None:
 
 @pytest.mark.usefixtures("without_worker_key")
 def test_without_the_workers_key_nothing_is_made() -> None:
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyNotFound):
         load_demo_subscribers(NOW)
     assert not Edition.objects.exists()
 

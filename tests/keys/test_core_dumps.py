@@ -18,7 +18,7 @@ SAYS = """
 import newsroom, os, resource
 from keys import core_dumps
 if os.fork() == 0:
-    print(core_dumps.are_forbidden(), resource.getrlimit(resource.RLIMIT_CORE), flush=True)
+    print(core_dumps.are_disabled(), resource.getrlimit(resource.RLIMIT_CORE), flush=True)
     os._exit(0)
 os.wait()
 """
@@ -42,20 +42,20 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_process_forbids_it_by_itself_and_for_all_that_it_forks(tmp_path: Path) -> None:
+def test_core_dumps_are_disabled_for_a_process_and_its_children(tmp_path: Path) -> None:
     assert run(SAYS, tmp_path).stdout == "True (0, 0)\n"
 
 
-def test_a_process_that_breaks_leaves_no_file(tmp_path: Path) -> None:
+def test_a_crash_leaves_no_core_dump(tmp_path: Path) -> None:
     assert run(BREAKS, tmp_path).returncode < 0
     assert not list(tmp_path.glob("*core*"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux knows prctl")
-def test_an_administrator_is_told_where_it_did_not_work(
+def test_a_warning_is_shown_if_core_dumps_are_possible(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PRODUCTION = True
-    assert list(checks.no_core_dumps()) == []
+    assert list(checks.core_dumps_disabled()) == []
     monkeypatch.setattr(core_dumps, "_prctl", lambda *_arguments: 1)
-    assert [one.id for one in checks.no_core_dumps()] == ["newsroom.W002"]
+    assert [one.id for one in checks.core_dumps_disabled()] == ["newsroom.W002"]

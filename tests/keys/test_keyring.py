@@ -15,9 +15,9 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from keys import destruction, keyring, paper_backup, sealing
-from keys.paper_backup import PaperBroken
-from keys.sealing import KeyMissing, SealBroken
-from tests.services import fill
+from keys.paper_backup import PaperBackupError
+from keys.sealing import DecryptionError, KeyNotFound
+from tests.services import fill_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def keys(fresh_keys: Path) -> Path:
 
 def rotate(folder: Path) -> int:
     number = keyring.add_generation(folder / "worker.key")
-    keyring.renew_intake(folder / "worker.key", folder / "intake.pub")
+    keyring.renew_intake_key(folder / "worker.key", folder / "intake.pub")
     return number
 
 
@@ -44,20 +44,20 @@ def test_a_running_process_sees_a_new_generation_without_being_started_again(key
     assert after.open_address(sealed, 7, 1) == "a@example.org"
     assert after.open_intake(old, "p") == b"a"
     assert after.open_intake(sealing.seal_intake(b"b", "p"), "p") == b"b"
-    with pytest.raises(SealBroken):
+    with pytest.raises(DecryptionError):
         before.open_intake(sealing.seal_intake(b"b", "p"), "p")
 
 
 def test_a_hash_can_be_carried_on_for_good_though_its_generation_is_dropped(keys: Path) -> None:
     first = sealing.worker_keys().hash_address("a@example.org", 1)
     rotate(keys)
-    second = sealing.worker_keys().carry_hash_on(first, 1, 2)
+    second = sealing.worker_keys().advance_hash(first, 1, 2)
     rotate(keys)
-    assert keyring.drop_older(keys / "worker.key", 3) == [1, 2]
+    assert keyring.drop_generations_before(keys / "worker.key", 3) == [1, 2]
     now = sealing.worker_keys()
     third = now.hash_address("a@example.org", 3)
     assert now.hash_address("a@example.org", 1) == first
-    assert now.carry_hash_on(first, 1, 3) == now.carry_hash_on(second, 2, 3) == third
+    assert now.advance_hash(first, 1, 3) == now.advance_hash(second, 2, 3) == third
     assert len({first, second, third}) == 3
 
 
@@ -65,10 +65,10 @@ def test_an_older_file_computes_no_newer_hash(keys: Path) -> None:
     older = sealing.worker_keys()
     rotate(keys)
     newer = sealing.worker_keys()
-    with pytest.raises(KeyMissing, match="no generation 2"):
+    with pytest.raises(KeyNotFound, match="no generation 2"):
         older.hash_address("a@example.org", 2)
-    with pytest.raises(KeyMissing, match="no generation 2"):
-        older.carry_hash_on(b"h" * 32, 1, 2)
+    with pytest.raises(KeyNotFound, match="no generation 2"):
+        older.advance_hash(b"h" * 32, 1, 2)
     # Nor does what it has lead to the newer key.
     assert newer.hash_keys[2] not in {*older.hash_keys.values(), *older.secrets.values()}
     assert newer.hash_address("a@example.org", 1) == older.hash_address("a@example.org", 1)
@@ -76,27 +76,27 @@ def test_an_older_file_computes_no_newer_hash(keys: Path) -> None:
 
 def test_a_file_from_before_hashes_had_generations_is_taken_as_it_is(keys: Path) -> None:
     secret, hash_key = b"3" * 32, b"h" * 32
-    lines = f"3:{sealing.encode(secret)}\nhash:{sealing.encode(hash_key)}\n"
+    lines = f"3:{sealing.encode_key(secret)}\nhash:{sealing.encode_key(hash_key)}\n"
     (keys / "worker.key").write_text(lines)
     found = sealing.worker_keys()
     expected = hmac.digest(hash_key, b"a@example.org", "sha256")
     assert found.hash_address("a@example.org", found.hash_generation) == expected
     rotate(keys)
     assert sealing.worker_keys().hash_keys.keys() == {1, 4}
-    keyring.drop_older(keys / "worker.key", 4)
+    keyring.drop_generations_before(keys / "worker.key", 4)
     assert sealing.worker_keys().hash_address("a@example.org", 1) == expected
     # A file that was never rotated has no line for it.
-    (keys / "worker.key").write_text(f"1:{sealing.encode(secret)}\n")
-    assert sealing.worker_keys().hash_keys == {1: sealing.hash_key_of(secret)}
+    (keys / "worker.key").write_text(f"1:{sealing.encode_key(secret)}\n")
+    assert sealing.worker_keys().hash_keys == {1: sealing.derive_hash_key(secret)}
 
 
-def test_what_was_dropped_opens_nothing_any_more(keys: Path) -> None:
+def test_a_dropped_generation_decrypts_nothing(keys: Path) -> None:
     sealed = sealing.worker_keys().seal_address("a@example.org", 7)
     rotate(keys)
-    keyring.drop_older(keys / "worker.key", 2)
-    with pytest.raises(KeyMissing, match="no generation 1"):
+    keyring.drop_generations_before(keys / "worker.key", 2)
+    with pytest.raises(KeyNotFound, match="no generation 1"):
         sealing.worker_keys().open_address(sealed, 7, 1)
-    assert keyring.drop_older(keys / "worker.key", 2) == []
+    assert keyring.drop_generations_before(keys / "worker.key", 2) == []
 
 
 def test_a_rotation_that_fails_leaves_the_file_as_it_was(
@@ -123,14 +123,14 @@ def test_a_disk_without_a_byte_left_keeps_the_keys_it_has(
     settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE = files
     sealing.make_keys(*files)
     before = {path: path.read_bytes() for path in files}
-    ballast = fill(small_disk)
+    ballast = fill_disk(small_disk)
     with pytest.raises(CommandError, match=r"No space left.* is as it was"):
         call_command("rotate_keys")
     assert {path: path.read_bytes() for path in files} == before
     assert sorted(small_disk.iterdir()) == sorted([*files, ballast])
     ballast.unlink()
     call_command("rotate_keys")
-    ballast = fill(small_disk)
+    ballast = fill_disk(small_disk)
     with pytest.raises(CommandError, match="cannot be written: No space left"):
         call_command("reencrypt_list")
     assert files[1].read_bytes() == before[files[1]]
@@ -146,7 +146,7 @@ def test_the_files_owner_stays(keys: Path) -> None:
     assert (found.st_uid, found.st_gid) == (12345, 12345)
 
 
-def test_who_could_not_give_the_file_back_to_its_owner_changes_nothing(
+def test_a_failed_chown_leaves_the_key_file_unchanged(
     keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the worker could no longer read its own key."""
@@ -183,7 +183,7 @@ def test_the_files_mode_stays(keys: Path) -> None:
     assert (keys / "intake.pub").stat().st_mode & 0o777 == 0o644
 
 
-def test_who_is_not_given_the_workers_key_cannot_rotate(without_worker_key: None) -> None:
+def test_rotation_needs_the_worker_key(without_worker_key: None) -> None:
     for command in ("rotate_keys", "restore_keys"):
         with pytest.raises(CommandError, match="where WORKER_KEY_FILE is set"):
             call_command(command)
@@ -197,7 +197,7 @@ def page(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_what_was_printed_and_typed_in_again_opens_the_list(
+def test_keys_restored_from_paper_decrypt_the_list(
     keys: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     rotate(keys)
@@ -221,13 +221,15 @@ def test_a_typing_error_is_named_by_its_line(
     missed = 0
     for number in rows:
         label, rest = lines[number][:6], lines[number][6:]
-        letters = [at for at, letter in enumerate(rest) if letter in paper_backup.LETTERS]
+        letters = [
+            at for at, letter in enumerate(rest) if letter in paper_backup.CROCKFORD_ALPHABET
+        ]
         at = dice.choice(letters)
-        wrong = dice.choice(paper_backup.LETTERS.replace(rest[at], ""))
+        wrong = dice.choice(paper_backup.CROCKFORD_ALPHABET.replace(rest[at], ""))
         typed = [*lines]
         typed[number] = label + rest[:at] + wrong + rest[at + 1 :]
-        with pytest.raises(PaperBroken) as told:
-            paper_backup.read(typed)
+        with pytest.raises(PaperBackupError) as told:
+            paper_backup.from_lines(typed)
         missed += label.strip() not in str(told.value)
     # Two letters of a check miss one error in a thousand; then the last line finds it.
     assert missed == 0
@@ -237,15 +239,15 @@ def test_a_line_that_is_missing_or_swapped_is_noticed(capsys: pytest.CaptureFixt
     lines = page(capsys).splitlines()
     rows = [number for number, line in enumerate(lines) if paper_backup.LINE.match(line)]
     for number in rows:
-        with pytest.raises(PaperBroken):
-            paper_backup.read(lines[:number] + lines[number + 1 :])
+        with pytest.raises(PaperBackupError):
+            paper_backup.from_lines(lines[:number] + lines[number + 1 :])
     swapped = [*lines]
     first, second = rows[0], rows[1]
     swapped[first] = lines[first][:6] + lines[second][6:]
-    with pytest.raises(PaperBroken, match="typing error"):
-        paper_backup.read(swapped)
-    with pytest.raises(PaperBroken, match="missing"):
-        paper_backup.read(["nothing"])
+    with pytest.raises(PaperBackupError, match="typing error"):
+        paper_backup.from_lines(swapped)
+    with pytest.raises(PaperBackupError, match="missing"):
+        paper_backup.from_lines(["nothing"])
 
 
 def test_a_page_from_before_hashes_had_generations_is_taken_as_it_is() -> None:
@@ -264,8 +266,8 @@ def test_a_page_from_before_hashes_had_generations_is_taken_as_it_is() -> None:
         L.6   RV0  B9
         ALL   WN3G QSFR
     """
-    wanted = paper_backup.Keys({1: b"1" * 32}, {1: b"h" * 32}, b"l" * 64)
-    assert paper_backup.read(printed.splitlines()) == wanted
+    wanted = paper_backup.BackupKeys({1: b"1" * 32}, {1: b"h" * 32}, b"l" * 64)
+    assert paper_backup.from_lines(printed.splitlines()) == wanted
 
 
 def test_a_page_of_before_a_rotation_adds_its_generation_to_the_file(
@@ -276,7 +278,7 @@ def test_a_page_of_before_a_rotation_adds_its_generation_to_the_file(
     typed = tmp_path / "typed"
     typed.write_text(page(capsys))
     rotate(keys)
-    keyring.drop_older(keys / "worker.key", 2)
+    keyring.drop_generations_before(keys / "worker.key", 2)
     newer, intake = sealing.worker_keys(), (keys / "intake.pub").read_text()
     call_command("restore_keys", typed)
     both = sealing.worker_keys()
@@ -304,7 +306,7 @@ def test_another_key_that_is_there_is_never_overwritten(
     typed = tmp_path / "typed"
     typed.write_text(page(capsys))
     call_command("restore_keys", typed)  # The same ones: fine.
-    (keys / "worker.key").write_text(f"1:{sealing.encode(b'x' * 32)}")
+    (keys / "worker.key").write_text(f"1:{sealing.encode_key(b'x' * 32)}")
     with pytest.raises(CommandError, match="is another key"):
         call_command("restore_keys", typed)
     (keys / "worker.key").write_text("half a key")
@@ -364,7 +366,7 @@ def test_the_key_that_opens_the_list_goes_first_and_its_copies_with_it(
         (keys / name).write_text("a copy")
     for name in ("secret", "secret.bak", "unrelated"):
         (elsewhere / name).write_text("a copy under another name")
-    found = destruction.key_files([keys / "links.key", keys, elsewhere / "secret"])
+    found = destruction.find_key_files([keys / "links.key", keys, elsewhere / "secret"])
     names = [path.name for path in found]
     assert names[:2] == ["secret", "secret.bak"]
     assert names[2] == "worker.key"
@@ -387,22 +389,22 @@ def test_a_folder_that_cannot_be_listed_keeps_no_key_alive(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", refused)
-        found = destruction.key_files([closed, keys])
+        found = destruction.find_key_files([closed, keys])
     assert {keys / "worker.key", closed / "links.key"} <= set(found)
 
 
-def test_a_destroyed_link_takes_what_it_leads_to_along(keys: Path, tmp_path: Path) -> None:
+def test_destroying_a_symbolic_link_destroys_its_target(keys: Path, tmp_path: Path) -> None:
     encrypted = tmp_path / "encrypted"
     encrypted.mkdir()
     (keys / "worker.key").rename(encrypted / "worker.key")
     (keys / "worker.key").symlink_to(encrypted / "worker.key")
     (encrypted / "worker.key.bak").write_text("a careless copy")
-    assert destruction.shred(destruction.key_files([keys / "worker.key"])) == []
+    assert destruction.destroy_files(destruction.find_key_files([keys / "worker.key"])) == []
     assert list(encrypted.iterdir()) == []
     assert not (keys / "worker.key").is_symlink()
 
 
-def test_a_destroyed_keys_bytes_are_overwritten_before_they_are_let_go(
+def test_a_destroyed_keys_bytes_are_overwritten_before_truncation(
     keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = (keys / "worker.key").read_bytes()
@@ -418,7 +420,7 @@ def test_a_destroyed_keys_bytes_are_overwritten_before_they_are_let_go(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "ftruncate", looks_first)
-        assert destruction.shred([keys / "worker.key"]) == []
+        assert destruction.destroy_files([keys / "worker.key"]) == []
     # Random bytes share some with any text by chance, but not four places in a row.
     assert len(seen[0]) == len(secret)
     assert not any(secret[at : at + 4] in seen[0] for at in range(len(secret) - 3))
@@ -428,6 +430,6 @@ def test_a_destroyed_keys_bytes_are_overwritten_before_they_are_let_go(
 def test_a_process_that_had_the_key_loses_it(keys: Path) -> None:
     sealing.worker_keys()
     (keys / "worker.key").unlink()
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyNotFound):
         sealing.worker_keys()
     assert not [place for place in sealing._loaded if place[0] == keys / "worker.key"]

@@ -3,26 +3,26 @@
 import pytest
 
 from keys import tokens
-from keys.tokens import BadToken, Kind
+from keys.tokens import InvalidToken, TokenKind
 
 
 def test_a_token_is_deterministic_short_and_survives_folding_of_case() -> None:
-    token = tokens.make_token(Kind.LETTER, 2**63 - 1, 2**32 - 1)
-    assert token == tokens.make_token(Kind.LETTER, 2**63 - 1, 2**32 - 1)
+    token = tokens.make_token(TokenKind.LETTER, 2**63 - 1, 2**32 - 1)
+    assert token == tokens.make_token(TokenKind.LETTER, 2**63 - 1, 2**32 - 1)
     assert len(token) == tokens.TOKEN_LENGTH
     assert len(f"b-{token}") <= 64  # RFC 5321, 4.5.3.1.1: the local part of a return path
-    assert tokens.read_token(Kind.LETTER, token.upper()) == (2**63 - 1, 2**32 - 1)
+    assert tokens.read_token(TokenKind.LETTER, token.upper()) == (2**63 - 1, 2**32 - 1)
 
 
-def test_a_token_of_another_kind_is_rubbish() -> None:
-    token = tokens.make_token(Kind.CONFIRM, 1, 2)
-    for kind in set(Kind) - {Kind.CONFIRM}:
-        with pytest.raises(BadToken):
+def test_a_token_of_another_kind_is_invalid() -> None:
+    token = tokens.make_token(TokenKind.CONFIRM, 1, 2)
+    for kind in set(TokenKind) - {TokenKind.CONFIRM}:
+        with pytest.raises(InvalidToken):
             tokens.read_token(kind, token)
 
 
-def test_a_cut_doubled_changed_or_foreign_token_is_rubbish() -> None:
-    token = tokens.make_token(Kind.LETTER, 1, 2)
+def test_a_truncated_changed_or_foreign_token_is_invalid() -> None:
+    token = tokens.make_token(TokenKind.LETTER, 1, 2)
     other = "b" if token[3] == "a" else "a"
     for broken in (
         "",
@@ -33,5 +33,5 @@ def test_a_cut_doubled_changed_or_foreign_token_is_rubbish() -> None:
         "ж" * len(token),
         "0" * len(token),
     ):
-        with pytest.raises(BadToken):
-            tokens.read_token(Kind.LETTER, broken)
+        with pytest.raises(InvalidToken):
+            tokens.read_token(TokenKind.LETTER, broken)

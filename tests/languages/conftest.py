@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from articles.editorial.saving import save_article
-from articles.models import Article, Author, Correction, Digest, Masthead, Topic
+from articles.models import Article, Author, Correction, Digest, SiteSettings, Topic
 from articles.models.static_pages import PageCode
 from core import languages
 from newsletter.campaigns import approval
@@ -36,15 +36,15 @@ class Newsroom:
     open_digest: Digest
     mailing: Mailing
     edition: Edition
-    reader: Subscriber
+    subscriber: Subscriber
 
 
 @pytest.fixture(scope="module")
 def made(shared_rows: None) -> Newsroom:
     names = {f"name_{code}": "Эліта" for code in languages.codes()}
     topic = Topic.objects.create(code="elite", position=1, **names)
-    Masthead.objects.create(
-        pk=Masthead.SINGLETON,
+    SiteSettings.objects.create(
+        pk=SiteSettings.SINGLETON,
         **{
             f"{field}_{code}": "Погляд"
             for code in languages.codes()
@@ -53,7 +53,7 @@ def made(shared_rows: None) -> Newsroom:
     )
     author = Author.objects.create(code="zubr", **{f"name_{c}": "Зубр" for c in languages.codes()})
     edition = make_edition(code="be-ru", name="Выпуск", sender_name="Рэдакцыя")
-    reader = make_subscriber(edition=edition)
+    subscriber = make_subscriber(edition=edition)
     published = make_article(
         topic=topic, verdict="worsened", title="Бюджэт", written_in=("be", "ru")
     )
@@ -70,11 +70,12 @@ def made(shared_rows: None) -> Newsroom:
     save_article(published, by=make_user(), now=MONDAY_MORNING)
     for code in PageCode.values:
         make_page(code=code, title="Старонка", written_in=("be", "ru"))
-    digest = gather(WEEK)
+    digest = build_digest(WEEK)
     [mailing] = approval.approve(digest, make_user(), MONDAY_MORNING)
     Group.objects.create(name="Аналітыкі").permissions.set(Permission.objects.all()[:3])
+    unapproved = build_digest(WEEK.previous())
     return Newsroom(
-        published, draft, withdrawn, digest, gather(WEEK.previous()), mailing, edition, reader
+        published, draft, withdrawn, digest, unapproved, mailing, edition, subscriber
     )  # fmt: skip
 
 

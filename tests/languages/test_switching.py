@@ -1,4 +1,4 @@
-"""A member of staff picks the admin's language; readers' pages never learn of it."""
+"""A member of staff picks the admin's language; public pages ignore it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_what_is_picked_stays_and_leads_back(desk: Client) -> None:
         assert spoken(desk) == code
         assert spoken(desk, "/admin/auth/") == code
         cookie = answer.cookies["django_language"]
-        assert cookie["path"] == "/admin/", "a reader's page must not be sent it"
+        assert cookie["path"] == "/admin/", "public pages must not get it"
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
 
 
@@ -66,7 +66,7 @@ def test_it_leads_to_no_foreign_site_and_to_no_language_that_is_not_there(desk: 
     assert spoken(desk) == "en"
 
 
-def test_readers_pages_follow_their_path_whatever_was_picked(
+def test_public_pages_follow_their_path_whatever_was_picked(
     desk: Client, newsroom: Newsroom
 ) -> None:
     desk.post(reverse("set_language"), {"language": "ru"})

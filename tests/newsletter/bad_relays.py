@@ -1,4 +1,4 @@
-"""Relays that behave badly, on real sockets. Each kind is what it does differently from Polite."""
+"""Misbehaving SMTP servers on real sockets. Each class overrides what differs from CorrectRelay."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ LATER = b"421 4.3.2 Closing\r\n"
 
 
 class HungUp(Exception):
-    """Whoever spoke to the relay has gone, or the test is over."""
+    """The client has left, or the test is over."""
 
 
 class BadRelay(socketserver.ThreadingTCPServer):
-    """Listens on a port of its own; each connection is a session of one kind."""
+    """A server on its own port; each connection is a session of the given class."""
 
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(
-        self, kind: type[Polite], *, scheme: str = "smtp", tls: ssl.SSLContext | None = None
+        self, kind: type[CorrectRelay], *, scheme: str = "smtp", tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(("127.0.0.1", 0), kind)
         self.scheme, self.tls = scheme, tls
         self.over = threading.Event()
         self.connections, self.letters = itertools.count(1), itertools.count(1)
-        self.was_left = threading.Event()
-        """A session that would have gone on for ever was ended by the other side."""
+        self.client_left = threading.Event()
+        """The client ended a session that would have gone on for ever."""
         self.packets: list[bytes] = []
-        """In what pieces it was spoken to."""
+        """What each recv() returned."""
         self.commands: list[str] = []
         self.texts: list[bytes] = []
         self.received: list[str] = []
-        """For whom a letter has come wholly, with its dot."""
+        """Recipients of letters that arrived with their final dot."""
         self.accepted: list[str] = []
-        """For whom it has said that it takes the letter."""
+        """Recipients of letters that were accepted."""
 
     def relay(self, log_in: str = "", host: str = "127.0.0.1") -> Relay:
         return Relay.parse(f"{self.scheme}://{log_in}{host}:{self.server_address[1]}")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Sessions end as they may."""
+        """Ignores errors of sessions."""
 
 
 @contextmanager
 def running(server: BadRelay) -> Iterator[BadRelay]:
-    """Until the block ends; sessions that wait are woken."""
+    """Runs the server; wakes waiting sessions at the end."""
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -67,8 +67,8 @@ def running(server: BadRelay) -> Iterator[BadRelay]:
         thread.join()
 
 
-class Polite(socketserver.BaseRequestHandler):
-    """A session as it should be. `on_` methods answer commands."""
+class CorrectRelay(socketserver.BaseRequestHandler):
+    """A correct SMTP session. `on_` methods handle commands."""
 
     server: BadRelay
     offers: tuple[str, ...] = ("PIPELINING", "8BITMIME")
@@ -79,71 +79,73 @@ class Polite(socketserver.BaseRequestHandler):
         with suppress(OSError, HungUp):
             if self.server.scheme == "smtps":
                 self.encrypt()
-            self.greet()
+            self.send_greeting()
             while True:
-                self.obey(self.hear().decode("ascii", "replace"))
+                self.handle_command(self.read_line().decode("ascii", "replace"))
 
-    def obey(self, line: str) -> None:
+    def handle_command(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
         self.server.commands.append(verb.upper())
         getattr(self, f"on_{verb.lower()}", self.on_unknown)(rest)
 
-    def greet(self) -> None:
-        self.say("220 a relay")
+    def send_greeting(self) -> None:
+        self.send_reply("220 a relay")
 
     def on_ehlo(self, _name: str) -> None:
         more = ("STARTTLS",) if self.can_encrypt() else ()
         lines = ["at your service", *self.offers, *more]
         marks = ["-"] * (len(lines) - 1) + [" "]
-        self.say("\r\n".join(f"250{mark}{line}" for mark, line in zip(marks, lines, strict=True)))
+        self.send_reply(
+            "\r\n".join(f"250{mark}{line}" for mark, line in zip(marks, lines, strict=True))
+        )
 
     def can_encrypt(self) -> bool:
         return self.server.tls is not None and not isinstance(self.request, ssl.SSLSocket)
 
     def on_starttls(self, _nothing: str) -> None:
-        self.say("220 go ahead")
+        self.send_reply("220 go ahead")
         self.encrypt()
 
     def on_mail(self, _sender: str) -> None:
-        self.say("250 2.1.0 fine")
+        self.send_reply("250 2.1.0 fine")
 
     def on_rcpt(self, to: str) -> None:
         self.recipient = to.partition("<")[2].partition(">")[0]
-        self.say("250 2.1.5 fine")
+        self.send_reply("250 2.1.5 fine")
 
     def on_data(self, _nothing: str) -> None:
-        self.say("354 go ahead")
-        self.hear_text()
+        self.send_reply("354 go ahead")
+        self.read_text()
         self.server.received.append(self.recipient)
-        self.letter_came(next(self.server.letters))
+        self.handle_letter(next(self.server.letters))
 
-    def hear_text(self) -> None:
-        self.server.texts.append(b"".join(line + b"\r\n" for line in iter(self.hear, b".")))
+    def read_text(self) -> None:
+        self.server.texts.append(b"".join(line + b"\r\n" for line in iter(self.read_line, b".")))
 
-    def letter_came(self, _number: int) -> None:
-        """The so-manieth of all that the relay was given."""
+    def handle_letter(self, _number: int) -> None:
+        """`_number`: of all letters that the server received."""
         self.server.accepted.append(self.recipient)
-        self.say("250 2.0.0 taken")
+        self.send_reply("250 2.0.0 taken")
 
     def on_rset(self, _nothing: str) -> None:
-        self.say("250 2.0.0 fine")
+        self.send_reply("250 2.0.0 fine")
 
     def on_quit(self, _nothing: str) -> None:
-        self.say("221 2.0.0 bye")
+        self.send_reply("221 2.0.0 bye")
         raise HungUp
 
     def on_unknown(self, _rest: str) -> None:
-        self.say("500 5.5.1 what?")
+        self.send_reply("500 5.5.1 what?")
 
     # --- Means -----------------------------------------------------------------------
 
-    def say(self, line: str) -> None:
+    def send_reply(self, line: str) -> None:
         self.send(line.encode() + b"\r\n")
 
     def send(self, raw: bytes) -> None:
         self.request.sendall(raw)
 
-    def hear(self) -> bytes:
+    def read_line(self) -> bytes:
         """One line without its end."""
         while b"\r\n" not in self.waiting:
             self.waiting += self.receive()
@@ -168,7 +170,7 @@ class Polite(socketserver.BaseRequestHandler):
                 self.send(piece)
                 self.pause(each)
         except OSError:
-            self.server.was_left.set()
+            self.server.client_left.set()
         raise HungUp
 
     def encrypt(self) -> None:
@@ -180,90 +182,90 @@ class Polite(socketserver.BaseRequestHandler):
 # --- At the door ---------------------------------------------------------------------
 
 
-class TalksGarbage(Polite):
-    def greet(self) -> None:
+class TalksGarbage(CorrectRelay):
+    def send_greeting(self) -> None:
         self.send(b"\x00\xff\x80 HTTP/1.1 400 Bad Request\r\n")
 
 
-class DripsItsGreeting(Polite):
-    def greet(self) -> None:
+class DripsItsGreeting(CorrectRelay):
+    def send_greeting(self) -> None:
         self.go_on(b"2", each=0.05)
 
 
-class DripsLinesOfItsGreeting(Polite):
-    def greet(self) -> None:
+class DripsLinesOfItsGreeting(CorrectRelay):
+    def send_greeting(self) -> None:
         self.go_on(b"220-and\r\n", each=0.05)
 
 
-class DripsWhatItOffers(Polite):
+class DripsWhatItOffers(CorrectRelay):
     def on_ehlo(self, _name: str) -> None:
         self.go_on(b"250-SIZE\r\n", each=0.05)
 
 
-class NeverEndsTheLineOfItsGreeting(Polite):
-    def greet(self) -> None:
+class NeverEndsTheLineOfItsGreeting(CorrectRelay):
+    def send_greeting(self) -> None:
         self.go_on(b"220 welcome" * 1000)
 
 
-class NeverEndsItsGreeting(Polite):
-    def greet(self) -> None:
+class NeverEndsItsGreeting(CorrectRelay):
+    def send_greeting(self) -> None:
         self.go_on(b"220-welcome\r\n" * 1000)
 
 
-class SaysNothing(Polite):
-    def greet(self) -> None:
-        self.hear()
+class SaysNothing(CorrectRelay):
+    def send_greeting(self) -> None:
+        self.read_line()
 
 
-class ClosesAtOnce(Polite):
-    def greet(self) -> None:
+class ClosesAtOnce(CorrectRelay):
+    def send_greeting(self) -> None:
         raise HungUp
 
 
-class RefusesAtTheDoor(Polite):
-    def greet(self) -> None:
-        self.say("554 5.7.1 reader@example.org is not welcome")
+class RefusesAtTheDoor(CorrectRelay):
+    def send_greeting(self) -> None:
+        self.send_reply("554 5.7.1 reader@example.org is not welcome")
 
 
-class ClosesForNow(Polite):
-    def greet(self) -> None:
-        self.say("421 4.3.2 too many of you")
+class ClosesForNow(CorrectRelay):
+    def send_greeting(self) -> None:
+        self.send_reply("421 4.3.2 too many of you")
 
 
-class ClosesForNowAtTheGreeting(Polite):
+class ClosesForNowAtTheGreeting(CorrectRelay):
     def on_ehlo(self, _name: str) -> None:
-        self.say("421 4.3.2 too many of you")
+        self.send_reply("421 4.3.2 too many of you")
         raise HungUp
 
 
-class GreetsTwice(Polite):
-    def greet(self) -> None:
-        self.say("220 a relay\r\n250 you are welcome")
+class GreetsTwice(CorrectRelay):
+    def send_greeting(self) -> None:
+        self.send_reply("220 a relay\r\n250 you are welcome")
 
 
-class PlantsAnAnswer(Polite):
+class PlantsAnAnswer(CorrectRelay):
     """Somebody between us and the relay adds an answer in clear before encryption begins."""
 
     def on_starttls(self, _nothing: str) -> None:
-        self.say("220 go ahead\r\n250 AUTH PLAIN")
+        self.send_reply("220 go ahead\r\n250 AUTH PLAIN")
         self.encrypt()
 
 
-class RefusesStartTls(Polite):
+class RefusesStartTls(CorrectRelay):
     def on_starttls(self, _nothing: str) -> None:
-        self.say("502 5.5.1 not today")
+        self.send_reply("502 5.5.1 not today")
 
 
-class OffersNoStartTls(Polite):
+class OffersNoStartTls(CorrectRelay):
     def can_encrypt(self) -> bool:
         return False
 
 
-class RefusesTheLogIn(Polite):
+class RefusesTheLogIn(CorrectRelay):
     offers = ("PIPELINING", "AUTH PLAIN LOGIN")
 
     def on_auth(self, _rest: str) -> None:
-        self.say("535 5.7.8 reader@example.org has no such password")
+        self.send_reply("535 5.7.8 reader@example.org has no such password")
 
 
 class RefusesTheLogInAndHangsUp(RefusesTheLogIn):
@@ -274,12 +276,12 @@ class RefusesTheLogInAndHangsUp(RefusesTheLogIn):
 
 class PutsTheLogInOff(RefusesTheLogIn):
     def on_auth(self, _rest: str) -> None:
-        self.say("454 4.7.0 the directory is away")
+        self.send_reply("454 4.7.0 the directory is away")
 
 
 class ChallengesWithGarbage(RefusesTheLogIn):
     def on_auth(self, _rest: str) -> None:
-        self.say("334 a")
+        self.send_reply("334 a")
 
 
 class LogsInStrangely(RefusesTheLogIn):
@@ -289,72 +291,72 @@ class LogsInStrangely(RefusesTheLogIn):
 # --- While letters go ----------------------------------------------------------------
 
 
-class SlowSpeaker(Polite):
+class SlowSpeaker(CorrectRelay):
     """Says every line after a while; each answer is in time all the same."""
 
-    def say(self, line: str) -> None:
+    def send_reply(self, line: str) -> None:
         for one in line.split("\r\n"):
             self.pause(0.05)
-            super().say(one)
+            super().send_reply(one)
 
 
-class DripsItsAnswers(Polite):
+class DripsItsAnswers(CorrectRelay):
     def on_rcpt(self, _to: str) -> None:
         self.go_on(b"250-still\r\n", each=0.05)
 
 
-class NeverEndsItsAnswers(Polite):
+class NeverEndsItsAnswers(CorrectRelay):
     def on_mail(self, _sender: str) -> None:
         self.go_on(b"250-still\r\n" * 1000)
 
 
-class DripsItsGoodBye(Polite):
+class DripsItsGoodBye(CorrectRelay):
     def on_quit(self, _nothing: str) -> None:
         self.go_on(b"221-bye\r\n", each=0.05)
 
 
-class FallsSilentAfterTheDot(Polite):
-    def letter_came(self, number: int) -> None:
+class FallsSilentAfterTheDot(CorrectRelay):
+    def handle_letter(self, number: int) -> None:
         if number == 2:
             while True:
-                self.hear()
-        super().letter_came(number)
+                self.read_line()
+        super().handle_letter(number)
 
 
-class TalksGarbageLater(Polite):
+class TalksGarbageLater(CorrectRelay):
     def on_rcpt(self, _to: str) -> None:
         self.send(b"\x00\xff\x80 nonsense of reader@example.org\r\n")
 
 
-class AnswersTheDotOutOfStep(Polite):
-    def letter_came(self, number: int) -> None:
+class AnswersTheDotOutOfStep(CorrectRelay):
+    def handle_letter(self, number: int) -> None:
         if number == 2:
-            self.say("354 go ahead")
+            self.send_reply("354 go ahead")
         else:
-            super().letter_came(number)
+            super().handle_letter(number)
 
 
-class TalksGarbageAfterTheDot(Polite):
-    def letter_came(self, number: int) -> None:
+class TalksGarbageAfterTheDot(CorrectRelay):
+    def handle_letter(self, number: int) -> None:
         if number == 2:
             self.send(b"\x00\xff\x80 nonsense of reader@example.org\r\n")
         else:
-            super().letter_came(number)
+            super().handle_letter(number)
 
 
-class ClosesInTheMiddle(Polite):
+class ClosesInTheMiddle(CorrectRelay):
     """Says 421 in place of an answer, once, on its so-manieth being asked."""
 
     at, asked = "mail", 2
     answers: Counter[str] = Counter()
 
-    def obey(self, line: str) -> None:
+    def handle_command(self, line: str) -> None:
         self.close_if_due(line[:4].lower())
-        super().obey(line)
+        super().handle_command(line)
 
-    def letter_came(self, number: int) -> None:
+    def handle_letter(self, number: int) -> None:
         self.close_if_due("dot")
-        super().letter_came(number)
+        super().handle_letter(number)
 
     def close_if_due(self, what: str) -> None:
         self.server.commands.append(f"asked {what}")
@@ -363,27 +365,27 @@ class ClosesInTheMiddle(Polite):
             raise HungUp
 
 
-class DropsEveryTenthConnection(Polite):
+class DropsEveryTenthConnection(CorrectRelay):
     most = 3
 
     def handle(self) -> None:
         self.taken = 0
         super().handle()
 
-    def greet(self) -> None:
+    def send_greeting(self) -> None:
         if self.number % 10 == 0:
             raise HungUp
-        super().greet()
+        super().send_greeting()
 
-    def letter_came(self, number: int) -> None:
+    def handle_letter(self, number: int) -> None:
         """Takes a few on each connection, so that there are many."""
-        super().letter_came(number)
+        super().handle_letter(number)
         self.taken += 1
         if self.taken == self.most:
             raise HungUp
 
 
-class DropsEveryTenthBeforeItsText(Polite):
+class DropsEveryTenthBeforeItsText(CorrectRelay):
     def on_data(self, nothing: str) -> None:
         self.server.commands.append("asked data")
         if self.server.commands.count("asked data") % 10 == 0:
@@ -391,76 +393,76 @@ class DropsEveryTenthBeforeItsText(Polite):
         super().on_data(nothing)
 
 
-class DropsInTheText(Polite):
+class DropsInTheText(CorrectRelay):
     def on_data(self, _nothing: str) -> None:
-        self.say("354 go ahead")
-        self.hear()
+        self.send_reply("354 go ahead")
+        self.read_line()
         raise HungUp
 
 
-class DropsEveryTenthAfterTheDot(Polite):
-    def letter_came(self, number: int) -> None:
+class DropsEveryTenthAfterTheDot(CorrectRelay):
+    def handle_letter(self, number: int) -> None:
         if number % 10 == 0:
             raise HungUp
-        super().letter_came(number)
+        super().handle_letter(number)
 
 
-class TakesEveryTenthAndDropsIt(Polite):
+class TakesEveryTenthAndDropsIt(CorrectRelay):
     """Has taken the letter, and is gone before it can say so."""
 
-    def letter_came(self, number: int) -> None:
+    def handle_letter(self, number: int) -> None:
         if number % 10 == 0:
             self.server.accepted.append(self.recipient)
             raise HungUp
-        super().letter_came(number)
+        super().handle_letter(number)
 
 
 # --- Pipelining, broken ---------------------------------------------------------------
 
 
-class ForgetsWhatCameAlong(Polite):
+class ForgetsWhatCameAlong(CorrectRelay):
     """Throws away what was in the packet of a command, as some firewalls do."""
 
-    def obey(self, line: str) -> None:
+    def handle_command(self, line: str) -> None:
         self.waiting = b""
-        super().obey(line)
+        super().handle_command(line)
 
 
-class AnswersOutOfStep(Polite):
+class AnswersOutOfStep(CorrectRelay):
     def on_mail(self, _sender: str) -> None:
-        self.say("354 go ahead")
+        self.send_reply("354 go ahead")
 
 
-class AnswersTwice(Polite):
-    def say(self, line: str) -> None:
+class AnswersTwice(CorrectRelay):
+    def send_reply(self, line: str) -> None:
         is_greeting = line[:3] in {"220", "221"} or "\r\n" in line
-        super().say(line if is_greeting else f"{line}\r\n{line}")
+        super().send_reply(line if is_greeting else f"{line}\r\n{line}")
 
 
-class AnswersTwiceInPieces(Polite):
-    def say(self, line: str) -> None:
-        super().say(line)
+class AnswersTwiceInPieces(CorrectRelay):
+    def send_reply(self, line: str) -> None:
+        super().send_reply(line)
         if line[:3] not in {"220", "221"} and "\r\n" not in line:
             self.pause(0.05)
-            super().say(line)
+            super().send_reply(line)
 
 
-class TakesBeforeItCame(Polite):
+class TakesBeforeItCame(CorrectRelay):
     """Says that it takes the letter while it only asks for it, and loses it."""
 
     def on_data(self, _nothing: str) -> None:
-        self.say("354 go ahead\r\n250 2.0.0 taken")
-        self.hear()
+        self.send_reply("354 go ahead\r\n250 2.0.0 taken")
+        self.read_line()
         raise HungUp
 
 
-class TakesHalf(Polite):
+class TakesHalf(CorrectRelay):
     """Says that it takes the letter when a part of it has come."""
 
     def on_data(self, _nothing: str) -> None:
-        self.say("354 go ahead")
-        self.hear()
-        self.say("250 2.0.0 taken")
+        self.send_reply("354 go ahead")
+        self.read_line()
+        self.send_reply("250 2.0.0 taken")
         self.server.over.wait()
         raise HungUp
 
@@ -468,11 +470,11 @@ class TakesHalf(Polite):
 # --- At random -----------------------------------------------------------------------
 
 
-class Whims(Polite):
-    """Valid answers in step, whichever; counts for whom it took a letter."""
+class RandomReplies(CorrectRelay):
+    """Random valid replies; records for whom it accepted a letter."""
 
     chances: random.Random
-    moods = (
+    scripted = (
         "250 2.0.0 fine",
         "250-2.0.0 fine\r\n250 2.0.0 really",
         "451 4.7.1 later",
@@ -483,22 +485,24 @@ class Whims(Polite):
     )
     weights = (60, 10, 3, 2, 2, 2, 2)
 
-    def mood(self, *, may_refuse: bool = False) -> str:
-        mood: str = self.chances.choices(self.moods, self.weights)[0]
-        if mood == "hang up":
+    def next_reply(self, *, may_refuse: bool = False) -> str:
+        reply: str = self.chances.choices(self.scripted, self.weights)[0]
+        if reply == "hang up":
             raise HungUp
-        return mood if may_refuse or not mood.startswith("5") else self.moods[0]
+        return reply if may_refuse or not reply.startswith("5") else self.scripted[0]
 
     def on_mail(self, _sender: str) -> None:
-        self.recipient, mood = "", self.mood()
-        self.sender_is_fine = mood.startswith("250")
-        self.answer(mood)
+        self.recipient, reply = "", self.next_reply()
+        self.sender_is_fine = reply.startswith("250")
+        self.answer(reply)
 
     def on_rcpt(self, to: str) -> None:
-        mood = self.mood(may_refuse=True) if self.sender_is_fine else "503 5.5.1 sender first"
-        if mood.startswith("250"):
+        reply = (
+            self.next_reply(may_refuse=True) if self.sender_is_fine else "503 5.5.1 sender first"
+        )
+        if reply.startswith("250"):
             self.recipient = to.partition("<")[2].partition(">")[0]
-        self.answer(mood)
+        self.answer(reply)
 
     def on_data(self, nothing: str) -> None:
         if self.recipient:
@@ -506,21 +510,21 @@ class Whims(Polite):
         else:
             self.answer("503 5.5.1 recipient first")
 
-    def letter_came(self, _number: int) -> None:
-        mood = self.mood()
-        if mood.startswith("250"):
+    def handle_letter(self, _number: int) -> None:
+        reply = self.next_reply()
+        if reply.startswith("250"):
             self.server.accepted.append(self.recipient)
             if self.chances.random() < 0.1:
                 raise HungUp
-        self.answer(mood)
+        self.answer(reply)
 
-    def answer(self, mood: str) -> None:
-        self.say(mood)
-        if mood.startswith("421"):
+    def answer(self, reply: str) -> None:
+        self.send_reply(reply)
+        if reply.startswith("421"):
             raise HungUp
 
 
-class Noise(Polite):
+class Noise(CorrectRelay):
     """In step, but for bytes that go astray: parts of answers, whole ones, rubbish, or none."""
 
     chances: random.Random
@@ -549,7 +553,7 @@ class Noise(Polite):
         super().on_ehlo(name)
 
     def on_auth(self, _rest: str) -> None:
-        self.say("235 2.7.0 in")
+        self.send_reply("235 2.7.0 in")
 
     def send(self, raw: bytes) -> None:
         super().send(self.astray(raw) if self.chances.random() < 0.12 else raw)

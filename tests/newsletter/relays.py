@@ -1,4 +1,4 @@
-"""A relay with moods: it can refuse, hang up, or lose its connection after the dot."""
+"""A relay with scripted replies: it can refuse, or drop the connection before or after the dot."""
 
 from __future__ import annotations
 
@@ -8,74 +8,74 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-from demo.mail_catcher.smtp import Catching
+from demo.mail_catcher.smtp import CatchingHandler
 
-Mood = Callable[[Any, str], str | None]
+ScriptedReply = Callable[[Any, str], str | None]
 
 
-def after(letters: int, reply: str) -> Mood:
-    """Says this to every one after the first so many."""
+def after(letters: int, reply: str) -> ScriptedReply:
+    """Replies like this to all but the first so many."""
     seen = 0
 
-    def mood(_server: Any, _about: str) -> str | None:
+    def script(_server: Any, _about: str) -> str | None:
         nonlocal seen
         seen += 1
         return reply if seen > letters else None
 
-    return mood
+    return script
 
 
-def to(address: str, reply: str) -> Mood:
-    """Says this about one recipient."""
+def to(address: str, reply: str) -> ScriptedReply:
+    """Replies like this to RCPT for one address."""
     return lambda _server, about: reply if about == address else None
 
 
 def hang_up(_server: Any, _about: str) -> str | None:
-    """Ends the connection without a word."""
+    """Closes the connection without a reply."""
     _server.transport.close()
     return "421 4.3.2 never arrives"
 
 
-def once(mood: Mood) -> Mood:
-    """Has the mood the first time only."""
+def once(reply: ScriptedReply) -> ScriptedReply:
+    """Gives the scripted reply the first time only."""
     had: list[bool] = []
 
     def first(server: Any, about: str) -> str | None:
         if had:
             return None
         had.append(True)
-        return mood(server, about)
+        return reply(server, about)
 
     return first
 
 
 @contextlib.contextmanager
-def closed_door(greeting: bytes) -> Iterator[int]:
-    """A relay that says one thing to whoever comes, and hangs up; its port."""
+def refusing_server(greeting: bytes) -> Iterator[int]:
+    """A server that sends one line to each client and closes the connection; yields its port."""
 
-    class Door(socketserver.BaseRequestHandler):
+    class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.sendall(greeting + b"\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Door) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 
 
-class Moody(Catching):
-    """Keeps letters as the catcher does, but for the moods of a command."""
+class ScriptedRelay(CatchingHandler):
+    """Stores letters as the catcher does, unless `replies` has another reply to a command."""
 
-    moods: ClassVar[dict[str, Mood]] = {}
+    replies: ClassVar[dict[str, ScriptedReply]] = {}
 
-    def _mood(self, command: str, server: Any, about: str) -> str | None:
-        mood = self.moods.get(command)
-        return mood(server, about) if mood else None
+    def _scripted(self, command: str, server: Any, about: str) -> str | None:
+        script = self.replies.get(command)
+        return script(server, about) if script else None
 
     async def handle_MAIL(
         self, server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        reply = self._mood("MAIL", server, address)
+        reply = self._scripted("MAIL", server, address)
         if reply is None:
             envelope.mail_from = address
             envelope.mail_options.extend(options)
@@ -84,14 +84,14 @@ class Moody(Catching):
     async def handle_RCPT(
         self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
-        reply = self._mood("RCPT", server, address)
+        reply = self._scripted("RCPT", server, address)
         if reply is None:
             envelope.rcpt_tos.append(address)
         return reply or "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        reply = self._mood("DATA", server, envelope.rcpt_tos[0])
+        reply = self._scripted("DATA", server, envelope.rcpt_tos[0])
         if reply is not None:
             return reply
-        kept = await super().handle_DATA(server, session, envelope)
-        return self._mood("KEPT", server, envelope.rcpt_tos[0]) or kept
+        stored = await super().handle_DATA(server, session, envelope)
+        return self._scripted("KEPT", server, envelope.rcpt_tos[0]) or stored

@@ -14,16 +14,16 @@ import pytest
 from django.core import mail
 from django.db import models, transaction
 
-from articles.editorial.digest_builder import gather
-from articles.models import Article, Author, Digest, Masthead, Topic
+from articles.editorial.digest_builder import build_digest
+from articles.models import Article, Author, Digest, SiteSettings, Topic
 from demo.mail_catcher.catcher import Catcher
 from keys.sealing import worker_keys
 from keys.tokens import TOKEN_LENGTH
 from newsletter import schedule
 from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch, ledger, resume
 from newsletter.delivery.lanes import run_lane
-from newsletter.mime import LetterBroken, Marks, Personal, WireLetter
+from newsletter.mime import EncodedLetter, InvalidLetter, Personalisation, Placeholders
 from newsletter.models import (
     Edition,
     Mailing,
@@ -43,7 +43,7 @@ from tests.factories import (
     make_subscriber,
     make_user,
 )
-from tests.newsletter import single_mails
+from tests.newsletter import transactional_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -51,7 +51,7 @@ ADDRESS = "anna.subscriber@example.org"
 TOKEN, MESSAGE_TOKEN = "t" * TOKEN_LENGTH, "m" * TOKEN_LENGTH
 FORMER_ADDRESS = "01recipient".ljust(TOKEN_LENGTH, "0")
 FORMER_TOKEN = "01token".ljust(TOKEN_LENGTH, "0")
-SHOWN_IN_LETTERS = (Article, Digest, Masthead, Topic, Author, Edition)
+SHOWN_IN_LETTERS = (Article, Digest, SiteSettings, Topic, Author, Edition)
 PIXEL = b'<img src="https://elsewhere.example/?who=">'
 
 
@@ -71,8 +71,8 @@ def ready_to_approve() -> Digest:
     make_subscriber(edition=edition, address=f"x{ADDRESS}", variant=VariantKind.DISCREET)
     article = make_article(published_in=("en",))
     article.authors.add(Author.objects.create(name_en="Author"))
-    Masthead.objects.get_or_create(pk=1)
-    return gather(WEEK)
+    SiteSettings.objects.get_or_create(pk=1)
+    return build_digest(WEEK)
 
 
 def approved(digest: Digest) -> Mailing:
@@ -87,10 +87,10 @@ def send(mailing: Mailing) -> None:
 
 def wires(mailing: Mailing) -> Iterator[bytes]:
     """Each letter of it, for a relay that takes 8BITMIME and for one that does not."""
-    anna = Personal(ADDRESS, TOKEN, MESSAGE_TOKEN, NOW)
+    anna = Personalisation(ADDRESS, TOKEN, MESSAGE_TOKEN, NOW)
     for variant in mailing.variants.all():
         for eight_bit in (True, False):
-            yield WireLetter(variant.letter, eight_bit=eight_bit).to(anna)
+            yield EncodedLetter(variant.letter, eight_bit=eight_bit).to(anna)
 
 
 def assert_no_text_carries(wire: bytes) -> None:
@@ -153,16 +153,16 @@ def test_what_is_written_into_any_field_is_refused_or_stays_text(name: str) -> N
             try:
                 for wire in wires(approved(digest)):
                     assert_no_text_carries(wire)
-            except LetterBroken:
+            except InvalidLetter:
                 refused += 1
             transaction.set_rollback(True)
     assert bool(refused) == (name in REFUSED)
 
 
 def test_marks_are_drawn_anew_and_are_nowhere_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Marks] = []
-    draw = Marks.draw
-    monkeypatch.setattr(Marks, "draw", lambda: drawn.append(draw()) or drawn[-1])
+    drawn: list[Placeholders] = []
+    draw = Placeholders.draw
+    monkeypatch.setattr(Placeholders, "draw", lambda: drawn.append(draw()) or drawn[-1])
     mailing = approved(ready_to_approve())
     marks = [mark for each in drawn for mark in astuple(each)]
     assert len(marks) == len(set(marks)) == 8
@@ -173,25 +173,25 @@ def test_marks_are_drawn_anew_and_are_nowhere_to_be_read(monkeypatch: pytest.Mon
 
 
 def test_a_text_that_had_guessed_the_mark_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    marks = Marks.draw()
-    monkeypatch.setattr(Marks, "draw", lambda: marks)
+    marks = Placeholders.draw()
+    monkeypatch.setattr(Placeholders, "draw", lambda: marks)
     for mark in astuple(marks):
         digest = ready_to_approve() if not Digest.objects.exists() else Digest.objects.get()
         Article.objects.update(body_en=f"<p>https://e.example/?who={mark}</p>")
-        with pytest.raises(LetterBroken, match="one link to leave by"):
+        with pytest.raises(InvalidLetter, match="one link to leave by"):
             approved(digest)
     assert not Mailing.objects.exists()
 
 
 def test_a_single_mail_holds_the_address_in_its_head_alone() -> None:
     ready_to_approve()
-    Masthead.objects.update(name_en=f"Newsroom {FORMER_ADDRESS} {FORMER_TOKEN}")
+    SiteSettings.objects.update(name_en=f"Newsroom {FORMER_ADDRESS} {FORMER_TOKEN}")
     for variant in (VariantKind.FULL, VariantKind.DISCREET):
         row = sign_up.sign_up(f"b{ADDRESS}", Edition.objects.get(), "en", NOW, variant=variant)
         pk = sign_up.process_sign_up(row.pk, NOW)
         assert pk is not None
-        single_mails.put(pk, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
-        assert single_mails.send_confirmation(pk, NOW)
+        transactional_mails.put(pk, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
+        assert transactional_mails.send_confirmation(pk, NOW)
         for sent in mail.outbox:
             assert "anna" not in sent.message().as_string().partition("\n\n")[2].lower()
         Subscriber.objects.filter(pk=pk).delete()
@@ -244,21 +244,21 @@ def test_a_worker_sends_no_letter_that_was_rewritten(
         schedule.sign_letters()
         assert not Variant.objects.unsigned().exists()
     rewrite(mailing.variants.get())
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     send(mailing)
     assert relay.letters == []
     assert mailing.status == MailingStatus.PAUSED
     assert "differs from what the digest says" in mailing.pause_reason
-    assert mailings.ledger(mailing).still_to_send == 3
+    assert ledger(mailing).still_to_send == 3
 
 
 def test_freezing_anew_lets_the_true_letter_leave(relay: Catcher) -> None:
     mailing = make_mailing()
     with_pixel(mailing.variants.get())
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     send(mailing)
-    approval.freeze_again(mailing, make_user(), NOW)
-    mailings.resume(mailing, NOW)
+    approval.freeze_new_revision(mailing, make_user(), NOW)
+    resume(mailing, NOW)
     send(mailing)
     assert len(relay.letters) == 3
     assert not any(b"elsewhere" in letter.raw for letter in relay.letters)
@@ -267,7 +267,7 @@ def test_freezing_anew_lets_the_true_letter_leave(relay: Catcher) -> None:
 def test_a_rewritten_letter_is_held_before_its_send_time_comes() -> None:
     mailing = make_mailing()
     with_receipt(mailing.variants.get())
-    schedule.settle_and_launch(NOW - dt.timedelta(hours=1))
+    schedule.run_due(NOW - dt.timedelta(hours=1))
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.HELD
     assert "differs" in mailing.pause_reason
@@ -280,7 +280,7 @@ def test_a_letter_of_another_mailing_is_not_sent_in_this_one(relay: Catcher) -> 
         digest=mailing.digest, edition=other, due_at=NOW, approved_at=NOW
     )
     foreign = Variant.objects.create(mailing=elsewhere, kind="full", content=b"", subject="x")
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     mailing.deliveries.update(variant=foreign)
     send(mailing)
     assert relay.letters == []
@@ -302,7 +302,7 @@ def test_a_letter_that_was_frozen_with_marks_in_it_is_made_anew(relay: Catcher) 
     mailing = make_mailing()
     before = bytes(mailing.variants.get().content)
     mailing.variants.update(content=b"", slots=[])
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     send(mailing)
     assert len(relay.letters) == 3
     assert bytes(mailing.variants.get().content) == before

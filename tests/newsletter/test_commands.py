@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch
 from tests.factories import MONDAY_MORNING, make_mailing
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def said(*words: str) -> str:
 
 def test_the_list_says_why_a_mailing_is_paused_and_its_ledger() -> None:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, MONDAY_MORNING)
+    launch(mailing, MONDAY_MORNING)
     mailing.pause("relay.example:25: 550 5.7.1")
     line = said("list")
     assert "Paused (relay.example:25: 550 5.7.1); audience 2, sent 0" in line

@@ -16,12 +16,12 @@ from articles.models import Digest
 from newsletter.models import Edition, Import, Mailing, MailingStatus, SignUp, Variant
 from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
-from tests.newsletter import bad_relays as bad
+from tests.newsletter.bad_relays import ClosesInTheMiddle, CorrectRelay
 from tests.newsletter.conftest import Against
 from tests.newsletter.delivery.lane_batches import launched, turn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
-READERS = 3
+SUBSCRIBERS = 3
 ON_THE_LIST = "Somebody is on its list, has been, or waits to be."
 
 
@@ -35,34 +35,34 @@ def words(answer: Any) -> str:
 def test_nothing_that_a_mailing_stands_on_is_deleted_under_it(
     against: Against, model: type[models.Model]
 ) -> None:
-    mailing = launched(READERS)
+    mailing = launched(SUBSCRIBERS)
     with pytest.raises(ProtectedError, match="Cannot delete some instances"):
         model._default_manager.get().delete()
-    against(bad.Polite)
-    assert turn(mailing).sent == READERS
+    against(CorrectRelay)
+    assert turn(mailing).sent == SUBSCRIBERS
 
 
 def test_an_edition_deleted_in_the_middle_of_its_sending_stays_and_the_rest_goes(
     client: Client, against: Against
 ) -> None:
-    kind = type("Closes", (bad.ClosesInTheMiddle,), {"at": "data", "asked": 1})
+    kind = type("Closes", (ClosesInTheMiddle,), {"at": "data", "asked": 1})
     against(kind)
-    mailing = launched(READERS)
+    mailing = launched(SUBSCRIBERS)
     assert turn(mailing).still_to_send > 0
     client.force_login(make_user())
     delete = reverse("admin:newsletter_edition_delete", args=[mailing.edition_id])
     said = words(client.get(delete))
     assert "would require deleting the following protected related objects" in said
     assert f"EN. {ON_THE_LIST} Mailings: 1." in said
-    assert "@" not in said, "it names no reader"
+    assert "@" not in said, "it names no subscriber"
     client.post(delete, {"post": "yes"})
     assert Edition.objects.filter(pk=mailing.edition_id).exists()
-    assert turn(mailing, minutes=1).sent == READERS
+    assert turn(mailing, minutes=1).sent == SUBSCRIBERS
     assert mailing.status == MailingStatus.SENT
 
 
 def test_several_editions_at_once_are_no_way_around_it(client: Client) -> None:
-    mailing, unused = launched(READERS), make_edition(code="be-ru")
+    mailing, unused = launched(SUBSCRIBERS), make_edition(code="be-ru")
     client.force_login(make_user())
     both = {
         "action": "delete_selected",
@@ -85,8 +85,8 @@ def test_no_page_says_how_many_stand_on_an_edition(client: Client) -> None:
     delete = reverse("admin:newsletter_edition_delete", args=[edition.pk])
     both = {"action": "delete_selected", "_selected_action": [str(edition.pk)]}
     seen = []
-    for readers in (1, 3, 4):
-        for _ in range(readers):
+    for subscribers in (1, 3, 4):
+        for _ in range(subscribers):
             make_subscriber(edition=edition)
         for answer in (
             client.get(delete),
@@ -117,7 +117,7 @@ def test_an_edition_that_somebody_waits_for_stays(client: Client, how: str) -> N
 
 
 def test_the_database_itself_refuses_whoever_goes_around_the_newsroom() -> None:
-    mailing = launched(READERS)
+    mailing = launched(SUBSCRIBERS)
     table = Edition._meta.db_table
     with pytest.raises(IntegrityError), transaction.atomic():
         delete_in_sql(table, mailing.edition_id)

@@ -1,8 +1,9 @@
-"""A production's environment that nothing is wrong with, and processes started in it."""
+"""A valid production environment, and processes in it."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,12 @@ from keys import sealing
 from newsroom.checks import MANIFEST
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment_variables() -> set[str]:
+    """Every one that the settings read."""
+    sources = "".join(path.read_text() for path in (ROOT / "newsroom").glob("*settings.py"))
+    return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', sources))
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -45,10 +52,10 @@ def worker_environment(folder: Path) -> dict[str, str]:
 
 
 def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """To its end, which has to come by itself."""
+    """Runs until it exits."""
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
 
 
 def manage(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    """A command of manage.py."""
+    """Runs manage.py."""
     return run([sys.executable, "manage.py", *words], env)

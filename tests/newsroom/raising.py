@@ -1,6 +1,5 @@
-"""A web application, tasks and a scheduler that fail with a reader in every word they say.
+"""A web application, tasks and a scheduler that fail with personal data in every message.
 
-Test processes serve them in the place of the newsroom's own, with everything else as it is:
 `python -m tests.newsroom.raising`, `celery -A tests.newsroom.raising worker`.
 """
 
@@ -23,7 +22,7 @@ from newsroom.celery import app
 ADDRESS = "planted.reader+news@example.org"
 IPV4, IPV6 = "198.51.100.7", "2001:db8::c0ff:ee"
 TOKEN = "planted" + "abcdefghijklmnopqrstuvwxyz234567" + "secret"
-READER = f"<{ADDRESS}> from {IPV4} and {IPV6} with {TOKEN}"
+VISITOR_DATA = f"<{ADDRESS}> from {IPV4} and {IPV6} with {TOKEN}"
 
 
 class Unpicklable(Exception):
@@ -38,12 +37,12 @@ def fail(*_args: Any, **_kwargs: Any) -> Any:
     """With a cause, a context and a note."""
     try:
         try:
-            raise KeyError(READER)
+            raise KeyError(VISITOR_DATA)
         except KeyError as error:
-            raise OSError(f"550 5.1.1 {READER} unknown") from error
+            raise OSError(f"550 5.1.1 {VISITOR_DATA} unknown") from error
     except OSError:
-        error = ValueError(f"Key (email)=({ADDRESS}) already exists, said {READER}")
-        error.add_note(f"Note of {READER}")
+        error = ValueError(f"Key (email)=({ADDRESS}) already exists, said {VISITOR_DATA}")
+        error.add_note(f"Note of {VISITOR_DATA}")
         raise error  # noqa: B904 (the other way of chaining is what is wanted)
 
 
@@ -54,7 +53,7 @@ def fail_at_once(_environ: Any, _start_response: Any) -> Any:
 
 def warn(_request: HttpRequest) -> HttpResponse:
     """What libraries do besides raising."""
-    warnings.warn(READER, RuntimeWarning, stacklevel=1)
+    warnings.warn(VISITOR_DATA, RuntimeWarning, stacklevel=1)
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
@@ -81,20 +80,20 @@ def application(environ: Any, start_response: Any) -> Any:
 
 
 @app.task(name="raising.chained")
-def chained(_reader: str) -> None:
+def chained(_visitor: str) -> None:
     fail()
 
 
 @app.task(name="raising.unpicklable")
 def unpicklable() -> None:
-    raise Unpicklable(READER, threading.Lock())
+    raise Unpicklable(VISITOR_DATA, threading.Lock())
 
 
 @app.task(name="raising.chatty")
 def chatty() -> None:
-    print(READER)
-    print(READER, file=sys.stderr)
-    warnings.warn(READER, RuntimeWarning, stacklevel=1)
+    print(VISITOR_DATA)
+    print(VISITOR_DATA, file=sys.stderr)
+    warnings.warn(VISITOR_DATA, RuntimeWarning, stacklevel=1)
 
 
 class RaisingScheduler(Scheduler):

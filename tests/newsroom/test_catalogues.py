@@ -11,7 +11,7 @@ from babel.messages import Catalog
 from django.utils import translation
 
 from newsroom.catalogues import files, packages
-from newsroom.catalogues.extraction import Text, texts_of
+from newsroom.catalogues.extraction import Text, extract_texts
 from newsroom.catalogues.files import Catalogues, PackageCatalogues
 
 TRANSLATED = ["be", "ru"]
@@ -31,8 +31,8 @@ def faults_of(folder: Path, content: str) -> list[str]:
     path = catalogues.path_of("be")
     path.parent.mkdir(parents=True)
     path.write_text(HEADER + content)
-    path.write_bytes(files.as_bytes(catalogues.known("be")))
-    return list(catalogues.faults("be"))
+    path.write_bytes(files.as_bytes(catalogues.stored("be")))
+    return list(catalogues.errors("be"))
 
 
 WHOLE = (
@@ -74,17 +74,17 @@ def test_a_whole_catalogue_has_no_fault(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(HEADER + WHOLE + '\nmsgid "Save"\nmsgstr "Захаваць"\n')
     path.write_bytes(files.as_bytes(catalogues.updated("be")))
-    assert list(catalogues.faults("be")) == []
+    assert list(catalogues.errors("be")) == []
 
 
 def test_a_language_without_a_catalogue_is_missing_everything(tmp_path: Path) -> None:
-    faults = "\n".join(Small(tmp_path).faults("uk"))
+    faults = "\n".join(Small(tmp_path).errors("uk"))
     assert "not translated: 'Save'" in faults
     assert "out of date" in faults
 
 
 def test_lint_fails_on_a_hole_and_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "every", lambda: [Small(tmp_path)])
+    monkeypatch.setattr(files, "all_catalogues", lambda: [Small(tmp_path)])
     assert any("not translated: 'Save'" in fault for fault in files.check())
 
 
@@ -99,7 +99,7 @@ def test_the_newsrooms_own_catalogues_are_whole() -> None:
 def found_in(folder: Path, name: str, source: str) -> list[tuple[object, str | None]]:
     path = folder / name
     path.write_text(source)
-    return [(text.id, text.context) for text in texts_of(path)]
+    return [(text.id, text.context) for text in extract_texts(path)]
 
 
 def test_strings_are_found_in_python(tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_a_string_that_an_upgrade_brings_without_a_translation_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "new.py").write_text('_("Brand new")\n_("Today")\n')
-    monkeypatch.setitem(packages.SHOWN, tmp_path, ("*.py",))
+    monkeypatch.setitem(packages.PACKAGE_SOURCES, tmp_path, ("*.py",))
     packages.package_texts.cache_clear()
     try:
-        faults = list(PackageCatalogues(files.ROOT / "locale" / "packages").faults("ru"))
+        faults = list(PackageCatalogues(files.ROOT / "locale" / "packages").errors("ru"))
     finally:
         packages.package_texts.cache_clear()
     assert [fault for fault in faults if "not translated" in fault] == [
@@ -199,7 +199,7 @@ def test_what_belarusians_see_is_in_the_official_spelling() -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_no_translation_has_what_the_english_has_not(language: str) -> None:
     """An HTML tag, a line break at the end, a space too many."""
-    catalogues = [one.known(language) for one in files.every()]
+    catalogues = [one.stored(language) for one in files.all_catalogues()]
     for message in (message for catalog in catalogues for message in catalog if message.id):
         english = message.id if isinstance(message.id, str) else message.id[0]
         said = [message.string] if isinstance(message.string, str) else message.string

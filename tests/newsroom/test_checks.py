@@ -12,10 +12,10 @@ from pytest_django.fixtures import Settings
 
 from keys.sealing import make_keys
 from newsletter.bounces.mailbox_config import Mailbox
-from newsletter.checks import senders
+from newsletter.checks import check_senders
 from newsletter.delivery.relays.config import Relay
 from newsroom import checks as house
-from newsroom.checks import is_near, is_public_name
+from newsroom.checks import is_local_network, is_public_hostname
 from tests.factories import make_edition
 from tests.newsroom.production import ROOT, environment, manage, worker_environment
 
@@ -139,7 +139,7 @@ def test_addresses_never_cross_the_net_in_clear(
     production: Settings, relay: str, expected: list[str]
 ) -> None:
     production.RELAYS = (Relay.parse(relay),)
-    assert ids(house.sender()) == expected
+    assert ids(house.mail_settings()) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,14 +154,14 @@ def test_bounces_never_cross_the_net_in_clear(
     production: Settings, mailbox: str, expected: list[str]
 ) -> None:
     production.BOUNCE_MAILBOX = Mailbox.parse(mailbox)
-    assert ids(house.sender()) == expected
+    assert ids(house.mail_settings()) == expected
 
 
 def test_a_newcomers_machine_is_not_measured_by_production(settings: Settings) -> None:
     settings.KEYS_DIR = settings.VAR_DIR
     settings.INTAKE_KEY_FILE = settings.LINKS_KEY_FILE = settings.WORKER_KEY_FILE = Path("/none")
     assert not settings.PRODUCTION
-    assert [message for check in house.ALL for message in check()] == []
+    assert [message for check in house.ALL_CHECKS for message in check()] == []
 
 
 @pytest.fixture
@@ -234,17 +234,17 @@ def test_a_worker_key_that_another_process_can_read_is_named(
 
 def test_a_language_without_formats_or_catalogue_is_named(settings: Settings) -> None:
     settings.LANGUAGES = [*settings.LANGUAGES, ("qqq", "Nobody's")]
-    assert ids(house.languages_of_the_house()) == ["newsroom.E030", "newsroom.E033"]
+    assert ids(house.language_settings()) == ["newsroom.E030", "newsroom.E033"]
 
 
 def test_a_default_language_must_be_one_of_them(settings: Settings) -> None:
     settings.LANGUAGE_CODE = "en-gb"
-    assert ids(house.languages_of_the_house()) == ["newsroom.E031"]
+    assert ids(house.language_settings()) == ["newsroom.E031"]
 
 
 def test_nearest_languages_must_be_some_of_them(settings: Settings) -> None:
     settings.NEAREST_LANGUAGES = {"be": ["ru", "uk"]}
-    assert ids(house.languages_of_the_house()) == ["newsroom.E032"]
+    assert ids(house.language_settings()) == ["newsroom.E032"]
 
 
 def test_a_cache_of_each_process_alone_is_named(production: Settings, tmp_path: Path) -> None:
@@ -268,13 +268,13 @@ def test_an_editions_sender_can_be_answered_and_believed(
 ) -> None:
     production.BOUNCE_DOMAIN = "news.example.org"
     make_edition(sender_address=address)
-    assert ids(senders(databases=["default"])) == expected
+    assert ids(check_senders(databases=["default"])) == expected
 
 
 @pytest.mark.django_db
 def test_the_database_is_asked_only_when_it_may_be(production: Settings) -> None:
     make_edition(sender_address="week@newsroom.example")
-    assert ids(senders(databases=None)) == []
+    assert ids(check_senders(databases=None)) == []
     found = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
     assert "newsletter.W001" in ids(found)
 
@@ -295,8 +295,8 @@ def test_the_database_is_asked_only_when_it_may_be(production: Settings) -> None
 def test_a_name_is_for_the_world_or_for_our_own_network(
     host: str, public: bool, near: bool
 ) -> None:
-    assert is_public_name(host) == public
-    assert is_near(host) == near
+    assert is_public_hostname(host) == public
+    assert is_local_network(host) == near
 
 
 def test_the_table_lists_every_check_and_no_other() -> None:

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 
 from articles.models import ArticleText
-from articles.text.typography import foreign_marks, is_typewritten
+from articles.text.typography import foreign_marks, has_typewriter_marks
 from core import languages
 from core.weeks import Week, long_date, month_name
 from demo.content.content import read_content
@@ -105,7 +105,7 @@ def test_our_own_words_have_the_quotation_marks_and_dashes_of_their_language(
         forms = [message.string] if isinstance(message.string, str) else message.string
         for text in forms if message.id else []:
             said = re.sub("<[^>]+>", "", text)
-            if foreign_marks(said, language) or is_typewritten(said):
+            if foreign_marks(said, language) or has_typewriter_marks(said):
                 wrong.append(text)
     assert wrong == []
 
@@ -117,7 +117,7 @@ def test_the_demos_texts_have_the_marks_of_their_languages() -> None:
         for article in week
         for text in article.texts
         for said in (text.title, text.lead, re.sub("<[^>]+>", "", text.body))
-        if foreign_marks(said, text.language) or is_typewritten(said)
+        if foreign_marks(said, text.language) or has_typewriter_marks(said)
     ]
     assert wrong == []
 

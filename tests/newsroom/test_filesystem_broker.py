@@ -91,7 +91,7 @@ def test_one_process_sends_into_two_folders_and_into_one_that_was_emptied(tmp_pa
         assert message["properties"]["delivery_info"]["exchange"] == "newsroom"
 
 
-def test_celerys_event_loop_gets_what_is_there_and_hears_of_a_folder_that_is_gone(
+def test_the_event_loop_receives_messages_and_the_loss_of_the_folder(
     tmp_path: Path,
 ) -> None:
     got, repeated = [], []

@@ -22,7 +22,7 @@ def shown(day: dt.date, filters: str = "date") -> str:
 
 
 @pytest.mark.parametrize("language", languages.codes())
-def test_the_admin_names_a_day_as_the_readers_pages_do(language: str) -> None:
+def test_dates_in_the_admin_are_as_on_public_pages(language: str) -> None:
     with translation.override(language):
         for day in EVERY_MONTH:
             assert shown(day) == re.sub(r"\s*г\.$", "", long_date(day, language))

@@ -37,7 +37,7 @@ def asked(settings: Settings, tmp_path: Path) -> Iterator[Client]:
     """All that is needed is there, and another thread can see it."""
     settings.BROKER_DIR, settings.VAR_DIR = tmp_path, tmp_path
     cache.clear()
-    for process in heartbeats.LATEST:
+    for process in heartbeats.MAX_AGE_SECONDS:
         heartbeats.beat(process)
     yield Client()
     cache.clear()
@@ -45,7 +45,7 @@ def asked(settings: Settings, tmp_path: Path) -> Iterator[Client]:
 
 def put_in(monkeypatch: pytest.MonkeyPatch, **checks: health.Check) -> None:
     """In the place of the real ones; the first of each kind is always asked first."""
-    for name in ("_store", "_engine"):
+    for name in ("_database_probe", "_broker_probe"):
         known = getattr(health, name).checks
         mine = {key: checks.get(key, check) for key, check in known.items()}
         monkeypatch.setattr(health, name, health.Probe(**mine))
@@ -81,9 +81,7 @@ def test_it_is_not_well_without_its_database(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("process", ["worker", "intake", "beat"])
-def test_a_dead_process_takes_no_web_process_out_of_a_load_balancer_but_wakes_who_watches(
-    asked: Client, process: str
-) -> None:
+def test_a_dead_worker_fails_healthz_all_but_not_healthz(asked: Client, process: str) -> None:
     cache.delete(f"alive:{process}")
     assert asked.get("/healthz").status_code == 200
     answer = asked.get("/healthz?all")
@@ -91,7 +89,7 @@ def test_a_dead_process_takes_no_web_process_out_of_a_load_balancer_but_wakes_wh
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_away_leaves_open_who_lives(asked: Client, settings: Settings) -> None:
+def test_without_the_broker_other_processes_are_unknown(asked: Client, settings: Settings) -> None:
     settings.BROKER_DIR = settings.BROKER_DIR / "nowhere"
     for query, status in (("", 200), ("?all", 503)):
         answer = asked.get(f"/healthz{query}")
@@ -106,17 +104,15 @@ def test_a_broker_that_is_away_leaves_open_who_lives(asked: Client, settings: Se
 
 
 @pytest.mark.django_db(transaction=True)
-def test_letters_that_are_overdue_wake_who_watches(
-    asked: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("newsletter.stats.alerts.alarms", lambda now: True)
+def test_overdue_letters_fail_healthz_all(asked: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("newsletter.stats.alerts.find_alerts", lambda now: True)
     assert asked.get("/healthz").status_code == 200
     answer = asked.get("/healthz?all")
     assert (answer.status_code, answer.json()) == (503, {**WELL, "letters": "overdue"})
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_hangs_holds_nobody_up_and_is_not_asked_again_meanwhile(
+def test_a_hung_check_times_out_and_is_not_repeated(
     asked: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released, hung = threading.Event(), []
@@ -126,7 +122,7 @@ def test_what_hangs_holds_nobody_up_and_is_not_asked_again_meanwhile(
         released.wait(30)
         return health.OK
 
-    monkeypatch.setattr(health, "ANSWERS_WITHIN", 0.05)
+    monkeypatch.setattr(health, "CHECK_TIMEOUT_SECONDS", 0.05)
     put_in(monkeypatch, database=hang, broker=lambda _now: health.OK)
     try:
         for _time in range(3):
@@ -135,7 +131,7 @@ def test_what_hangs_holds_nobody_up_and_is_not_asked_again_meanwhile(
             assert answer.json()["database"] == "no answer"
             assert answer.json()["letters"] == "unknown"
         assert len(hung) == 1
-        monkeypatch.setattr(health, "GIVEN_UP_AFTER", 0.0)
+        monkeypatch.setattr(health, "HUNG_CHECK_TIMEOUT_SECONDS", 0.0)
         asked.get("/healthz")
         assert len(hung) == 2, "a server that came back would else never be seen"
     finally:
@@ -178,22 +174,22 @@ def test_a_fault_of_ours_is_no_absence_of_the_database(client: Client) -> None:
 
 
 @pytest.mark.parametrize("process", ["worker", "intake", "beat"])
-def test_a_process_is_well_as_long_as_it_gives_signs(
+def test_a_process_is_healthy_while_it_sends_heartbeats(
     settings: Settings, tmp_path: Path, process: str
 ) -> None:
     settings.VAR_DIR = tmp_path / "var"
-    assert "no sign of life" in endpoint.ask_file(process, 0)
-    heartbeats.begin(process)
-    second = heartbeats.path_of(process).stat().st_mtime
-    latest = heartbeats.LATEST[process]
-    assert endpoint.ask_file(process, second + latest) == ""
-    assert "no sign of life for" in endpoint.ask_file(process, second + latest + 1)
+    assert "no heartbeat at" in endpoint.check_heartbeat(process, 0)
+    heartbeats.start(process)
+    second = heartbeats.heartbeat_path(process).stat().st_mtime
+    latest = heartbeats.MAX_AGE_SECONDS[process]
+    assert endpoint.check_heartbeat(process, second + latest) == ""
+    assert "no heartbeat for" in endpoint.check_heartbeat(process, second + latest + 1)
     # A sign from the future, after a clock that jumped, is one all the same.
-    assert endpoint.ask_file(process, second - 3600) == ""
+    assert endpoint.check_heartbeat(process, second - 3600) == ""
 
 
 @pytest.mark.django_db
-def test_the_others_are_shown_a_sign_now_and_then_and_not_every_two_seconds(
+def test_heartbeats_are_cached_at_intervals(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.VAR_DIR = tmp_path
@@ -205,7 +201,7 @@ def test_the_others_are_shown_a_sign_now_and_then_and_not_every_two_seconds(
             now += 2
         assert shared.set.call_count == 3
         shared.set.side_effect = RedisError
-        now += heartbeats.SHOWN_EVERY
+        now += heartbeats.CACHE_INTERVAL_SECONDS
         heartbeats.beat("worker")
         # Whoever could not show it tries with the next.
         heartbeats.beat("worker")
@@ -217,7 +213,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "newsroom.health"]
     silent = run([*command, "worker"], env)
     assert (silent.returncode, silent.stdout) == (1, "")
-    assert "worker has given no sign of life" in silent.stderr
+    assert "worker has no heartbeat" in silent.stderr
     alive = Path(env["VAR_DIR"]) / "worker.alive"
     alive.parent.mkdir()
     alive.touch()
@@ -230,13 +226,13 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.real_clock
 @pytest.mark.django_db(transaction=True)
-def test_the_command_for_whoever_watches_names_what_is_wrong(
+def test_the_monitoring_command_names_the_failed_checks(
     asked: Client, live_server: LiveServer
 ) -> None:
     address = f"{live_server.url}/healthz"
     assert endpoint.main(["all", address]) is None
     cache.delete("alive:beat")
-    health._engine._round = None
+    health._broker_probe._last_run = None
     assert endpoint.main(["web", address]) is None
     assert str(endpoint.main(["all", address])).endswith("503 beat silent")
     assert endpoint.main(["all", address, "more"]) == endpoint.__doc__

@@ -1,4 +1,4 @@
-"""Nothing about a reader in a log: each kind of process says all it can, and is read."""
+"""No personal data in the logs of any kind of process."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pytest_django.fixtures import Settings
 from demo import process_manager
 from demo.process_manager import Process
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter.public.urls import urlpatterns
 from newsletter.subscribers import sign_up
 from newsroom import log_redaction
 from tests.factories import make_edition
-from tests.newsroom.raising import ADDRESS, IPV4, IPV6, READER, TOKEN, fail
+from tests.newsroom.raising import ADDRESS, IPV4, IPV6, TOKEN, VISITOR_DATA, fail
 from tests.services import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ PAGES_WITH_TOKEN = [page for page in urlpatterns if "token" in page.pattern.conv
 def test_a_token_in_a_path_is_masked_and_every_piece_of_it(
     caplog: pytest.LogCaptureFixture, page: URLPattern, broken: str
 ) -> None:
-    token = tokens.make_token(Kind.LETTER, 1, 2)
+    token = tokens.make_token(TokenKind.LETTER, 1, 2)
     path = reverse(page.name, args=["en", token])
     said = path.replace(token, broken.format(token[:22], token[22:]))
     for form in (said, said.upper(), said.replace("/", "%2F")):
@@ -63,12 +63,12 @@ def test_a_token_in_a_path_is_masked_and_every_piece_of_it(
 @pytest.mark.parametrize("cut", range(14))
 def test_what_is_left_of_a_cut_token_is_masked_anywhere(cut: int) -> None:
     """So much of it can be guessed."""
-    token = tokens.make_token(Kind.RETURN_PATH, 1, 0)
+    token = tokens.make_token(TokenKind.RETURN_PATH, 1, 0)
     assert (
-        log_redaction.mask(f"to <b-{token[cut:]}@bounces.example>")
+        log_redaction.redact(f"to <b-{token[cut:]}@bounces.example>")
         == "to <b-[token]@bounces.example>"
     )
-    assert log_redaction.mask(f"b-{token[: len(token) - cut]}") == "b-[token]"
+    assert log_redaction.redact(f"b-{token[: len(token) - cut]}") == "b-[token]"
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_what_is_left_of_a_cut_token_is_masked_anywhere(cut: int) -> None:
         ("redis://:password@cache:6379/0", "redis://:[address]:6379/0"),
     ],
 )
-def test_what_may_be_a_readers_is_masked(said: str, masked: str) -> None:
-    assert log_redaction.mask(said) == masked
-    assert log_redaction.mask(masked) == masked
+def test_personal_data_is_redacted(said: str, masked: str) -> None:
+    assert log_redaction.redact(said) == masked
+    assert log_redaction.redact(masked) == masked
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_what_may_be_a_readers_is_masked(said: str, masked: str) -> None:
         "Task newsletter.tick[0b0a4d3e-8c43-4f0e-9a39-5a3c1e5b2a10] succeeded",
     ],
 )
-def test_what_an_administrator_needs_is_kept(said: str) -> None:
-    assert log_redaction.mask(said) == said
+def test_operational_details_are_not_redacted(said: str) -> None:
+    assert log_redaction.redact(said) == said
 
 
 def test_an_exception_is_masked_with_all_that_caused_it(caplog: pytest.LogCaptureFixture) -> None:
     try:
         fail()
     except ValueError:
-        logging.getLogger("anybody").exception("It failed for %s", READER)
+        logging.getLogger("anybody").exception("It failed for %s", VISITOR_DATA)
     for part in ("KeyError", "OSError: 550 5.1.1 <[address]>", "ValueError", "Note of <[address]>"):
         assert part in caplog.text
     assert_names_nobody(caplog.text)
@@ -135,7 +135,7 @@ def test_a_record_keeps_nothing_that_another_handler_could_write(
     try:
         fail()
     except ValueError:
-        logging.getLogger("anybody").exception("It failed for %(whom)s", {"whom": READER})
+        logging.getLogger("anybody").exception("It failed for %(whom)s", {"whom": VISITOR_DATA})
     [record] = caplog.records
     assert record.exc_info is None
     assert "[address]" in str(record.exc_text)
@@ -145,7 +145,7 @@ def test_a_record_keeps_nothing_that_another_handler_could_write(
 def test_arguments_that_do_not_fit_are_not_printed(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logging.getLogger("anybody").warning("Two %s %s", READER)
+    logging.getLogger("anybody").warning("Two %s %s", VISITOR_DATA)
     assert "Two %s %s (with arguments that do not fit)" in caplog.text
     assert_names_nobody(caplog.text + capsys.readouterr().err)
 
@@ -237,10 +237,10 @@ def test_server_and_django_name_nobody_on_any_path(environment: dict[str, str], 
 def test_a_worker_names_nobody_whatever_its_tasks_do(environment: dict[str, str]) -> None:
     send = f"""
 from {RAISING} import *
-chained.delay(READER)
+chained.delay(VISITOR_DATA)
 unpicklable.delay()
 chatty.delay()
-app.send_task("nobody.knows.it", [READER])
+app.send_task("nobody.knows.it", [VISITOR_DATA])
 """
     subprocess.run([sys.executable, "-c", send], env=environment, cwd=ROOT, check=True)
     command = f"celery -A {RAISING} worker --concurrency 2 --without-gossip --without-mingle"

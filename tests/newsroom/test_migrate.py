@@ -13,11 +13,17 @@ import psycopg
 import pytest
 from django.db import connection
 
-from core.advisory_lock import only_one
+from core.advisory_lock import advisory_lock
 from tests.factories import a_jpeg
-from tests.forked_commands import Ended, Loaded
+from tests.forked_commands import CommandResult, ForkServer
 from tests.newsroom.production import ROOT
-from tests.services import Missing, database_url, running_postgresql, skip_or_fail, wait_for
+from tests.services import (
+    ServiceNotInstalled,
+    database_url,
+    running_postgresql,
+    skip_or_fail,
+    wait_for,
+)
 
 pytestmark = pytest.mark.long
 
@@ -33,15 +39,15 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     try:
         with running_postgresql() as postgresql:
             yield postgresql.create("newsroom")
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)
 
 
 @pytest.fixture
-def loaded(address: str, tmp_path: Path) -> Iterator[Loaded]:
+def loaded(address: str, tmp_path: Path) -> Iterator[ForkServer]:
     """What runs commands on the database."""
     env = {"PATH": "/usr/bin:/bin", "VAR_DIR": str(tmp_path / "var"), "DATABASE_URL": address}
-    loaded = Loaded(env)
+    loaded = ForkServer(env)
     yield loaded
     loaded.end()
 
@@ -114,8 +120,8 @@ for article in Article.objects.order_by("pk"):
 """
 
 
-def test_what_was_there_before_has_revisions_and_its_covers_come_through_the_door(
-    loaded: Loaded, tmp_path: Path
+def test_existing_articles_get_revisions_and_prepared_covers(
+    loaded: ForkServer, tmp_path: Path
 ) -> None:
     media = tmp_path / "var" / "media"
     good, second = media / "covers" / "good.jpg", media / "covers" / "second.jpg"
@@ -165,20 +171,20 @@ for status, withdrawn in [("published", None), ("draft", None), ("published", "2
         published_at="2026-11-16T08:00Z")
 """
 FOUND = """
-from articles.search.indexing import rebuild
+from articles.search.indexing import rebuild_index
 from articles.models import SearchEntry
-from articles.search.query import Query, search
+from articles.search.query import SearchQuery, search
 def everything():
     return list(SearchEntry.objects.values())
-print(list(search(Query("бюджэтам мінска", "be"), 1).page))
+print(list(search(SearchQuery("бюджэтам мінска", "be"), 1).page))
 before = everything()
-rebuild()
+rebuild_index()
 print(before == everything())
 """
 
 
-def test_what_was_public_before_can_be_found(loaded: Loaded) -> None:
-    def said(done: Ended) -> list[str]:
+def test_what_was_public_before_can_be_found(loaded: ForkServer) -> None:
+    def said(done: CommandResult) -> list[str]:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
@@ -204,7 +210,7 @@ with connection.cursor() as cursor:
 """
 
 
-def test_a_week_that_is_too_far_away_is_named_with_what_mends_it(loaded: Loaded) -> None:
+def test_a_week_that_is_too_far_away_is_named_with_what_mends_it(loaded: ForkServer) -> None:
     assert loaded.manage("migrate", "articles", "0012").returncode == 0
     assert loaded.script(TOO_FAR).returncode == 0
     refused = loaded.manage("migrate", "articles")
@@ -231,8 +237,8 @@ print(list(HashGeneration.objects.values_list("generation", flat=True)))
 """
 
 
-def test_hashes_that_were_there_before_are_of_the_first_generation(loaded: Loaded) -> None:
-    def said(done: Ended) -> str:
+def test_hashes_that_were_there_before_are_of_the_first_generation(loaded: ForkServer) -> None:
+    def said(done: CommandResult) -> str:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -249,8 +255,8 @@ def test_hashes_that_were_there_before_are_of_the_first_generation(loaded: Loade
 HOLD = """
 import signal
 from django.db import connection
-from core.advisory_lock import only_one
-with only_one(connection, "a name"):
+from core.advisory_lock import advisory_lock
+with advisory_lock(connection, "a name"):
     print("held", flush=True)
     signal.pause()
 """
@@ -265,23 +271,23 @@ def make(model, **fields):
     return apps.get_model("newsletter", model).objects.create(**fields)
 edition = make("Edition", code="en", name="EN", languages=["en"], time_zone="UTC",
     sender_address="a@example.org", list_id="en.example.org")
-reader = make("Subscriber", id=7, sealed_address=b"x", key_generation=1, provider="other",
+subscriber = make("Subscriber", id=7, sealed_address=b"x", key_generation=1, provider="other",
     edition=edition, language="en", signed_up_at="2026-11-16T08:00Z")
 manager = apps.get_model("auth", "User").objects.create(username="zubr")
 make("Inquiry", asked_by=manager, asked_at="2026-11-16T08:00Z", sealed_address=b"",
-    answer="known", subscriber=reader)
+    answer="known", subscriber=subscriber)
 make("Import", uploaded_at="2026-11-16T08:00Z", status="checked",
     lines=47, new=17, known=9, suppressed=0, doubled=20, refused=1)
 """
 ROUNDED = """
-from newsletter.models import Import, Inquiry
+from newsletter.models import Import, SubscriberLookup
 print([Import.objects.get().shown(name) for name in ("lines", "new", "known", "doubled")])
-inquiry = Inquiry.objects.get()
-print(inquiry.answer, inquiry.is_waiting, bytes(inquiry.sealed_subject))
+lookup = SubscriberLookup.objects.get()
+print(lookup.answer, lookup.is_waiting, bytes(lookup.sealed_subject))
 """
 
 
-def test_what_was_answered_before_names_no_row_and_no_exact_number(loaded: Loaded) -> None:
+def test_what_was_answered_before_names_no_row_and_no_exact_number(loaded: ForkServer) -> None:
     for words in (("auth",), ("newsletter", "0007")):
         done = loaded.manage("migrate", *words)
         assert done.returncode == 0, done.stderr
@@ -319,8 +325,8 @@ for mail in OutboxMail.objects.order_by("due_at"):
 """
 
 
-def test_mails_that_were_due_before_are_due_in_the_outbox(loaded: Loaded) -> None:
-    def done(ended: Ended) -> list[str]:
+def test_mails_that_were_due_before_are_due_in_the_outbox(loaded: ForkServer) -> None:
+    def done(ended: CommandResult) -> list[str]:
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.splitlines()
 
@@ -368,7 +374,7 @@ def waits(process: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.both_databases
-def test_who_comes_second_waits_and_a_killed_holder_lets_go(tmp_path: Path) -> None:
+def test_the_lock_blocks_and_a_killed_process_releases_it(tmp_path: Path) -> None:
     """On the tests' own database, so on SQLite and PostgreSQL both."""
     with start_holding(tmp_path) as first, start_holding(tmp_path, after=first) as second:
         try:
@@ -378,5 +384,5 @@ def test_who_comes_second_waits_and_a_killed_holder_lets_go(tmp_path: Path) -> N
         finally:
             first.kill()
             second.kill()
-    with only_one(connection, "a name"):
+    with advisory_lock(connection, "a name"):
         """Nobody holds it any more."""

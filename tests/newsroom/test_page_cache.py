@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.fragment_cache import VersionedStore
+from core.fragment_cache import VersionedCache
 from newsroom import page_cache
-from newsroom.page_cache import GIVEN_UP_AFTER_SECONDS, Version
+from newsroom.page_cache import HUNG_QUERY_TIMEOUT_SECONDS, VersionPoller
 
 TIMEOUT = 20
 
@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 def test_the_version_is_asked_for_once_a_second_at_most(clock: Clock) -> None:
     numbers = iter([7, 8])
-    version = Version(lambda: next(numbers))
+    version = VersionPoller(lambda: next(numbers))
     assert [version.current() for _ in range(50)] == [7] * 50
     clock.now += 0.99
     assert version.current() == 7
@@ -45,7 +45,7 @@ def test_the_version_is_asked_for_once_a_second_at_most(clock: Clock) -> None:
 
 def test_a_database_that_does_not_answer_is_asked_again_a_second_later(clock: Clock) -> None:
     answers = iter([None, 3])
-    version = Version(lambda: next(answers))
+    version = VersionPoller(lambda: next(answers))
     assert [version.current() for _ in range(5)] == [None] * 5
     clock.now += 1
     assert version.current() == 3
@@ -65,7 +65,7 @@ def test_a_database_that_hangs_holds_nobody_up_and_no_old_number_is_used(
             goes_on.wait(TIMEOUT)
         return asked
 
-    version = Version(ask)
+    version = VersionPoller(ask)
     assert version.current() == 1
     monkeypatch.setattr(page_cache, "VERSION_TIMEOUT_SECONDS", 0)
     clock.now += 1
@@ -76,7 +76,7 @@ def test_a_database_that_hangs_holds_nobody_up_and_no_old_number_is_used(
     assert asked == 2
     # Given up, it is asked by another thread, and what the first one says is not listened to.
     monkeypatch.setattr(page_cache, "VERSION_TIMEOUT_SECONDS", TIMEOUT)
-    clock.now += GIVEN_UP_AFTER_SECONDS
+    clock.now += HUNG_QUERY_TIMEOUT_SECONDS
     assert version.current() == 3
     goes_on.set()
     assert version.current() == 3
@@ -90,14 +90,14 @@ def test_an_answer_is_as_old_as_its_question(clock: Clock) -> None:
         clock.now += 0.9
         return next(numbers)
 
-    version = Version(slowly)
+    version = VersionPoller(slowly)
     assert version.current() == 1
     clock.now += 0.1
     assert version.current() == 2
 
 
 def test_a_newer_version_empties_the_store_and_an_older_one_gets_nothing() -> None:
-    store = VersionedStore[str](10)
+    store = VersionedCache[str](10)
     assert store.get("a", 5) is None
     store.put("a", "made at 5", 5)
     assert store.get("a", 5) == "made at 5"
@@ -110,7 +110,7 @@ def test_a_newer_version_empties_the_store_and_an_older_one_gets_nothing() -> No
 
 
 def test_a_small_store_lets_what_was_asked_for_least_lately_go() -> None:
-    small = VersionedStore[str](1000, lambda thing: 200)
+    small = VersionedCache[str](1000, lambda thing: 200)
     small.get(0, 1)
     for number in range(6):
         small.put(number, "page", 1)
@@ -119,7 +119,7 @@ def test_a_small_store_lets_what_was_asked_for_least_lately_go() -> None:
 
 
 def test_what_would_be_most_of_a_store_is_not_stored() -> None:
-    small = VersionedStore[str](1000, len)
+    small = VersionedCache[str](1000, len)
     small.get("huge", 1)
     small.put("huge", "x" * 900, 1)
     assert small.get("huge", 1) is None

@@ -33,8 +33,8 @@ def ask(page: Page, script: str, name: str, *args: Any) -> Any:
 
 
 def set_right(page: Page, code: str, text: str, before: str = "") -> Any:
-    marks = typography.for_editor(code)
-    return ask(page, "typography", "setRight", marks, text, before)
+    marks = typography.editor_config(code)
+    return ask(page, "typography", "correctText", marks, text, before)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,14 @@ def test_what_stood_before_in_the_paragraph_says_which_mark_is_next(page: Page) 
 
 
 def test_a_second_hyphen_makes_a_dash_of_both(page: Page) -> None:
-    marks = typography.for_editor("en")
-    assert ask(page, "typography", "marked", marks, "-", "a -") == [marks["dash"], 1]
+    marks = typography.editor_config("en")
+    assert ask(page, "typography", "replacementFor", marks, "-", "a -") == [marks["dash"], 1]
 
 
 def test_a_letter_is_what_it_is(page: Page) -> None:
-    assert ask(page, "typography", "marked", typography.for_editor("en"), "a", "b") is None
+    assert (
+        ask(page, "typography", "replacementFor", typography.editor_config("en"), "a", "b") is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,5 +86,5 @@ def test_a_text_is_as_long_as_its_words(page: Page, text: str, words: int, minut
 
 def test_a_sentence_has_its_places_filled_and_others_left(page: Page) -> None:
     sentence = "{name}: {place} of {all}, {name}"
-    said = ask(page, "words", "said", sentence, {"name": "$& {all}", "place": 2})
+    said = ask(page, "interpolate", "interpolate", sentence, {"name": "$& {all}", "place": 2})
     assert said == "$& {all}: 2 of {all}, $& {all}"

@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from articles.public import selectors
-from tests.articles.browser import page_of
+from tests.articles.browser import change_url
 from tests.factories import make_article, make_edition, make_picture
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def assert_runs_nothing(policy: dict[str, list[str]]) -> None:
     assert policy["require-trusted-types-for"] == ["'script'"]
 
 
-def test_every_answer_to_a_reader_forbids_scripts_and_the_world(client: Client) -> None:
+def test_public_responses_forbid_scripts_and_external_resources(client: Client) -> None:
     make_edition()
     article = make_article(cover=make_picture())
     for path, status in {
@@ -68,7 +68,7 @@ def test_the_page_after_a_crash_forbids_as_much(monkeypatch: pytest.MonkeyPatch)
     assert_runs_nothing(policy_of(answer))
 
 
-def test_pictures_may_be_shown_by_a_feeds_reader_and_nothing_else_may(client: Client) -> None:
+def test_only_media_files_are_cross_origin(client: Client) -> None:
     article = make_article(cover=make_picture())
 
     def sharing(path: str) -> str:
@@ -85,14 +85,14 @@ def test_only_a_page_with_the_editor_allows_what_the_editor_needs(desk: Client) 
         assert policy["script-src"] == ["'self'", "'unsafe-eval'"]
         assert policy["style-src"] == policy["img-src"] == policy["connect-src"] == ["'self'"]
         assert not [name for name, sources in policy.items() if "'unsafe-inline'" in sources]
-    for path in ("/admin/articles/article/add/", page_of(make_article())):
+    for path in ("/admin/articles/article/add/", change_url(make_article())):
         policy = policy_of(desk.get(path))
         assert policy.pop("script-src-attr") == ["'unsafe-inline'"]
         assert policy.pop("style-src") == ["'self'", "'unsafe-inline'"]
         assert policy == {key: value for key, value in without[0].items() if key != "style-src"}
 
 
-def test_the_admin_is_never_kept_by_a_cache_and_keeps_its_addresses_to_itself(
+def test_the_admin_is_not_cached_and_sends_no_referrer_elsewhere(
     desk: Client,
 ) -> None:
     for path in ("/admin/", "/admin/login/", "/admin/jsi18n/", "/admin/nowhere/"):
@@ -101,7 +101,7 @@ def test_the_admin_is_never_kept_by_a_cache_and_keeps_its_addresses_to_itself(
         assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
-def test_staff_may_use_passkeys_and_readers_pages_may_not(client: Client) -> None:
+def test_only_the_admin_may_use_passkeys(client: Client) -> None:
     asked = "publickey-credentials-get"
     assert f"{asked}=(self)" in client.get("/admin/login/").headers["Permissions-Policy"]
     assert f"{asked}=()" in client.get("/").headers["Permissions-Policy"]

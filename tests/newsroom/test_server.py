@@ -22,7 +22,7 @@ from tests.services import free_port, listens, wait_for
 
 SERVED = """
 import os, sys, time
-from newsroom.server import serve, without_our_environment
+from newsroom.server import serve, without_process_environment
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -32,7 +32,7 @@ def application(environ, start_response):
             time.sleep(0.01)
     return ["\\n".join(f"{name}={value}" for name, value in environ.items()).encode()]
 
-serve(without_our_environment(application), f"127.0.0.1:{sys.argv[1]}", 1)
+serve(without_process_environment(application), f"127.0.0.1:{sys.argv[1]}", 1)
 """
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -64,7 +64,7 @@ def web(tmp_path: Path) -> Iterator[Web]:
         yield Web(port, process, under_way)
 
 
-def test_an_application_is_told_of_the_request_and_not_of_our_environment(web: Web) -> None:
+def test_the_process_environment_is_not_in_the_wsgi_environ(web: Web) -> None:
     said = web.ask("/path?query", **{"X-Visitor": "yes", "Script-Name": "/elsewhere"})
     assert "HTTP_X_VISITOR=yes" in said
     assert "PATH_INFO=/path" in said
@@ -72,7 +72,7 @@ def test_an_application_is_told_of_the_request_and_not_of_our_environment(web: W
     assert "planted" not in said
 
 
-def test_whoever_sends_headers_slowly_holds_up_nobody(web: Web) -> None:
+def test_slow_headers_block_no_other_request(web: Web) -> None:
     with contextlib.ExitStack() as stack:
         for _slow in range(40):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", web.port), 10))
@@ -80,12 +80,12 @@ def test_whoever_sends_headers_slowly_holds_up_nobody(web: Web) -> None:
         assert "PATH_INFO=/" in web.ask()
 
 
-def test_what_is_under_way_is_answered_before_the_end(web: Web) -> None:
+def test_requests_in_progress_finish_before_shutdown(web: Web) -> None:
     answers: list[str] = []
     asking = threading.Thread(target=lambda: answers.append(web.ask("/slow")))
     asking.start()
     wait_for(web.under_way.exists, "a request under way")
-    web.process.ask_to_stop()
+    web.process.terminate()
     wait_for(lambda: not listens(web.port), "nobody else to be let in")
     web.under_way.unlink()
     asking.join(30)

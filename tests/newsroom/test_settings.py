@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,14 +12,15 @@ from unittest.mock import patch
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from tests.newsroom.production import environment, manage
+from newsroom.env import RENAMED_VARIABLES
+from tests.newsroom.production import environment, environment_variables, manage
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "newsroom" / "settings.py"
-SOURCE = FILE.read_text()
-SETTINGS = compile(SOURCE, FILE, "exec")
-VARIABLES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SOURCE))
-"""Every one that the settings read."""
+SETTINGS = compile(FILE.read_text(), FILE, "exec")
+PARTS = ("newsroom.base_settings", "newsroom.security_settings")
+"""Modules that read the environment and that newsroom.settings imports."""
+VARIABLES = environment_variables()
 
 
 class Machine:
@@ -31,7 +32,12 @@ class Machine:
 
     def read(self, **env: str) -> dict[str, Any]:
         found: dict[str, Any] = {"__name__": "settings", "__file__": str(FILE)}
-        with patch.dict(os.environ, {**self.newcomer, **env}, clear=True):
+        with (
+            patch.dict(os.environ, {**self.newcomer, **env}, clear=True),
+            patch.dict(sys.modules),
+        ):
+            for name in PARTS:
+                sys.modules.pop(name, None)
             exec(SETTINGS, found)
         return found
 
@@ -73,7 +79,7 @@ NONSENSE = [
     ("SECURITY_EXPIRES", "1 June", "2027-01-31"),
     ("SECURITY_EXPIRES", "2027-02-29", "2027-01-31"),
     ("SECURITY_EXPIRES", "2027-06-01", "set both or neither"),
-    ("NAME_ON_CARDS", "maybe", "Set it to 1 or 0"),
+    ("SITE_NAME_IN_PREVIEWS", "maybe", "Set it to 1 or 0"),
     ("RELAY_URL", "mailserver", "smtp://host:25"),
     ("RELAY_URL", "smtp://:25", "smtp://host:25"),
     ("BOUNCE_IMAP_URL", "pop3://user@host", "imaps://user:password@host/INBOX"),
@@ -201,6 +207,17 @@ def test_any_nonsense_in_a_production_is_refused_or_harmless(
                 contextlib.suppress(ImproperlyConfigured),
             ):
                 machine.read(**{**machine.production, name: nonsense})
+
+
+def test_a_variable_under_its_former_name_is_refused_with_the_new_one(
+    machine: Machine, subtests: pytest.Subtests
+) -> None:
+    for former, name in RENAMED_VARIABLES.items():
+        with subtests.test(former=former):
+            expected = f"{former.upper()} is called {name} now. Set {name} instead."
+            assert machine.refused(**{former.upper(): "7"}) == expected
+            machine.read(**{former.upper(): ""})
+    assert set(RENAMED_VARIABLES.values()) <= VARIABLES
 
 
 def test_every_variable_that_is_read_is_in_the_administrators_table() -> None:

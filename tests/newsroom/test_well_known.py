@@ -64,13 +64,13 @@ def test_every_address_with_a_token_is_among_them() -> None:
     assert found == set(TOKEN_PAGES)
 
 
-def test_readers_pages_are_open_to_crawlers(client: Client) -> None:
+def test_public_pages_are_open_to_crawlers(client: Client) -> None:
     found = rules(client)
     for path in ("/", "/be/", "/be/7/slug/", "/be/7/card-a.png", "/be/feed.xml", "/media/a.jpg"):
         assert found.can_fetch("*", path), path
 
 
-def test_who_finds_a_flaw_is_told_whom_to_tell(client: Client, settings: Settings) -> None:
+def test_security_txt_names_the_contact(client: Client, settings: Settings) -> None:
     settings.SECURITY_CONTACT = ["mailto:security@example.org", "https://example.org/contact"]
     settings.SECURITY_EXPIRES = dt.date(2027, 6, 1)
     assert text(client, "/.well-known/security.txt").splitlines() == [

@@ -34,7 +34,7 @@ MERGE = "tag:yaml.org,2002:merge"
 IMAGE_FOLDERS = ("/app/var", "/tmp")
 
 
-class NotSet(Exception):
+class VariableNotSet(Exception):
     """A variable that compose would refuse to go on without."""
 
 
@@ -77,7 +77,7 @@ def _filled(value: Any, variables: dict[str, str]) -> Any:
 def _value_of(found: re.Match[str], variables: dict[str, str]) -> str:
     value = variables.get(found["name"], "")
     if not value and found["kind"] == ":?":
-        raise NotSet(found["rest"])
+        raise VariableNotSet(found["rest"])
     return value or (found["rest"] if found["kind"] == ":-" else "")
 
 
@@ -184,6 +184,6 @@ class Machine:
     def stop(self) -> None:
         """Ends everything, last come first."""
         for process in reversed(self.processes.values()):
-            process.ask_to_stop()
+            process.terminate()
         for process in self.processes.values():
             process.wait_or_kill()

@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import Missing, free_port, running_postgresql, running_redis, skip_or_fail
+from tests.services import (
+    ServiceNotInstalled,
+    free_port,
+    running_postgresql,
+    running_redis,
+    skip_or_fail,
+)
 from tests.stack.compose import ROOT, VARIABLES, Machine, services
 from tests.stack.dockerfile import copied, instructions
 
@@ -55,5 +61,5 @@ def machine(tmp_path: Path, image: Path) -> Iterator[Machine]:
                 yield machine
             finally:
                 machine.stop()
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)

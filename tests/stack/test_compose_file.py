@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.stack.compose import ROOT, VARIABLES, NotSet, mounts, services
+from tests.newsroom.production import environment_variables
+from tests.stack.compose import ROOT, VARIABLES, VariableNotSet, mounts, services
 
 SERVICES = services(VARIABLES)
 NEEDED = [
@@ -40,7 +41,7 @@ def test_only_the_worker_is_given_the_private_key() -> None:
     assert mounts(SERVICES["worker"])["/keys/worker"] == ("worker-key", False)
 
 
-def test_only_who_makes_or_changes_the_keys_can_write_them() -> None:
+def test_only_key_services_can_write_keys() -> None:
     writers = {
         name
         for name, service in SERVICES.items()
@@ -86,7 +87,7 @@ def test_the_mail_catcher_comes_only_when_it_is_tried() -> None:
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_what_is_not_set_is_named_before_anything_starts(name: str) -> None:
-    with pytest.raises(NotSet, match=f"Set {name} in .env"):
+    with pytest.raises(VariableNotSet, match=f"Set {name} in .env"):
         services({**VARIABLES, name: ""})
 
 
@@ -100,8 +101,7 @@ def test_the_example_and_the_trial_name_what_is_needed() -> None:
 
 
 def test_every_variable_of_the_settings_can_be_given() -> None:
-    source = (ROOT / "newsroom" / "settings.py").read_text()
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    read = environment_variables()
     assert len(read) > 15
     assert read - NOT_FOR_CONTAINERS == set(SERVICES["web"]["environment"]) - NOT_FOR_CONTAINERS
 
@@ -112,6 +112,6 @@ def test_the_databases_log_quotes_no_row_and_no_statement() -> None:
     assert "log_min_error_statement=panic" in command
 
 
-def test_no_service_that_breaks_leaves_its_memory_on_the_disk() -> None:
+def test_no_service_writes_a_core_dump() -> None:
     for name, service in SERVICES.items():
         assert service["ulimits"] == {"core": 0}, name

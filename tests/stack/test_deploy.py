@@ -38,7 +38,7 @@ def given(role: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in shlex.split(unit(role)["Environment"]))
 
 
-def test_only_the_worker_is_told_of_the_private_key_and_has_a_user_of_its_own() -> None:
+def test_only_the_worker_has_the_private_key_and_its_own_user() -> None:
     for role in ("worker", "intake"):
         assert given(role)["WORKER_KEY_FILE"] == "/var/lib/newsroom-worker/worker.key"
     for role in ("web", "beat"):
@@ -60,7 +60,7 @@ def test_a_unit_runs_what_compose_runs(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_unit_is_started_again_unless_somebody_has_to_mend_something(role: str) -> None:
+def test_a_unit_restarts_unless_the_configuration_is_wrong(role: str) -> None:
     assert unit(role)["Restart"] == "on-failure"
     assert unit(role)["RestartPreventExitStatus"] == str(EXIT_CODE)
     assert unit(role)["NoNewPrivileges"] == "yes"
@@ -68,7 +68,7 @@ def test_a_unit_is_started_again_unless_somebody_has_to_mend_something(role: str
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_unit_that_breaks_leaves_no_memory_on_the_disk(role: str) -> None:
+def test_a_unit_writes_no_core_dump(role: str) -> None:
     assert unit(role)["LimitCORE"] == "0"
 
 

@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.contrib import admin
 
-from core.http import LARGEST_FORM, LARGEST_TEXTS
-from staff.base_admin import DeskAdmin
-from tests.services import Missing, free_port, listens, program, skip_or_fail, wait_for
+from core.http import MAX_FORM_BYTES, MAX_TEXT_FORM_BYTES
+from staff.base_admin import BaseModelAdmin
+from tests.services import ServiceNotInstalled, free_port, listens, program, skip_or_fail, wait_for
 from tests.stack.compose import ROOT
 
 MAIN, MIRROR = "news.example.org", "mirror.example.net"
@@ -176,7 +176,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("nginx")
     try:
         nginx = program("nginx")
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)
     site = Server(("127.0.0.1", 0), Site)
     threading.Thread(target=site.serve_forever, daemon=True).start()
@@ -231,7 +231,7 @@ def test_each_name_has_a_certificate_of_its_own_that_names_no_other(
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/", "/admin/articles/article/add/"])
-def test_what_is_below_admin_on_a_mirror_is_the_sites_to_answer(proxy: Proxy, path: str) -> None:
+def test_admin_paths_on_a_mirror_reach_the_site(proxy: Proxy, path: str) -> None:
     """Which has no such page there; see tests/staff/test_hosts.py."""
     answer = proxy.ask(path, name=MIRROR)
     assert answer.status == 200
@@ -299,23 +299,23 @@ def refused(proxy: Proxy, path: str, length: int) -> bool:
     "path", ["/be/search/", "/be/subscribe/", "/admin/account/login/", "/admin/", "/admin"]
 )
 def test_a_form_is_as_small_as_the_sites_own(proxy: Proxy, path: str) -> None:
-    assert proxy.ask(path, b"x" * LARGEST_FORM).reached["read"] == LARGEST_FORM
-    assert refused(proxy, path, LARGEST_FORM + 1)
+    assert proxy.ask(path, b"x" * MAX_FORM_BYTES).reached["read"] == MAX_FORM_BYTES
+    assert refused(proxy, path, MAX_FORM_BYTES + 1)
 
 
 def test_texts_and_pictures_are_let_through_where_the_site_takes_them(proxy: Proxy) -> None:
     """And no more of the admin: the admin's own classes say which take them."""
-    registered = [one for one in admin.site._registry.values() if isinstance(one, DeskAdmin)]
-    large = {one for one in registered if one.largest_form == LARGEST_TEXTS}
+    registered = [one for one in admin.site._registry.values() if isinstance(one, BaseModelAdmin)]
+    large = {one for one in registered if one.max_body_bytes == MAX_TEXT_FORM_BYTES}
     assert len(large) == 4
     for one in registered:
         if one.opts.model_name == "import":
             continue
         path = f"/admin/{one.opts.app_label}/{one.opts.model_name}/add/"
-        assert refused(proxy, path, LARGEST_TEXTS) == (one not in large), path
+        assert refused(proxy, path, MAX_TEXT_FORM_BYTES) == (one not in large), path
     # The site is to say itself what is too much, with a page.
-    assert not refused(proxy, "/admin/articles/article/add/", LARGEST_TEXTS + 1)
-    assert refused(proxy, "/admin/articles/article/add/", LARGEST_TEXTS + 2 * 2**20)
+    assert not refused(proxy, "/admin/articles/article/add/", MAX_TEXT_FORM_BYTES + 1)
+    assert refused(proxy, "/admin/articles/article/add/", MAX_TEXT_FORM_BYTES + 2 * 2**20)
 
 
 @pytest.mark.parametrize("path", ["/admin/articles/picture/add/", "/admin/newsletter/import/add/"])
@@ -323,7 +323,7 @@ def test_the_site_may_refuse_a_large_form_before_it_has_come(proxy: Proxy, path:
     """And nothing of it lies on nginx's disk meanwhile."""
     while not Site.began.empty():
         Site.began.get()
-    head = f"POST {path} HTTP/1.1\r\nHost: {MAIN}\r\nContent-Length: {LARGEST_TEXTS}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {MAIN}\r\nContent-Length: {MAX_TEXT_FORM_BYTES}\r\n\r\n"
     with proxy.connect(MAIN) as secured:
         secured.sendall(head.encode() + b"x" * 2 * 2**20)
         assert Site.began.get(timeout=20) == path
@@ -333,11 +333,11 @@ def test_the_site_may_refuse_a_large_form_before_it_has_come(proxy: Proxy, path:
 # --- What is kept -------------------------------------------------------------------------------
 
 
-def test_nginx_writes_nobody_down(proxy: Proxy) -> None:
+def test_nginx_logs_no_visitor(proxy: Proxy) -> None:
     """Not even by the logs that its main file has for all."""
     proxy.ask("/be/planted-path/", address="198.51.100.77")
     with contextlib.suppress(ssl.SSLError, ConnectionError):
         proxy.connect("other.example")
-    refused(proxy, "/be/search/", LARGEST_FORM + 1)
+    refused(proxy, "/be/search/", MAX_FORM_BYTES + 1)
     for log in proxy.folder.glob("*.log"):
         assert log.read_text() == "", log.name

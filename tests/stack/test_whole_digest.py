@@ -19,7 +19,7 @@ from tests.stack.compose import ROOT, Machine
 
 pytestmark = pytest.mark.long
 
-READER = "planted.reader@example.org"
+ADDRESS = "planted.reader@example.org"
 HOST = "news.example.org"
 OTHERS = 12
 # Where the web process runs, and where the worker does.
@@ -52,8 +52,8 @@ class Site:
             return answer.read().decode()
 
 
-def letters_to(box: LetterBox, reader: str) -> list[Letter]:
-    return [letter for letter in box.letters() if letter.recipients == (reader,)]
+def letters_to(box: LetterBox, address: str) -> list[Letter]:
+    return [letter for letter in box.letters() if letter.recipients == (address,)]
 
 
 def prepare(machine: Machine) -> None:
@@ -77,16 +77,16 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
         wait(lambda name=name: machine.is_well(name), name)
     assert not machine.is_well("beat")
 
-    # A reader signs up over HTTP and confirms out of the letter.
+    # Signs up over HTTP and confirms with the link of the mail.
     site = Site(machine.ports["8000"])
     assert 'value="en"' in site.ask("/en/subscribe/")
-    site.ask("/en/subscribe/", email=READER, edition="en")
-    wait(lambda: bool(letters_to(box, READER)), "the confirmation")
-    [confirmation] = letters_to(box, READER)
+    site.ask("/en/subscribe/", email=ADDRESS, edition="en")
+    wait(lambda: bool(letters_to(box, ADDRESS)), "the confirmation")
+    [confirmation] = letters_to(box, ADDRESS)
     link = re.search(rf"https://{HOST}(/en/confirm/[a-z2-7]+/)", confirmation.contents.text)
     assert link
     site.ask(link[1], confirm="yes")
-    wait(lambda: len(letters_to(box, READER)) == 2, "the welcome")
+    wait(lambda: len(letters_to(box, ADDRESS)) == 2, "the welcome")
 
     # An editor approves the week and launches it while the broker is away: nothing is lost,
     # since the first tick of beat hands it out.
@@ -103,7 +103,7 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
     wait(lambda: "EN 7, failed 0" in machine.manage("web", "digest", "report", str(week)), "it")
     assert "BE/RU 6" in machine.manage("web", "digest", "report", str(week))
     recipients = [letter.recipients for letter in box.letters()]
-    assert recipients.count((READER,)) == 3
+    assert recipients.count((ADDRESS,)) == 3
     assert len(set(recipients)) == 1 + OTHERS
 
     # The letter's web version is on the site, and the web process could not have sent it.
@@ -122,4 +122,4 @@ def test_a_whole_digest_goes_through_the_stack(machine: Machine) -> None:
     for log in (machine.folder / "logs").iterdir():
         said = log.read_text()
         assert "Traceback" not in said, said
-        assert READER not in said
+        assert ADDRESS not in said

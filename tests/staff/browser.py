@@ -1,4 +1,4 @@
-"""What somebody's browser does at the doors, and what their telephone shows."""
+"""Logs in through the account pages, with codes as an authenticator app shows them."""
 
 from __future__ import annotations
 
@@ -27,27 +27,24 @@ APP, FACTOR, NEW_PASSWORD, CODES = (
         "mfa_view_recovery_codes",
     )
 )
-DESK = "/admin/"
+ADMIN_INDEX = "/admin/"
 
 
 def code(secret: str = TOTP_SECRET, steps: int = 0) -> str:
-    """What the app shows now, or some half minutes later."""
+    """The TOTP code now, or so many steps of 30 seconds later."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
 
 
-def give_password(
+def submit_password(
     client: Client, username: str = "editor", password: str = PASSWORD, **more: Any
 ) -> Any:
     return client.post(LOGIN, {"login": username, "password": password}, **more)
 
 
 def log_in(username: str = "editor", password: str = PASSWORD, **more: Any) -> Client:
-    """A browser that came in with a password and, where it was asked, with a code.
-
-    A code works once, so it is forgotten that this one was used.
-    """
+    """A client that is logged in, with a code if required; clears the cache of used codes."""
     client = Client(**more)
-    answer = give_password(client, username, password)
+    answer = submit_password(client, username, password)
     if answer.headers.get("Location") == CODE:
         cache.clear()
         answer = client.post(CODE, {"code": code()})
@@ -55,22 +52,22 @@ def log_in(username: str = "editor", password: str = PASSWORD, **more: Any) -> C
     return client
 
 
-def is_in(client: Client) -> bool:
-    """Whether the desk opens."""
-    answer = client.get(DESK)
+def is_logged_in(client: Client) -> bool:
+    """Whether the admin's index is accessible."""
+    answer = client.get(ADMIN_INDEX)
     assert answer.status_code == 200 or answer.headers["Location"].startswith("/admin/login/")
     return answer.status_code == 200
 
 
 def add_security_key(user: Any, name: str = "A key") -> Authenticator:
-    """A row as the browser's ceremony leaves it; the ceremony itself is in test_keys.py."""
+    """As after a registration, which test_webauthn.py tests."""
     return Authenticator.objects.create(
         user=user, type=Authenticator.Type.WEBAUTHN, data={"name": name, "credential": {}}
     )
 
 
-def everything_stored() -> bytes:
-    """Every value of every row, and what base64 in it hides."""
+def dump_database() -> bytes:
+    """Every value of every row, also base64-decoded."""
     dump = bytearray()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -10,8 +10,8 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from staff.audit import record
-from staff.models import AuditAction, AuditEntry, AuditIsFinal
-from tests.articles.browser import said
+from staff.models import AuditAction, AuditEntry, AuditEntryImmutable
+from tests.articles.browser import visible_text
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_the_program_refuses_to_change_an_entry() -> None:
         AuditEntry.objects.all().delete,
         lambda: AuditEntry.objects.update(actor="x"),
     ):
-        with pytest.raises(AuditIsFinal):
+        with pytest.raises(AuditEntryImmutable):
             attempt()
 
 
@@ -84,8 +84,8 @@ def test_it_is_read_in_the_admin_and_not_even_a_superuser_changes_it(client: Cli
     entry = an_entry()
     client.force_login(make_user())
     page = client.get(LIST)
-    assert "editor" in said(page)
-    assert "Published" in said(page)
+    assert "editor" in visible_text(page)
+    assert "Published" in visible_text(page)
     assert f'href="/admin/articles/article/{entry.subject_id}/change/" lang="en"' in (
         page.content.decode()
     )
@@ -96,7 +96,7 @@ def test_it_is_read_in_the_admin_and_not_even_a_superuser_changes_it(client: Cli
     assert 'name="action"' not in page.content.decode()
 
 
-def test_what_no_person_did_was_the_newsroom_itself(client: Client) -> None:
+def test_an_automatic_action_has_no_user(client: Client) -> None:
     record(AuditAction.SENT, make_article(), by=None, now=MONDAY_MORNING)
     client.force_login(make_user())
-    assert "the newsroom itself" in said(client.get(LIST))
+    assert "the newsroom itself" in visible_text(client.get(LIST))

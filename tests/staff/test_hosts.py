@@ -1,4 +1,4 @@
-"""The admin answers on its hosts alone, and nothing of staff reaches readers' pages."""
+"""The admin answers on ADMIN_HOSTS only, and public pages load no session."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pytest_django.fixtures import Settings
 from newsletter.models import SignUp
 from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_user
-from tests.newsletter import single_mails
-from tests.staff.browser import DESK, LOGIN, is_in, log_in
+from tests.newsletter import transactional_mails
+from tests.staff.browser import ADMIN_INDEX, LOGIN, is_logged_in, log_in
 
 pytestmark = pytest.mark.django_db
 STAFF_PATHS = ("/admin", "/admin/", "/admin/login/", LOGIN, "/admin/articles/article/1/change/")
@@ -57,19 +57,19 @@ def test_no_mount_point_hides_the_admins_path(client: Client) -> None:
 def test_a_log_in_does_not_help_elsewhere(client: Client) -> None:
     make_user()
     inside = log_in(HTTP_HOST="desk.example.org")
-    assert is_in(inside)
-    assert inside.get(DESK, headers={"host": "mirror.example"}).status_code == 404
+    assert is_logged_in(inside)
+    assert inside.get(ADMIN_INDEX, headers={"host": "mirror.example"}).status_code == 404
 
 
 def test_a_senseless_host_is_refused(client: Client) -> None:
-    assert client.get(DESK, headers={"host": "a b"}).status_code == 400
+    assert client.get(ADMIN_INDEX, headers={"host": "a b"}).status_code == 400
 
 
-def test_a_name_that_begins_like_the_admins_is_a_readers(client: Client) -> None:
+def test_a_path_that_begins_like_the_admins_is_public(client: Client) -> None:
     assert client.get("/administration/", headers={"host": "desk.example.org"}).status_code == 404
 
 
-def test_readers_pages_do_not_look_at_who_asks() -> None:
+def test_public_pages_do_not_load_the_session() -> None:
     make_user()
     inside = log_in(HTTP_HOST="desk.example.org")
     for path in ("/", "/be/", "/be/weeks/", "/nothing/", "/be/subscribe/"):
@@ -87,7 +87,7 @@ def test_links_in_letters_come_from_the_setting_whatever_host_was_asked(client: 
     )
     subscriber = sign_up.process_sign_up(SignUp.objects.get().pk, MONDAY_MORNING)
     assert subscriber is not None
-    single_mails.send_confirmation(subscriber, MONDAY_MORNING)
+    transactional_mails.send_confirmation(subscriber, MONDAY_MORNING)
     [letter] = mail.outbox
     whole = letter.message().as_string() + letter.body + str(letter.alternatives)
     assert "evil" not in whole

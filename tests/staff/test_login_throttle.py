@@ -11,22 +11,22 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from staff.login_throttle import ATTACKED_AFTER
+from staff.login_throttle import GUESSING_THRESHOLD
 from staff.models import AuditAction, AuditEntry
-from staff.rate_limit_keys import WIDE_NETWORK, client_hash
-from tests.articles.browser import said
+from staff.rate_limit_keys import WIDE_NETWORK_BITS, client_hash
+from tests.articles.browser import visible_text
 from tests.factories import make_user
-from tests.needles import Straw, of_address, search
-from tests.services import Missing, free_port, running_redis, skip_or_fail
+from tests.needles import SeizedItem, of_address, search
+from tests.services import ServiceNotInstalled, free_port, running_redis, skip_or_fail
 from tests.staff.browser import (
+    ADMIN_INDEX,
     CODE,
-    DESK,
     LOGIN,
     code,
-    everything_stored,
-    give_password,
-    is_in,
+    dump_database,
+    is_logged_in,
     log_in,
+    submit_password,
 )
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ DAY = dt.date(2026, 11, 23)
 
 def attempt(client: Client, username: str = "editor", password: str = "wrong", **more: str) -> str:
     """What the page says."""
-    return str(give_password(client, username, password, **more).content.decode())
+    return str(submit_password(client, username, password, **more).content.decode())
 
 
 def test_each_wrong_password_beyond_five_doubles_the_wait(
@@ -53,7 +53,7 @@ def test_each_wrong_password_beyond_five_doubles_the_wait(
         clock.shift(1)
         assert TOO_MANY not in attempt(client)
     clock.shift(16 * 60)
-    assert give_password(client).headers["Location"] == CODE
+    assert submit_password(client).headers["Location"] == CODE
 
 
 def test_nobody_waits_longer_than_an_hour(client: Client, clock: time_machine.Traveller) -> None:
@@ -61,17 +61,17 @@ def test_nobody_waits_longer_than_an_hour(client: Client, clock: time_machine.Tr
     for _ in range(15):
         attempt(client)
         clock.shift(3600)
-    assert give_password(client).headers["Location"] == CODE
+    assert submit_password(client).headers["Location"] == CODE
 
 
-def test_what_was_refused_makes_nobody_wait_longer(
+def test_a_refused_attempt_does_not_extend_the_wait(
     client: Client, clock: time_machine.Traveller
 ) -> None:
     make_user()
     for _ in range(25):
         attempt(client)
     clock.shift(60)
-    assert give_password(client).headers["Location"] == CODE
+    assert submit_password(client).headers["Location"] == CODE
 
 
 # --- Strangers ------------------------------------------------------------------------------
@@ -97,23 +97,23 @@ def test_fifty_seven_wrong_passwords_from_twelve_clients_keep_the_owner_out_nowh
     known = known_browser()
     crowd()
     for client, address in ((known, HOME), (known, "203.0.1.9"), (Client(), ELSEWHERE)):
-        assert give_password(client, REMOTE_ADDR=address).headers["Location"] == CODE, address
+        assert submit_password(client, REMOTE_ADDR=address).headers["Location"] == CODE, address
 
 
-def test_a_known_browser_comes_in_from_the_very_network_that_guesses() -> None:
+def test_a_known_browser_can_log_in_from_an_attacking_network() -> None:
     make_user()
     known = known_browser()
     for number in range(40):
         attempt(Client(), f"name{number % 3}" if number % 2 else "editor", REMOTE_ADDR=HOME)
     assert TOO_MANY in attempt(Client(), password="pass", REMOTE_ADDR=HOME)
-    assert give_password(known, REMOTE_ADDR=HOME).headers["Location"] == CODE
+    assert submit_password(known, REMOTE_ADDR=HOME).headers["Location"] == CODE
 
 
 def test_an_account_that_is_guessed_at_gives_each_wider_network_one_guess_a_day(
     clock: time_machine.Traveller,
 ) -> None:
     make_user()
-    crowd(clients=12, guesses=ATTACKED_AFTER)
+    crowd(clients=12, guesses=GUESSING_THRESHOLD)
     said = [attempt(Client(), REMOTE_ADDR=f"192.0.2.{number}") for number in range(1, 9)]
     assert [TOO_MANY in page for page in said] == [False] + [True] * 7
     said = [attempt(Client(), REMOTE_ADDR=f"2001:db8:1:{number:x}::1") for number in range(8)]
@@ -128,7 +128,7 @@ def test_a_stranger_does_not_begin_anew_by_logging_in_to_an_account_of_their_own
     make_user(username="own", is_superuser=False)
     for _ in range(10):
         attempt(Client())
-        give_password(Client(), "own")
+        submit_password(Client(), "own")
     assert TOO_MANY in attempt(Client(), password="pass")
 
 
@@ -168,7 +168,7 @@ def test_the_cookie_names_nobody_and_the_site_keeps_nothing_of_it() -> None:
     assert first != second
     assert re.fullmatch(r"[0-9a-f]{32}\.2026-11-23\.[0-9a-f]{64}", first)
     number, _day, mac = first.split(".")
-    stored = everything_stored()
+    stored = dump_database()
     assert number.encode() not in stored
     assert mac.encode() not in stored
     assert "zubr" not in first
@@ -177,7 +177,7 @@ def test_the_cookie_names_nobody_and_the_site_keeps_nothing_of_it() -> None:
 
 def test_after_the_password_alone_no_browser_is_known(client: Client) -> None:
     make_user()
-    give_password(client)
+    submit_password(client)
     assert "device" not in client.cookies
 
 
@@ -235,31 +235,33 @@ def test_a_stolen_cookie_guesses_no_faster_than_anybody() -> None:
 # --- Told -----------------------------------------------------------------------------------
 
 
-def test_the_owner_is_told_at_the_next_log_in_and_once(
+def test_the_owner_is_warned_once_at_the_next_log_in(
     client: Client, clock: time_machine.Traveller
 ) -> None:
     make_user()
     crowd(clients=3, guesses=7)
     told = []
     for _ in range(2):
-        assert give_password(client, REMOTE_ADDR=HOME).headers["Location"] == CODE
+        assert submit_password(client, REMOTE_ADDR=HOME).headers["Location"] == CODE
         client.post(CODE, {"code": code()})
-        told.append("7 wrong passwords were typed for your account" in said(client.get(DESK)))
+        told.append(
+            "7 wrong passwords were typed for your account" in visible_text(client.get(ADMIN_INDEX))
+        )
         client.post("/admin/account/logout/")
         clock.shift(60)
     assert told == [True, False]
 
 
-def test_what_the_owner_mistypes_in_a_known_browser_is_told_to_nobody() -> None:
+def test_mistyped_passwords_in_a_known_browser_are_not_reported() -> None:
     make_user()
     known = known_browser()
     attempt(known)
-    assert "wrong password" not in said(log_in().get(DESK))
+    assert "wrong password" not in visible_text(log_in().get(ADMIN_INDEX))
 
 
-def test_guessing_that_goes_on_stands_in_the_audit_once() -> None:
+def test_persistent_guessing_is_audited_once() -> None:
     user = make_user()
-    crowd(guesses=ATTACKED_AFTER - 1)
+    crowd(guesses=GUESSING_THRESHOLD - 1)
     assert not AuditEntry.objects.exists()
     crowd(clients=10, guesses=10)
     entry = AuditEntry.objects.get()
@@ -286,7 +288,7 @@ def test_one_client_does_not_try_many_names(client: Client) -> None:
     assert TOO_MANY in said[10]
 
 
-def test_attempts_under_other_names_do_not_push_out_what_closed_an_account(
+def test_attempts_under_other_names_do_not_evict_an_accounts_count(
     client: Client,
 ) -> None:
     """Django's database cache keeps 300 entries unless it is told otherwise."""
@@ -298,13 +300,13 @@ def test_attempts_under_other_names_do_not_push_out_what_closed_an_account(
     assert TOO_MANY in attempt(client, password="pass")
 
 
-def test_five_wrong_codes_close_the_door(client: Client) -> None:
+def test_five_wrong_codes_are_rate_limited(client: Client) -> None:
     make_user()
-    give_password(client)
+    submit_password(client)
     for _ in range(5):
         assert TOO_MANY not in client.post(CODE, {"code": "000000"}).content.decode()
     assert TOO_MANY in client.post(CODE, {"code": code()}).content.decode()
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 def test_a_stolen_session_does_not_guess_the_password() -> None:
@@ -339,7 +341,7 @@ def test_a_customers_ipv6_network_is_one_client() -> None:
 
 def test_a_wider_network_is_what_one_organisation_has() -> None:
     def wide(address: str) -> str:
-        return client_hash(address, DAY, WIDE_NETWORK)
+        return client_hash(address, DAY, WIDE_NETWORK_BITS)
 
     assert wide("203.0.113.9") == wide("203.0.113.200") != wide("203.0.114.9")
     assert wide("2001:db8:1:2::1") == wide("2001:db8:1:ffff::1") != wide("2001:db8:2::1")
@@ -347,7 +349,7 @@ def test_a_wider_network_is_what_one_organisation_has() -> None:
 
 def test_behind_a_unix_socket_all_are_one_client(client: Client) -> None:
     make_user()
-    assert give_password(client, REMOTE_ADDR="").headers["Location"] == CODE
+    assert submit_password(client, REMOTE_ADDR="").headers["Location"] == CODE
 
 
 def test_x_forwarded_for_is_not_believed_unless_a_proxy_of_ours_wrote_it(
@@ -369,7 +371,7 @@ def test_x_forwarded_for_is_not_believed_unless_a_proxy_of_ours_wrote_it(
     assert TOO_MANY in said[-1]
 
 
-def test_a_header_with_fewer_proxies_than_ours_makes_all_one_client_and_it_is_said(
+def test_too_few_forwarded_addresses_count_as_one_client_with_a_warning(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
@@ -396,10 +398,10 @@ def walk(clock: time_machine.Traveller) -> None:
         HTTP_USER_AGENT="Planted/7.0",
     )
     attempt(client)
-    give_password(client)
+    submit_password(client)
     client.post(CODE, {"code": "000000"})
     client.post(CODE, {"code": code()})
-    assert is_in(client)
+    assert is_logged_in(client)
     clock.shift(6 * 60)
     client.post("/admin/account/factor/codes/new/", {"planted": "typed"})
     client.post("/admin/account/again/", {"password": "wrong"})
@@ -408,7 +410,7 @@ def walk(clock: time_machine.Traveller) -> None:
 
 def test_no_address_and_no_browser_is_stored(clock: time_machine.Traveller) -> None:
     walk(clock)
-    stored = everything_stored()
+    stored = dump_database()
     assert b"login:network:" in stored
     day = dt.date(2026, 11, 23)
     assert client_hash(ADDRESSES[0], day).encode() in stored
@@ -416,17 +418,17 @@ def test_no_address_and_no_browser_is_stored(clock: time_machine.Traveller) -> N
         assert planted.encode() not in stored
 
 
-def test_a_reader_who_takes_the_door_for_theirs_leaves_no_address(client: Client) -> None:
+def test_an_address_typed_as_user_name_is_not_stored(client: Client) -> None:
     """Not even hashed, but with a key: a list of addresses is soon tried."""
     address = "Planted.Reader@example.org"
     for _ in range(6):
         attempt(client, address)
-    stored = everything_stored()
+    stored = dump_database()
     assert b"login:guesses:" in stored
-    assert search([Straw("the database", stored)], of_address(address)) == []
+    assert search([SeizedItem("the database", stored)], of_address(address)) == []
 
 
-def test_what_is_asked_again_is_not_kept_meanwhile(clock: time_machine.Traveller) -> None:
+def test_a_request_that_needs_reauthentication_is_not_stored(clock: time_machine.Traveller) -> None:
     """allauth would put cookie, address and all that was typed into the session."""
     make_user()
     client = log_in()
@@ -449,14 +451,14 @@ def test_no_address_is_in_redis_either(settings: Settings, clock: time_machine.T
             kept = b"".join(
                 path.read_bytes() for path in redis.folder.rglob("*.aof") if path.is_file()
             )
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)
     assert b"login:network:" in kept
     for planted in (*ADDRESSES, "Planted"):
         assert planted.encode() not in kept
 
 
-def test_while_redis_is_away_nobody_logs_in_uncounted_and_readers_notice_nothing(
+def test_without_redis_nobody_logs_in_and_public_pages_work(
     settings: Settings,
 ) -> None:
     settings.CACHES = {
@@ -467,10 +469,10 @@ def test_while_redis_is_away_nobody_logs_in_uncounted_and_readers_notice_nothing
     }
     make_user()
     client = Client(raise_request_exception=False)
-    answer = give_password(client)
+    answer = submit_password(client)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    assert not is_in(client)
+    assert not is_logged_in(client)
     assert client.get("/be/").status_code == 200
 
 
@@ -478,4 +480,4 @@ def test_all_processes_count_together(settings: Settings) -> None:
     """A cache of each process's own would give an attacker as many attempts as processes."""
     assert "locmem" not in settings.CACHES["default"]["BACKEND"]
     cache.set("mark", 1)
-    assert b"mark" in everything_stored()
+    assert b"mark" in dump_database()

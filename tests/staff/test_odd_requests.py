@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from articles.admin.object_actions import VerbsAdmin
-from core.http import LARGEST_FORM, LARGEST_TEXTS
+from articles.admin.object_actions import ObjectActionsAdmin
+from core.http import MAX_FORM_BYTES, MAX_TEXT_FORM_BYTES
 from tests.factories import (
     make_article,
     make_mailing,
@@ -62,17 +62,19 @@ def below(model_admin: ModelAdmin, *words: str) -> str:
 
 
 REGISTERED = sorted(admin.site._registry.values(), key=lambda one: one.opts.label_lower)
-WITH_VERBS = [one for one in REGISTERED if isinstance(one, VerbsAdmin)]
+WITH_VERBS = [one for one in REGISTERED if isinstance(one, ObjectActionsAdmin)]
 
 
-def test_most_kinds_of_row_have_verbs() -> None:
+def test_most_models_have_object_actions() -> None:
     assert len(WITH_VERBS) >= 4
-    assert sum(len(one.verbs) for one in WITH_VERBS) >= 15
+    assert sum(len(one.object_actions) for one in WITH_VERBS) >= 15
 
 
 @pytest.mark.both_databases
 def test_an_odd_id_is_the_id_of_no_row_whatever_is_to_be_done_with_it(desk: Client) -> None:
-    verbs = [(model_admin, verb) for model_admin in WITH_VERBS for verb in model_admin.verbs]
+    verbs = [
+        (model_admin, verb) for model_admin in WITH_VERBS for verb in model_admin.object_actions
+    ]
     # All verbs go through one door: each gets a third, and every third is of several.
     for number, (model_admin, verb) in enumerate(verbs):
         for odd in ODD_IDS[number % 3 :: 3]:
@@ -160,7 +162,7 @@ def forms(model_admin: ModelAdmin) -> Iterator[str]:
         yield below(model_admin, "add")
     row = model_admin.model._default_manager.first()
     if row is not None:
-        verbs = [f"do/{verb.name}" for verb in getattr(model_admin, "verbs", ())]
+        verbs = [f"do/{verb.name}" for verb in getattr(model_admin, "object_actions", ())]
         yield from (below(model_admin, str(row.pk), page) for page in ("change", "delete", *verbs))
 
 
@@ -190,7 +192,7 @@ def test_a_nul_in_an_autosave_keeps_nothing_of_it(desk: Client) -> None:
 
 
 @pytest.mark.both_databases
-def test_a_nul_at_the_door_is_refused(client: Client) -> None:
+def test_a_nul_in_the_login_form_is_refused(client: Client) -> None:
     assert client.post(LOGIN, {"login": "a\0b", "password": "x"}).status_code == 400
     assert client.get(f"{LOGIN}?next=%00").status_code == 400
 
@@ -210,11 +212,11 @@ def size(path: str, client: Client, length: int) -> int:
 
 
 @pytest.mark.parametrize("path", STRANGERS)
-def test_a_stranger_sends_a_few_lines_wherever_it_is(path: str) -> None:
+def test_anonymous_requests_are_limited_on_every_path(path: str) -> None:
     client = Client()
-    assert size(path, client, LARGEST_FORM + 1) == 413
-    assert size(path, client, LARGEST_FORM) != 413
-    page = client.post(path, "a" * (LARGEST_FORM + 1), content_type=FORM)
+    assert size(path, client, MAX_FORM_BYTES + 1) == 413
+    assert size(path, client, MAX_FORM_BYTES) != 413
+    page = client.post(path, "a" * (MAX_FORM_BYTES + 1), content_type=FORM)
     assert TOO_MUCH in page.content.decode()
 
 
@@ -224,10 +226,10 @@ def test_nothing_of_a_form_that_is_too_large_is_read(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("django.test.client.FakePayload.read", unread)
     for path in STRANGERS:
-        assert size(path, Client(), LARGEST_TEXTS) == 413, path
+        assert size(path, Client(), MAX_TEXT_FORM_BYTES) == 413, path
 
 
-def test_who_is_logged_in_sends_more_only_to_the_views_that_are_made_for_it(desk: Client) -> None:
+def test_larger_bodies_need_a_log_in_and_a_view_that_allows_them(desk: Client) -> None:
     article = make_article()
     for path in (
         "/admin/articles/article/add/",
@@ -238,8 +240,8 @@ def test_who_is_logged_in_sends_more_only_to_the_views_that_are_made_for_it(desk
         "/admin/articles/page/add/",
         "/admin/articles/picture/add/",
     ):
-        assert size(path, desk, LARGEST_TEXTS) != 413, path
-        assert size(path, desk, LARGEST_TEXTS + 1) == 413, path
+        assert size(path, desk, MAX_TEXT_FORM_BYTES) != 413, path
+        assert size(path, desk, MAX_TEXT_FORM_BYTES + 1) == 413, path
     for path in (
         "/admin/",
         LOGIN,
@@ -249,14 +251,14 @@ def test_who_is_logged_in_sends_more_only_to_the_views_that_are_made_for_it(desk
         "/admin/newsletter/subscriber/ask/",
         f"/admin/articles/article/{article.pk}/share/",
     ):
-        assert size(path, desk, LARGEST_FORM) != 413, path
-        assert size(path, desk, LARGEST_FORM + 1) == 413, path
+        assert size(path, desk, MAX_FORM_BYTES) != 413, path
+        assert size(path, desk, MAX_FORM_BYTES + 1) == 413, path
 
 
-def test_who_has_given_a_password_and_no_code_is_a_stranger(client: Client) -> None:
+def test_after_the_password_alone_the_anonymous_limit_applies(client: Client) -> None:
     make_user()
     client.post(LOGIN, {"login": "editor", "password": "pass"})
-    assert size("/admin/articles/article/add/", client, LARGEST_FORM + 1) == 413
+    assert size("/admin/articles/article/add/", client, MAX_FORM_BYTES + 1) == 413
 
 
 @pytest.mark.parametrize("length", ["", "5"])

@@ -1,4 +1,4 @@
-"""The doors as the server serves them, in two processes that share nothing but the stores."""
+"""Authentication in two web processes that share database and cache only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 
 from demo.mail_catcher.catcher import Catcher
 from demo.process_manager import Process
-from tests.newsroom_processes import Embedded, House, Servers, Stores, house
+from tests.newsroom_processes import Embedded, NewsroomProcesses, Servers, Stores, running_newsroom
 from tests.services import (
-    Missing,
+    ServiceNotInstalled,
     free_port,
     listens,
     running_postgresql,
@@ -47,7 +47,7 @@ def stores(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stores]:
     try:
         with running_postgresql() as postgresql, running_redis() as redis:
             yield Servers(postgresql, redis)
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         skip_or_fail(missing)
 
 
@@ -55,7 +55,10 @@ def stores(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stores]:
 def ports(folder: Path, stores: Stores, keys_dir: Path) -> Iterator[tuple[int, int]]:
     """Two web processes of one house."""
     folder = folder / type(stores).__name__.lower()
-    with Catcher(folder / "caught") as relay, house(folder, stores, relay, keys_dir) as built:
+    with (
+        Catcher(folder / "caught") as relay,
+        running_newsroom(folder, stores, relay, keys_dir) as built,
+    ):
         built.environment |= {"ADMIN_HOSTS": HOST, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
         for name in ("editor", "another"):
             built.manage(
@@ -69,7 +72,7 @@ def ports(folder: Path, stores: Stores, keys_dir: Path) -> Iterator[tuple[int, i
         yield found
 
 
-def serving(built: House, port: int) -> Process:
+def serving(built: NewsroomProcesses, port: int) -> Process:
     command = ["python", "-m", "newsroom.web", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     return Process(f"web-{port}", command, built.environment, built.log_dir)
 
@@ -102,7 +105,7 @@ class Browser:
         return self.ask("/admin/account/login/", form)[1]
 
 
-def test_no_header_of_a_client_leads_round_the_doors(ports: tuple[int, int]) -> None:
+def test_no_request_header_bypasses_authentication(ports: tuple[int, int]) -> None:
     port, _other = ports
     mirror = {"Host": "mirror.example"}
     browser = Browser(port)
@@ -115,13 +118,13 @@ def test_no_header_of_a_client_leads_round_the_doors(ports: tuple[int, int]) -> 
             assert "Select user" not in browser.ask(path, None, **header)[1]
 
 
-def test_rubbish_passwords_thrown_at_both_at_once_are_counted_together(
+def test_wrong_passwords_at_two_processes_are_counted_together(
     ports: tuple[int, int],
 ) -> None:
     """The last of the module: afterwards nobody gets in."""
-    doors = itertools.islice(itertools.cycle(ports), 16)
+    targets = itertools.islice(itertools.cycle(ports), 16)
     with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(lambda port: Browser(port).give_password("rubbish"), doors))
+        said = list(pool.map(lambda port: Browser(port).give_password("rubbish"), targets))
     assert 1 <= sum(WRONG in page for page in said) <= 5
     assert all(WRONG in page or TOO_MANY in page for page in said)
     for port in ports:

@@ -1,4 +1,4 @@
-"""Every role against every action of the desk, through the doors that people use."""
+"""Every role against every action, through the admin's pages."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from articles.models import Article, Author, Digest
 from core import languages
 from newsletter.campaigns import approval
 from newsletter.campaigns import lifecycle as mailings
 from newsletter.models import Mailing
 from staff import roles
-from staff.models import role_words
+from staff.models import role_label
 from staff.roles import ROLES, make_roles
 from staff.second_factor import needs_second_factor
-from tests.articles.browser import ADD, LIST, as_saved, page_of, said, typed
+from tests.articles.browser import ADD, LIST, change_url, form_data, form_data_of, visible_text
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -71,7 +71,7 @@ def desk_of(role: str) -> Desk:
         # As if English had come first and the others been translated from it.
         source = article.article_languages.get(language="en")
         for row in article.article_languages.exclude(language="en"):
-            row.rest_on("en", source.fingerprint)
+            row.set_source("en", source.fingerprint)
     public = make_article(
         title="Public", topic=make_topic(code="west"), owner=others.owner, published_in=("en",)
     )
@@ -87,7 +87,7 @@ def writes(whose: str, **changes: Any) -> Callable[[Desk], bool]:
 
     def act(desk: Desk) -> bool:
         article = fresh(getattr(desk, whose))
-        desk.client.post(page_of(article), as_saved(article, **changes))
+        desk.client.post(change_url(article), form_data_of(article, **changes))
         return all(getattr(fresh(article), name) == value for name, value in changes.items())
 
     return act
@@ -96,7 +96,7 @@ def writes(whose: str, **changes: Any) -> Callable[[Desk], bool]:
 def presses(whose: str, code: str, is_done: Callable[[Any], bool], **button: str) -> Any:
     def act(desk: Desk) -> bool:
         article = fresh(getattr(desk, whose))
-        desk.client.post(page_of(article), as_saved(article, **button))
+        desk.client.post(change_url(article), form_data_of(article, **button))
         row = fresh(article).article_languages.get(language=code)
         return is_done(row)
 
@@ -139,7 +139,7 @@ def deletes(whose: str) -> Callable[[Desk], bool]:
 
 def a_digest() -> Digest:
     make_edition()
-    return gather(WEEK)
+    return build_digest(WEEK)
 
 
 def approves(desk: Desk) -> bool:
@@ -173,7 +173,7 @@ def hands_in_to_the_public(desk: Desk) -> bool:
     Article.objects.filter(pk=desk.public.pk).update(owner=desk.user)
     return desk.public.drafts.count() == 0 and (
         writes("public", title_en="New")(desk) is False
-        and fresh(desk.public).drafts.handed_in().exists()
+        and fresh(desk.public).drafts.submitted().exists()
     )
 
 
@@ -186,7 +186,7 @@ def sees_revisions(desk: Desk) -> bool:
 
 
 def reads(desk: Desk) -> bool:
-    return sees(page_of(desk.others))(desk)
+    return sees(change_url(desk.others))(desk)
 
 
 def shares(desk: Desk) -> bool:
@@ -200,14 +200,14 @@ AUTHORS, DIGESTS = "/admin/articles/author/add/", "/admin/articles/digest/add/"
 A, T, E, M, S = roles.ANALYST, roles.TRANSLATOR, roles.EDITOR, roles.MANAGER, SUPERUSER
 ACTIONS: list[tuple[str, set[str], Callable[[Desk], bool]]] = [
     ("reads an article", {A, T, E, M, S}, reads),
-    ("starts an article", {A, E, S}, adds(ADD, typed(title_en="New"), Article)),
+    ("starts an article", {A, E, S}, adds(ADD, form_data(title_en="New"), Article)),
     ("writes their own", {A, E, S}, writes("own", title_en="New")),
     ("changes the facts of their own", {A, E, S}, writes("own", verdict="improved")),
     ("writes another's original", {E, S}, writes("others", title_en="New")),
     ("changes the facts of another's", {E, S}, writes("others", verdict="improved")),
     ("writes another's translation", {T, E, S}, writes("others", title_be="Новы")),
     ("translates beside the source", {T, E, S}, translates_others),
-    ("hands in", {A, E, S}, presses("own", "en", is_in("review"), _do="hand-in:en")),
+    ("hands in", {A, E, S}, presses("own", "en", is_in("review"), _do="submit-for-review:en")),
     ("hands in a change of a public text", {A}, hands_in_to_the_public),
     ("publishes their own", {E, S}, presses("own", "en", is_in("published"), _publish="en")),
     ("publishes another's", {E, S}, presses("others", "en", is_in("published"), _publish="en")),
@@ -228,7 +228,7 @@ ACTIONS: list[tuple[str, set[str], Callable[[Desk], bool]]] = [
     ("changes an edition", {M, S}, changes_edition),
     ("adds an author", {E, M, S}, adds(AUTHORS, {**NAMED, "code": "new"}, Author)),
     ("adds a topic", {M, S}, sees("/admin/articles/topic/add/")),
-    ("changes the masthead", {M, S}, sees("/admin/articles/masthead/add/")),
+    ("changes the masthead", {M, S}, sees("/admin/articles/sitesettings/add/")),
     ("writes about and privacy", {M, S}, sees("/admin/articles/page/add/")),
     ("sees the audit", {E, M, S}, sees("/admin/staff/auditentry/")),
     ("adds a user", {S}, sees("/admin/auth/user/add/")),
@@ -280,7 +280,7 @@ def test_a_migration_puts_a_role_right_and_leaves_other_groups_alone() -> None:
 
 
 def test_who_may_only_write_needs_no_second_factor_and_the_others_do() -> None:
-    free = {role for role, own in ROLES.items() if set(own) <= settings.WITHOUT_SECOND_FACTOR}
+    free = {role for role, own in ROLES.items() if set(own) <= settings.PASSWORD_ONLY_PERMISSIONS}
     assert free == {roles.ANALYST, roles.TRANSLATOR}
 
 
@@ -290,11 +290,11 @@ def test_a_role_is_called_as_the_language_calls_it() -> None:
     client.force_login(make_user())
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "be"
     for path in ("/admin/staff/role/", f"/admin/auth/user/{make_user().pk}/change/"):
-        page = said(client.get(path))
+        page = visible_text(client.get(path))
         assert "Аналітык" in page
         assert "Analyst" not in page
-    assert role_words(Group(name="Interns")) == "Interns"
-    assert role_words(group) == "Analyst"
+    assert role_label(Group(name="Interns")) == "Interns"
+    assert role_label(group) == "Analyst"
 
 
 def test_the_projects_groups_are_only_shown(client: Client) -> None:

@@ -17,18 +17,18 @@ from staff.models import Session
 from staff.second_factor import has_second_factor, needs_second_factor
 from tests.factories import TOTP_SECRET, enrol, make_user
 from tests.staff.browser import (
+    ADMIN_INDEX,
     APP,
     CODE,
     CODES,
-    DESK,
     ENROL,
     FACTOR,
     add_security_key,
     code,
-    everything_stored,
-    give_password,
-    is_in,
+    dump_database,
+    is_logged_in,
     log_in,
+    submit_password,
 )
 
 pytestmark = pytest.mark.django_db
@@ -66,19 +66,19 @@ def test_a_superuser_needs_one() -> None:
     assert needs_second_factor(make_user(enrolled=False))
 
 
-def test_whoever_writes_and_looks_needs_none(settings: Settings) -> None:
-    names = settings.WITHOUT_SECOND_FACTOR
+def test_password_only_permissions_need_no_second_factor(settings: Settings) -> None:
+    names = settings.PASSWORD_ONLY_PERMISSIONS
     # Each is a real permission: a misspelt one would ask everybody for a second factor.
     assert not needs_second_factor(again(allowed(*sorted(names))))
 
 
-def test_every_other_permission_there_is_needs_one(settings: Settings) -> None:
+def test_every_other_permission_needs_a_second_factor(settings: Settings) -> None:
     """So one that comes later is covered before anybody thinks of it."""
     user = allowed()
     for one in Permission.objects.select_related("content_type"):
         name = f"{one.content_type.app_label}.{one.codename}"
         user.user_permissions.set([one])
-        assert needs_second_factor(again(user)) == (name not in settings.WITHOUT_SECOND_FACTOR)
+        assert needs_second_factor(again(user)) == (name not in settings.PASSWORD_ONLY_PERMISSIONS)
 
 
 # --- How ------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def test_the_first_log_in_leads_through_the_enrolment_to_the_recovery_codes(
     client: Client,
 ) -> None:
     user = make_user(enrolled=False)
-    answer = give_password(client)
+    answer = submit_password(client)
     assert client.get(answer.headers["Location"]).headers["Location"] == ENROL
     page = client.get(ENROL).content.decode()
     assert "authenticator app" in page
@@ -109,19 +109,19 @@ def test_the_first_log_in_leads_through_the_enrolment_to_the_recovery_codes(
     )
     assert len(codes) == 10
     assert all(one in page for one in codes)
-    assert is_in(client)
+    assert is_logged_in(client)
     downloaded = client.get(f"{CODES}download/")
     assert downloaded.headers["Content-Disposition"].startswith("attachment")
     assert "no-store" in downloaded.headers["Cache-Control"]
     assert downloaded.content.decode().split()[-10:] == codes
 
 
-def test_who_must_enrol_reaches_nothing_else_and_does_nothing_else(client: Client) -> None:
+def test_a_user_who_must_enrol_can_do_nothing_else(client: Client) -> None:
     make_user(enrolled=False)
-    give_password(client)
+    submit_password(client)
     topic = {"code": "west", "position": 1, "name_en": "West", "name_be": "З", "name_ru": "З"}
     for path in (
-        DESK,
+        ADMIN_INDEX,
         "/admin/articles/topic/add/",
         "/admin/articles/article/",
         "/admin/auth/user/",
@@ -137,11 +137,11 @@ def test_who_must_enrol_reaches_nothing_else_and_does_nothing_else(client: Clien
     assert not Topic.objects.exists()
 
 
-def test_no_mount_point_leads_round_the_enrolment(client: Client) -> None:
+def test_no_script_name_bypasses_the_enrolment(client: Client) -> None:
     """Some servers take SCRIPT_NAME from a header that a proxy may pass on from anybody."""
     make_user(enrolled=False)
-    give_password(client)
-    for path in (DESK, "/admin/auth/user/", "/admin/articles/topic/add/"):
+    submit_password(client)
+    for path in (ADMIN_INDEX, "/admin/auth/user/", "/admin/articles/topic/add/"):
         for answer in (client.get(path, SCRIPT_NAME="/x"), client.post(path, SCRIPT_NAME="/x")):
             assert answer.status_code == 302
             assert answer.headers["Location"].endswith(ENROL)
@@ -149,7 +149,7 @@ def test_no_mount_point_leads_round_the_enrolment(client: Client) -> None:
 
 def test_a_wrong_first_code_enrols_nothing(client: Client) -> None:
     user = make_user(enrolled=False)
-    give_password(client)
+    submit_password(client)
     client.get(APP)
     before = client.session["mfa.totp.secret"]
     page = client.post(APP, {"code": "000000"}).content.decode()
@@ -161,10 +161,10 @@ def test_a_wrong_first_code_enrols_nothing(client: Client) -> None:
 
 def test_who_may_publish_from_now_on_enrols_at_the_next_click(client: Client) -> None:
     user = allowed("articles.change_article")
-    give_password(client, "analyst")
-    assert is_in(client)
+    submit_password(client, "analyst")
+    assert is_logged_in(client)
     user.user_permissions.add(permission("articles.publish_article"))
-    assert client.get(DESK).headers["Location"] == ENROL
+    assert client.get(ADMIN_INDEX).headers["Location"] == ENROL
 
 
 def test_who_is_enrolled_has_no_use_for_the_enrolments_page() -> None:
@@ -228,7 +228,7 @@ def test_who_needs_none_may_remove_the_last_one() -> None:
     assert not Authenticator.objects.filter(user=user).exists()
 
 
-def test_after_a_while_the_password_is_asked_again_before_the_doors_change(clock: object) -> None:
+def test_changing_a_second_factor_needs_a_recent_password(clock: object) -> None:
     make_user()
     client = log_in()
     clock.shift(6 * 60)  # type: ignore[attr-defined]
@@ -247,10 +247,10 @@ def test_after_a_while_the_password_is_asked_again_before_the_doors_change(clock
 def test_a_stolen_database_holds_no_secret_and_no_recovery_code(client: Client) -> None:
     user = make_user()
     newcomer = make_user(username="newcomer", enrolled=False)
-    give_password(client, newcomer.username)
+    submit_password(client, newcomer.username)
     client.get(APP)
     waiting = client.session["mfa.totp.secret"]
-    stored = everything_stored()
+    stored = dump_database()
     codes = (
         Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES)
         .wrap()
@@ -261,40 +261,40 @@ def test_a_stolen_database_holds_no_secret_and_no_recovery_code(client: Client) 
         assert secret.encode() not in stored
 
 
-def test_under_another_secret_key_no_code_fits_and_it_is_said_why(
+def test_under_another_secret_key_codes_fail_with_a_reason(
     client: Client, settings: Settings
 ) -> None:
     make_user()
     settings.SECRET_KEY = "another one"
-    give_password(client)
+    submit_password(client)
     for typed in (code(), code(secret="")):
         page = client.post(CODE, {"code": typed}).content.decode()
         assert "secret key has changed" in page
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 # --- Losing ---------------------------------------------------------------------------
 
 
-def test_an_administrator_lets_somebody_in_again_who_lost_it_all(
+def test_an_administrator_resets_a_lost_second_factor(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     user = make_user()
     inside, half = log_in(), Client()
-    give_password(half)
+    submit_password(half)
     out = io.StringIO()
     with caplog.at_level(logging.WARNING, logger="staff"):
         call_command("reset_second_factor", "editor", stdout=out)
     assert "enrols anew" in out.getvalue()
-    assert "second factor of editor was taken away by reset_second_factor" in caplog.text
+    assert "second factor of editor was reset by reset_second_factor" in caplog.text
     assert not Authenticator.objects.filter(user=user).exists()
     assert not Session.objects.filter(user=user).exists()
-    assert not is_in(inside)
+    assert not is_logged_in(inside)
     # Whoever waits at the code is not sent round in a circle.
     assert half.get(CODE, follow=True).status_code == 200
     fresh = Client()
-    give_password(fresh)
-    assert fresh.get(DESK).headers["Location"] == ENROL
+    submit_password(fresh)
+    assert fresh.get(ADMIN_INDEX).headers["Location"] == ENROL
 
 
 def test_an_unknown_name_is_an_error() -> None:
@@ -302,14 +302,14 @@ def test_an_unknown_name_is_an_error() -> None:
         call_command("reset_second_factor", "nobody")
 
 
-def test_a_manager_does_the_same_in_the_admin_but_not_to_herself() -> None:
+def test_a_manager_resets_others_second_factors_in_the_admin() -> None:
     manager, colleague = make_user(), make_user(username="colleague")
     client = log_in()
     page = client.get("/admin/auth/user/").content.decode()
     assert "Take away the second factor" in page
     answer = client.post(
         "/admin/auth/user/",
-        {"action": "take_away_second_factor", "_selected_action": [manager.pk, colleague.pk]},
+        {"action": "reset_second_factor", "_selected_action": [manager.pk, colleague.pk]},
         follow=True,
     )
     assert "1 user enrols anew" in answer.content.decode()

@@ -12,17 +12,17 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from staff.models import Session
-from staff.sessions import SessionStore, row_of
+from staff.sessions import SessionStore, stored_session_key
 from tests.factories import make_user
 from tests.staff.browser import (
+    ADMIN_INDEX,
     APP,
-    DESK,
     NEW_PASSWORD,
     code,
-    everything_stored,
-    give_password,
-    is_in,
+    dump_database,
+    is_logged_in,
     log_in,
+    submit_password,
 )
 
 pytestmark = pytest.mark.django_db
@@ -45,35 +45,35 @@ def with_cookie(value: str) -> Client:
 def test_the_database_does_not_know_what_the_cookie_says() -> None:
     make_user()
     client = log_in()
-    stored = everything_stored()
-    assert row_of(cookie_of(client)).encode() in stored
+    stored = dump_database()
+    assert stored_session_key(cookie_of(client)).encode() in stored
     for known in (cookie_of(client), "_auth_user_id", "account_authentication_methods"):
         assert known.encode() not in stored
 
 
-def test_what_is_in_a_stolen_database_lets_nobody_in() -> None:
+def test_a_stolen_database_contains_no_session_cookie() -> None:
     make_user()
     log_in()
     for row in Session.objects.all():
         for value in (row.session_key, row.session_key[:32], row.session_data):
-            assert not is_in(with_cookie(value))
+            assert not is_logged_in(with_cookie(value))
 
 
 def test_a_row_that_was_tampered_with_or_moved_opens_nothing() -> None:
     make_user()
     mine, theirs = log_in(), log_in()
-    row = Session.objects.get(session_key=row_of(cookie_of(mine)))
-    other = Session.objects.get(session_key=row_of(cookie_of(theirs)))
+    row = Session.objects.get(session_key=stored_session_key(cookie_of(mine)))
+    other = Session.objects.get(session_key=stored_session_key(cookie_of(theirs)))
     for data in (other.session_data, row.session_data[:-8] + "AAAAAAA=", "", "ё"):
         Session.objects.filter(pk=row.pk).update(session_data=data)
-        assert not is_in(with_cookie(cookie_of(mine)))
+        assert not is_logged_in(with_cookie(cookie_of(mine)))
 
 
 def test_another_secret_key_ends_every_session(settings: Settings) -> None:
     make_user()
     client = log_in()
     settings.SECRET_KEY = "another one"
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 def test_djangos_asynchronous_way_stores_the_same() -> None:
@@ -81,10 +81,10 @@ def test_djangos_asynchronous_way_stores_the_same() -> None:
     store["mark"] = "planted"
     async_to_sync(store.asave)()
     key = str(store.session_key)
-    assert [row.session_key for row in Session.objects.all()] == [row_of(key)]
+    assert [row.session_key for row in Session.objects.all()] == [stored_session_key(key)]
     assert async_to_sync(SessionStore(key).aget)("mark") == "planted"
     assert async_to_sync(store.aexists)(key)
-    assert not async_to_sync(store.aexists)(row_of(key))
+    assert not async_to_sync(store.aexists)(stored_session_key(key))
     async_to_sync(store.adelete)()
     assert not Session.objects.exists()
 
@@ -93,20 +93,20 @@ def test_a_made_up_cookie_is_not_taken_up() -> None:
     """Else whoever plants one in a browser would know it after the log-in."""
     make_user()
     client = with_cookie("a" * 32)
-    give_password(client)
+    submit_password(client)
     assert cookie_of(client) != "a" * 32
 
 
 def test_the_cookie_is_a_new_one_after_the_log_in(client: Client) -> None:
     make_user()
-    give_password(client)
+    submit_password(client)
     before = cookie_of(client)
     client.post("/admin/account/login/code/", {"code": code()})
     assert cookie_of(client) != before
-    assert not is_in(with_cookie(before))
+    assert not is_logged_in(with_cookie(before))
 
 
-def test_what_has_run_out_is_swept_when_somebody_logs_in(clock: time_machine.Traveller) -> None:
+def test_expired_sessions_are_deleted_at_a_log_in(clock: time_machine.Traveller) -> None:
     make_user()
     log_in()
     clock.shift(15 * 24 * 3600)
@@ -129,14 +129,14 @@ def test_the_cookie_is_the_admins_alone_and_of_the_browsers_session() -> None:
 def test_a_new_password_ends_all_sessions_but_the_one_it_was_typed_in() -> None:
     make_user()
     here, there, half = log_in(), log_in(), Client()
-    give_password(half)
+    submit_password(half)
     answer = here.post(NEW_PASSWORD, {"oldpassword": "pass", "password1": NEW, "password2": NEW})
     assert answer.status_code == 302
-    assert is_in(here)
-    assert not is_in(there)
+    assert is_logged_in(here)
+    assert not is_logged_in(there)
     # Nor does the old password still wait for its code.
     half.post("/admin/account/login/code/", {"code": code(steps=1)})
-    assert not is_in(half)
+    assert not is_logged_in(half)
     assert Session.objects.count() == 1
 
 
@@ -152,7 +152,7 @@ def test_a_bad_new_password_changes_nothing() -> None:
     }.items():
         assert said in client.post(NEW_PASSWORD, whole | typed).content.decode()
         assert User.objects.get().check_password("pass")
-        assert is_in(client)
+        assert is_logged_in(client)
 
 
 def test_a_new_password_from_the_command_line_ends_them_all(
@@ -163,7 +163,7 @@ def test_a_new_password_from_the_command_line_ends_them_all(
     monkeypatch.setattr("getpass.getpass", lambda *_args, **_kwargs: NEW)
     call_command("changepassword", "editor")
     assert not Session.objects.exists()
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 def test_a_new_password_from_a_manager_ends_them_all() -> None:
@@ -175,8 +175,8 @@ def test_a_new_password_from_a_manager_ends_them_all() -> None:
         {"password1": NEW, "password2": NEW, "usable_password": "true"},
     )
     assert answer.status_code == 302
-    assert not is_in(client)
-    assert is_in(manager)
+    assert not is_logged_in(client)
+    assert is_logged_in(manager)
 
 
 @pytest.mark.parametrize("fields", [{"is_active": False}, {"is_staff": False}])
@@ -191,12 +191,17 @@ def test_a_disabled_account_is_out_at_once_and_stays_out(fields: dict[str, bool]
         assert not Session.objects.exists()
     else:
         User.objects.update(**fields)
-    for path in (DESK, "/admin/articles/article/", "/admin/account/factor/", "/admin/jsi18n/"):
+    for path in (
+        ADMIN_INDEX,
+        "/admin/articles/article/",
+        "/admin/account/factor/",
+        "/admin/jsi18n/",
+    ):
         answer = client.get(path)
         assert answer.status_code == 302
         assert "/login/" in answer.headers["Location"]
     User.objects.update(is_active=True, is_staff=True)
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
 def test_a_deleted_account_is_out_at_once() -> None:
@@ -204,10 +209,10 @@ def test_a_deleted_account_is_out_at_once() -> None:
     client = log_in()
     user.delete()
     assert not Session.objects.exists()
-    assert not is_in(client)
+    assert not is_logged_in(client)
 
 
-def test_whoever_shuts_their_own_account_is_led_out() -> None:
+def test_disabling_ones_own_account_logs_out() -> None:
     """And is not told of a bad request because the session has ended under it."""
     user = make_user()
     make_user(username="colleague")
@@ -220,29 +225,29 @@ def test_whoever_shuts_their_own_account_is_led_out() -> None:
     assert not User.objects.get(pk=user.pk).is_active
     assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
     assert answer.status_code == 200
-    assert not is_in(there)
+    assert not is_logged_in(there)
 
 
-def test_whoever_deletes_their_own_account_is_led_out() -> None:
+def test_deleting_ones_own_account_logs_out() -> None:
     user = make_user()
     make_user(username="colleague")
     client, other = log_in(), log_in("colleague")
     answer = client.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"}, follow=True)
     assert not User.objects.filter(pk=user.pk).exists()
     assert answer.redirect_chain[-1][0].startswith("/admin/account/login/")
-    assert is_in(other)
+    assert is_logged_in(other)
 
 
-def test_shutting_somebody_elses_account_leaves_ones_own_open() -> None:
+def test_disabling_another_account_does_not_log_out() -> None:
     make_user()
     colleague = make_user(username="colleague")
     client = log_in()
     client.post(f"/admin/auth/user/{colleague.pk}/delete/", {"post": "yes"})
     assert not User.objects.filter(pk=colleague.pk).exists()
-    assert is_in(client)
+    assert is_logged_in(client)
 
 
-def test_a_second_factor_added_ends_the_sessions_that_came_in_without(
+def test_adding_a_second_factor_ends_other_sessions(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     make_user(username="analyst", is_superuser=False)
@@ -250,5 +255,5 @@ def test_a_second_factor_added_ends_the_sessions_that_came_in_without(
     here.get(APP)
     with django_capture_on_commit_callbacks(execute=True):
         here.post(APP, {"code": code(here.session["mfa.totp.secret"])})
-    assert is_in(here)
-    assert not is_in(there)
+    assert is_logged_in(here)
+    assert not is_logged_in(there)

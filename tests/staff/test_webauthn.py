@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from tests.chromium import Visitor
+from tests.chromium import BrowserWindow
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.real_clock]
@@ -38,27 +38,27 @@ class Key:
 
 
 @pytest.fixture
-def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+def visitor(chromium: Browser, live_server: LiveServer) -> Iterator[BrowserWindow]:
     """A window of its own."""
     context = chromium.new_context(locale="en")
-    opened = Visitor(context, live_server.url)
+    opened = BrowserWindow(context, live_server.url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def key(visitor: Visitor) -> Key:
+def key(visitor: BrowserWindow) -> Key:
     return Key(visitor.page)
 
 
-def give_password(visitor: Visitor) -> None:
+def give_password(visitor: BrowserWindow) -> None:
     page = visitor.go("/admin/")
     page.fill("[name=login]", "editor")
     page.fill("[name=password]", "pass")
     page.press("[name=password]", "Enter")
 
 
-def test_a_security_key_is_enrolled_and_opens_the_desk(visitor: Visitor, key: Key) -> None:
+def test_a_security_key_is_enrolled_and_logs_in(visitor: BrowserWindow, key: Key) -> None:
     user, page = make_user(enrolled=False), visitor.page
     give_password(visitor)
     page.wait_for_url("**/enrol/")
@@ -67,7 +67,7 @@ def test_a_security_key_is_enrolled_and_opens_the_desk(visitor: Visitor, key: Ke
     # Enter in the name presses the button: it does not send a form without an answer.
     page.press("[name=name]", "Enter")
     page.wait_for_url("**/codes/")
-    assert page.locator(".door-codes li").count() == 10
+    assert page.locator(".recovery-codes li").count() == 10
     kinds = Authenticator.objects.filter(user=user).values_list("type", flat=True)
     assert set(kinds) == {"webauthn", "recovery_codes"}
 
@@ -83,9 +83,7 @@ def test_a_security_key_is_enrolled_and_opens_the_desk(visitor: Visitor, key: Ke
 
 
 @pytest.mark.long
-def test_a_key_that_does_not_know_us_opens_nothing_and_it_is_said(
-    visitor: Visitor, key: Key
-) -> None:
+def test_an_unknown_security_key_fails_with_a_message(visitor: BrowserWindow, key: Key) -> None:
     make_user(enrolled=False)
     page = visitor.page
     give_password(visitor)

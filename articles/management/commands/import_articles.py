@@ -1,4 +1,4 @@
-"""Imports articles from JSON lines."""
+"""Imports articles from JSON Lines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from articles.editorial.importing import Options, import_articles
+from articles.editorial.importing import ImportOptions, import_articles
 from articles.management.owner import add_owner_argument, find_owner
 
 
 class Command(BaseCommand):
-    """Reports each bad line by its number and keeps going."""
+    """Reports bad lines by number and imports the others."""
 
     help = "Imports articles from a file of JSON lines; imports nothing twice."
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["spread_weeks"] <= 520:
             raise CommandError("--spread-weeks takes a number from 1 to 520.")
-        chosen = Options(
+        chosen = ImportOptions(
             owner=find_owner(options["owner"]),
             now=timezone.now(),
             spread_weeks=options["spread_weeks"],

@@ -13,7 +13,7 @@ from core import languages
 
 
 class Command(BaseCommand):
-    """The admin's button, for people and cron."""
+    """The admin's button on the command line."""
 
     help = "Publishes an article in one language."
 

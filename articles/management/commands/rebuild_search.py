@@ -1,4 +1,4 @@
-"""Makes anew what a search looks at."""
+"""Rebuilds the search index."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from django.core.management import BaseCommand
 
-from articles.search.indexing import rebuild
+from articles.search.indexing import rebuild_index
 
 
 class Command(BaseCommand):
-    """After an upgrade that changed how words are found, or whenever in doubt."""
+    """For an upgrade that changed the stemming, or a damaged index."""
 
-    help = "Makes the search's index anew; readers can search meanwhile."
+    help = "Rebuilds the search index; the search works meanwhile."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        articles, texts = rebuild()
+        articles, texts = rebuild_index()
         self.stdout.write(f"{texts} texts of {articles} articles can be found.")

@@ -1,4 +1,4 @@
-"""Takes an article back."""
+"""Withdraws an article."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core import languages
 
 
 class Command(BaseCommand):
-    """In one language, or in all of them with no language named."""
+    """In the named language, or in all of them."""
 
-    help = "Withdraws an article in one language, or wholly."
+    help = "Withdraws an article, in one language or in all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", type=int)

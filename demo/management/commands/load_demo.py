@@ -1,4 +1,4 @@
-"""`manage.py load_demo`: an invented newsroom's last eight weeks."""
+"""Loads the demo's articles and digests."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from articles.management.owner import add_owner_argument, find_owner
-from demo.content.content import DemoBroken
+from demo.content.content import InvalidDemoContent
 from demo.content.loading import load_demo
 
 
 class Command(BaseCommand):
-    """Loads the demo once; a second time it does nothing."""
+    """Does nothing the second time."""
 
     help = "Loads the demo: an invented newsroom's articles and digests of the last weeks."
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             report = load_demo(find_owner(options["owner"]), timezone.now())
-        except DemoBroken as error:
+        except InvalidDemoContent as error:
             raise CommandError(str(error)) from error
         if options["verbosity"]:
             self.stdout.write(str(report))

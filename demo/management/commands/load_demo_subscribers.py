@@ -1,4 +1,4 @@
-"""`manage.py load_demo_subscribers`: the demo's editions and invented readers."""
+"""Loads the demo's editions and subscribers."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from demo.subscribers import load_demo_subscribers
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 
 
 class Command(BaseCommand):
-    """Loads them once; a second time it does nothing."""
+    """Does nothing the second time."""
 
-    help = "Loads the demo's editions and readers. Their addresses lead nowhere."
+    help = "Loads the demo's editions and invented subscribers. Their domains receive no mail."
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             report = load_demo_subscribers(timezone.now())
-        except KeyMissing as error:
+        except KeyNotFound as error:
             raise CommandError(str(error)) from error
         if options["verbosity"]:
             self.stdout.write(str(report))

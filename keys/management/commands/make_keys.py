@@ -1,4 +1,4 @@
-"""Makes the keys that are not there yet."""
+"""Creates missing keys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 
 from keys import sealing
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 
 
 class Command(BaseCommand):
-    """Never overwrites a key: a lost worker secret is a lost list."""
+    """Never overwrites a key: without the worker secret the list is lost."""
 
     help = "Makes the worker's key, the intake's public key and the links key, where missing."
     requires_system_checks = []
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             made = sealing.make_keys(
                 settings.WORKER_KEY_FILE, settings.INTAKE_KEY_FILE, settings.LINKS_KEY_FILE
             )
-        except (KeyMissing, OSError) as error:
+        except (KeyNotFound, OSError) as error:
             raise CommandError(str(error)) from None
         if options["verbosity"]:
             for path in made:

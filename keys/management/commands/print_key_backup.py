@@ -1,4 +1,4 @@
-"""The keys for a sheet of paper."""
+"""The paper backup of the keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from keys import paper_backup, sealing
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 
 HEAD = """\
 THE NEWSROOM'S KEYS, printed on {today:%d %B %Y}
@@ -30,7 +30,7 @@ The letters I, L and O do not occur: what looks like them is 1, 1 and 0.
 
 
 class Command(BaseCommand):
-    """To a terminal or into a printer's pipe; a file would be one more copy to lose."""
+    """Writes to a terminal or a pipe; a file would be one more copy to lose."""
 
     help = "Prints the keys as lines that can be typed in again. For paper: `… | lp`."
     requires_system_checks = []
@@ -41,7 +41,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        is_file = stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode) if _has_number() else False
+        is_file = (
+            stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode) if _has_descriptor() else False
+        )
         if is_file and not options["into_a_file"]:
             raise CommandError(
                 "Standard output is a file, which would keep the keys. Pipe it to a printer, or "
@@ -49,15 +51,17 @@ class Command(BaseCommand):
             )
         try:
             keys, links = sealing.worker_keys(), sealing.links_key()
-        except KeyMissing as error:
+        except KeyNotFound as error:
             raise CommandError(str(error)) from None
         self.stdout.write(HEAD.format(today=timezone.now()))
-        for line in paper_backup.written(paper_backup.Keys(keys.secrets, keys.hash_keys, links)):
+        for line in paper_backup.to_lines(
+            paper_backup.BackupKeys(keys.secrets, keys.hash_keys, links)
+        ):
             self.stdout.write(line)
         self.stdout.write(f"\nFor {settings.SITE_URL}")
 
 
-def _has_number() -> bool:
+def _has_descriptor() -> bool:
     try:
         return sys.stdout.fileno() >= 0
     except (OSError, ValueError, AttributeError):

@@ -1,6 +1,6 @@
-"""The relays' addresses, in one variable: RELAY_URL=smtp+starttls://user:pass@host:587?per_day=50000.
+"""Parses RELAY_URL, such as smtp+starttls://user:pass@host:587?per_day=50000.
 
-Several, with white space between, are used in their order: the next where one is down or full.
+Several URLs, separated by white space, are used in order: the next if one is down or full.
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-BACKEND = "backend"
-"""The scheme of a Django mail backend: backend:anymail.backends.mailgun.EmailBackend."""
+BACKEND_SCHEME = "backend"
+"""Of a Django email backend: backend:anymail.backends.mailgun.EmailBackend."""
 WARM_UP, SINCE = "warm_up", "since"
 OPTIONS = ("connections", "per_minute", "per_day", WARM_UP, SINCE)
-MOST = {"connections": 1000, "per_minute": 1_000_000, "per_day": 100_000_000, WARM_UP: 1_000_000}
-LONGEST_WARM_UP = 40
-"""Days; nobody's list is longer than that doubling."""
+MAX_VALUES = {
+    "connections": 1000,
+    "per_minute": 1_000_000,
+    "per_day": 100_000_000,
+    WARM_UP: 1_000_000,
+}
+MAX_WARM_UP_DAYS = 40
+"""By then the daily limit has doubled beyond any list."""
 
 
 @dataclass(frozen=True)
 class Relay:
-    """An SMTP server that we hand letters to, or a mail backend of Django's: its path is `host`."""
+    """An SMTP server that mail is handed to, or a Django email backend with its path as `host`."""
 
     scheme: str
     host: str
@@ -33,21 +38,21 @@ class Relay:
     user: str
     password: str
     connections: int | None = None
-    """So many at most at once, of all lanes."""
+    """At most so many at once, of all lanes together."""
     per_minute: int | None = None
     per_day: int | None = None
     warm_up: int | None = None
-    """Letters on its first day; each day after takes twice as many."""
+    """Letters on the first day; the limit doubles each day."""
     since: dt.date | None = None
-    """That first day."""
+    """The first day of the warm-up."""
 
     @classmethod
     def parse(cls, url: str) -> Relay:
         """Raises ImproperlyConfigured without repeating the password."""
         address, _mark, query = url.partition("?")
         options = _options(query)
-        if address.startswith(f"{BACKEND}:"):
-            return cls(BACKEND, _class_path(address.partition(":")[2]), 0, "", "", **options)
+        if address.startswith(f"{BACKEND_SCHEME}:"):
+            return cls(BACKEND_SCHEME, _class_path(address.partition(":")[2]), 0, "", "", **options)
         try:
             parts = urlsplit(address)
             port = parts.port or PORTS[parts.scheme]
@@ -55,7 +60,7 @@ class Relay:
         except (ValueError, KeyError):
             host = ""
         if not host:
-            _refuse(
+            _fail(
                 "is not a relay's address. Write smtp://host:25 (plain), "
                 "smtp+starttls://user:password@host:587, smtps://user:password@host:465, or "
                 "backend: and the path of a mail backend of Django's."
@@ -65,18 +70,17 @@ class Relay:
 
     @property
     def is_backend(self) -> bool:
-        """A Django mail backend, which is not spoken to by SMTP."""
-        return self.scheme == BACKEND
+        """A Django email backend, not an SMTP server."""
+        return self.scheme == BACKEND_SCHEME
 
-    def most_on(self, day: dt.date) -> int | None:
-        """Letters that it takes on this day; None without a limit.
+    def daily_limit(self, day: dt.date) -> int | None:
+        """Letters that it may be given on this day; None without a limit.
 
-        A relay that nobody knows yet starts small and doubles, or the big providers take its
-        letters for spam.
+        Providers take much mail from a new IP address for spam, so its limit starts low.
         """
         if self.warm_up is None or self.since is None:
             return self.per_day
-        days = min(max((day - self.since).days, 0), LONGEST_WARM_UP)
+        days = min(max((day - self.since).days, 0), MAX_WARM_UP_DAYS)
         warm = self.warm_up * int(2**days)
         return warm if self.per_day is None else min(warm, self.per_day)
 
@@ -87,48 +91,48 @@ class Relay:
 
 
 def parse_all(text: str) -> tuple[Relay, ...]:
-    """In the order in which they are used. Raises ImproperlyConfigured."""
+    """In order of use. Raises ImproperlyConfigured."""
     relays = tuple(Relay.parse(url) for url in text.split())
     names = [str(relay) for relay in relays]
     for name in names:
         if names.count(name) > 1:
-            _refuse(f"names {name} twice. The ledger could not tell one from the other.")
+            _fail(f"names {name} twice. The ledger could not tell one from the other.")
     return relays
 
 
 def _options(query: str) -> dict[str, Any]:
-    """The fields of a Relay that are set after the question mark."""
+    """The fields of a Relay from the query string."""
     found: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in OPTIONS or name in found:
-            _refuse(f"has {name!r} in it. After the ? may stand, once each: {', '.join(OPTIONS)}.")
-        found[name] = _day(value) if name == SINCE else _number(name, value)
+            _fail(f"has {name!r} in it. After the ? may stand, once each: {', '.join(OPTIONS)}.")
+        found[name] = _parse_day(value) if name == SINCE else _parse_number(name, value)
     if (WARM_UP in found) != (SINCE in found):
-        _refuse("needs both for a warm-up: warm_up=500&since=2026-11-25, its first day.")
+        _fail("needs both for a warm-up: warm_up=500&since=2026-11-25, its first day.")
     return found
 
 
-def _number(name: str, value: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) <= MOST[name]:
-        _refuse(f"says {name}={value}. Set it to a whole number from 1 to {MOST[name]}.")
+def _parse_number(name: str, value: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) <= MAX_VALUES[name]:
+        _fail(f"says {name}={value}. Set it to a whole number from 1 to {MAX_VALUES[name]}.")
     return int(value)
 
 
-def _day(value: str) -> dt.date:
+def _parse_day(value: str) -> dt.date:
     try:
         return dt.date.fromisoformat(value)
     except ValueError:
-        _refuse(f"says since={value}. Set it to a day such as 2026-11-25.")
+        _fail(f"says since={value}. Set it to a day such as 2026-11-25.")
 
 
 def _class_path(path: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", path):
-        _refuse(
+        _fail(
             "names no mail backend of Django's. Write the path of its class, such as "
             "backend:anymail.backends.mailgun.EmailBackend."
         )
     return path
 
 
-def _refuse(why: str) -> NoReturn:
-    raise ImproperlyConfigured(f"RELAY_URL {why}")
+def _fail(reason: str) -> NoReturn:
+    raise ImproperlyConfigured(f"RELAY_URL {reason}")

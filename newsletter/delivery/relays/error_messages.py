@@ -1,7 +1,6 @@
-"""Why a relay cannot be used, in words for whoever has to mend it.
+"""Messages for staff: why a relay cannot be used.
 
-This is the one place that words them. Nothing that a relay wrote is in them, for it may quote a
-reader's address: only its codes, the names of errors, and what this machine says of them.
+They contain reply codes and names of errors, but no text of a relay, which may quote an address.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import ssl
 
 from newsletter.delivery.reply_classifier import Reply
 
-CLOSED = "closes the connection"
-NO_SMTP = "answers something that is not SMTP"
-ENDLESS = "gives an answer that does not end"
-UNASKED = "answers without having been asked"
+CONNECTION_CLOSED = "closes the connection"
+NOT_SMTP = "answers something that is not SMTP"
+REPLY_TOO_LONG = "gives an answer that does not end"
+UNSOLICITED_REPLY = "answers without having been asked"
 NO_STARTTLS = "does not offer STARTTLS, which RELAY_URL demands"
-NO_LOG_IN = "offers no way to log in that is known here"
-NOT_ASCII = "cannot be logged in to: user and password of RELAY_URL must be ASCII"
+NO_AUTH_MECHANISM = "offers no way to log in that is known here"
+CREDENTIALS_NOT_ASCII = "cannot be logged in to: user and password of RELAY_URL must be ASCII"
 
 UNTRUSTED = "its certificate is signed by nobody who is trusted here"
-CERTIFICATES = {
+CERTIFICATE_ERRORS = {
     9: "its certificate is not valid yet",
     10: "its certificate has expired",
     18: "its certificate is self-signed",
@@ -33,26 +32,26 @@ CERTIFICATES = {
     62: "its certificate is for another host",
     64: "its certificate is for another address",
 }
-"""By OpenSSL's numbers, X509_V_ERR_… in x509_vfy.h, which Python does not name."""
+"""By verify code, X509_V_ERR_… in OpenSSL's x509_vfy.h, which Python does not name."""
 
-ERRORS: dict[type[BaseException], str] = {
+ERROR_MESSAGES: dict[type[BaseException], str] = {
     ConnectionRefusedError: "cannot be reached: connection refused",
-    ConnectionError: CLOSED,
-    smtplib.SMTPServerDisconnected: CLOSED,
-    ssl.SSLEOFError: CLOSED,
-    ssl.SSLZeroReturnError: CLOSED,
-    ValueError: CLOSED,
+    ConnectionError: CONNECTION_CLOSED,
+    smtplib.SMTPServerDisconnected: CONNECTION_CLOSED,
+    ssl.SSLEOFError: CONNECTION_CLOSED,
+    ssl.SSLZeroReturnError: CONNECTION_CLOSED,
+    ValueError: CONNECTION_CLOSED,
     socket.gaierror: "its name cannot be resolved",
 }
-"""By class, the nearest one; a socket that is closed already raises ValueError under TLS."""
+"""By the nearest class. Under TLS a closed socket raises ValueError."""
 
-ASKED = {
+COMMANDS = {
     smtplib.SMTPConnectError: "the connection",
     smtplib.SMTPHeloError: "the greeting",
     smtplib.SMTPAuthenticationError: "the log-in",
     smtplib.SMTPResponseException: "STARTTLS",
 }
-"""What was asked for when smtplib raises these."""
+"""What failed, by smtplib's exception."""
 
 TOO_BIG = "finds the letter too big"
 REFUSALS = {
@@ -65,23 +64,23 @@ REFUSALS = {
     "530": "demands a log-in or encryption",
     "552": TOO_BIG,
 }
-"""By enhanced code, by its subject (RFC 3463, 3), or by the code where there is no other."""
+"""By enhanced code, by its class and subject (RFC 3463, 3), or by reply code."""
 
 
-def of(error: BaseException, seconds: float) -> str:
-    """What an error means, of a relay that had so many seconds to answer."""
+def describe(error: BaseException, seconds: float) -> str:
+    """A message for an exception; the relay had so many seconds to reply."""
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, OSError):
-        # So smtplib calls whatever ends a connection.
+        # smtplib raises it for any error on the socket.
         error = error.__context__
     if isinstance(error, TimeoutError):
-        return silent(seconds)
+        return no_reply_within(seconds)
     if isinstance(error, smtplib.SMTPResponseException):
-        return turned_away(error, reply_of(error))
+        return rejected_before_mail(error, reply_of(error))
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate(error)
     for known in type(error).__mro__:
-        if known in ERRORS:
-            return ERRORS[known]
+        if known in ERROR_MESSAGES:
+            return ERROR_MESSAGES[known]
     if isinstance(error, ssl.SSLError):
         return f"fails at TLS ({_words(getattr(error, 'reason', None))})"
     if isinstance(error, OSError) and (error.errno or 0) in errno.errorcode:
@@ -89,39 +88,39 @@ def of(error: BaseException, seconds: float) -> str:
     return type(error).__name__
 
 
-def silent(seconds: float) -> str:
-    """It has had its time."""
+def no_reply_within(seconds: float) -> str:
+    """The relay timed out."""
     return f"does not answer within {seconds:g} s"
 
 
-def out_of_step(reply: Reply) -> str:
-    """It says something that its client cannot have asked for."""
+def unexpected_reply(reply: Reply) -> str:
+    """A reply that is not valid for the command."""
     return f"answers out of step ({reply})"
 
 
 def closing(reply: Reply) -> str:
-    """It says itself that it goes away."""
-    return f"{CLOSED} ({reply})"
+    """The relay announced that it closes the connection (421)."""
+    return f"{CONNECTION_CLOSED} ({reply})"
 
 
 def reply_of(error: smtplib.SMTPResponseException) -> Reply:
-    """The answer that smtplib raised."""
+    """The reply in an exception of smtplib."""
     text = error.smtp_error if isinstance(error.smtp_error, bytes) else b""
     return Reply.parse(error.smtp_code, text)
 
 
-def turned_away(error: smtplib.SMTPResponseException, reply: Reply) -> str:
-    """What was said before the first letter, in the place of a welcome."""
+def rejected_before_mail(error: smtplib.SMTPResponseException, reply: Reply) -> str:
+    """A refusal during the handshake."""
     if not 200 <= reply.code < 600:
-        return NO_SMTP
+        return NOT_SMTP
     if reply.is_positive:
-        return out_of_step(reply)
-    asked = ASKED.get(type(error), "the log-in")
+        return unexpected_reply(reply)
+    asked = COMMANDS.get(type(error), "the log-in")
     return f"refuses {asked} ({reply})" if reply.code >= 500 else f"puts off {asked} ({reply})"
 
 
 def refusal(reply: Reply) -> str:
-    """It refuses us, or what we send to everybody."""
+    """A refusal of the sender or of the letter."""
     subject = reply.enhanced.rpartition(".")[0]
     keys = (reply.enhanced, subject) if reply.enhanced else (str(reply.code),)
     found = [REFUSALS[key] for key in keys if key in REFUSALS]
@@ -130,7 +129,7 @@ def refusal(reply: Reply) -> str:
 
 def _certificate(error: ssl.SSLCertVerificationError) -> str:
     other = f"its certificate is not valid ({_words(error.verify_message)})"
-    return CERTIFICATES.get(error.verify_code, other)
+    return CERTIFICATE_ERRORS.get(error.verify_code, other)
 
 
 def _words(reason: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Which relay a lane uses: the first that is up and has room, in the order of the setting."""
+"""Failover: a lane uses the first relay, in order of RELAY_URL, that is up and below its limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from newsletter.models import Lane, RelayState
 
 
 @dataclass(frozen=True)
-class Chosen:
+class RelayChoice:
     """A relay, and how many connections to it a lane may have."""
 
     relay: Relay
@@ -23,55 +23,55 @@ class Chosen:
 
 
 @transaction.atomic
-def choose(now: dt.datetime) -> Chosen | None:
-    """None if each has as many connections, or letters today, as it may.
+def choose_relay(now: dt.datetime) -> RelayChoice | None:
+    """None if every relay has reached its limit of connections or of today's letters.
 
-    One that failed just now is passed over; if all did, the one that has been left alone longest
-    is tried again. Within a transaction, whose end others wait for who would take connections.
+    A relay that failed recently is skipped; if all did, the one that has waited longest is tried.
+    Within a transaction: it may lock a relay's row until its end.
     """
-    for relay in in_order(now):
+    for relay in in_failover_order(now):
         connections = free_connections(relay)
         if connections and limits.has_room_today(relay, now):
-            return Chosen(relay, connections)
+            return RelayChoice(relay, connections)
     return None
 
 
-def in_order(now: dt.datetime) -> list[Relay]:
-    """As they stand in the setting; those that are down last, the longest first."""
+def in_failover_order(now: dt.datetime) -> list[Relay]:
+    """In order of RELAY_URL; those that are down come last, the longest down first."""
     return sorted(settings.RELAYS, key=lambda relay: _down_until(relay, now))
 
 
-def is_another_better(relay: Relay, now: dt.datetime) -> bool:
-    """Whether a lane would do better with another one than this, and at once."""
-    found = choose(now)
+def has_better_relay(relay: Relay, now: dt.datetime) -> bool:
+    """Whether a lane could use another relay than this right away."""
+    found = choose_relay(now)
     return found is not None and found.relay != relay and _down_until(found.relay, now) <= now
 
 
 def all_refuse(now: dt.datetime) -> bool:
-    """None has let us in just now: a person has to mend it."""
+    """Every relay refuses the session: a person has to fix it."""
     refusing = {
         state.name for state in RelayState.objects.filter(refuses=True) if state.is_down(now)
     }
     return {str(relay) for relay in settings.RELAYS} <= refusing
 
 
-def named(name: str) -> Relay | None:
-    """The relay of a lane; None if it has left the setting."""
+def find_relay(name: str) -> Relay | None:
+    """By name; None if it is not in RELAY_URL any more."""
     return next((relay for relay in settings.RELAYS if str(relay) == name), None)
 
 
 def free_connections(relay: Relay) -> int:
-    """How many more a lane may open: a backend sends one letter after the other."""
+    """How many connections a lane may open; one for a backend, which sends one letter at a time."""
     wanted = 1 if relay.is_backend else int(settings.CONNECTIONS)
     if relay.connections is None:
         return wanted
-    state_of(relay, lock=True)
+    get_state(relay, lock=True)
     taken = Lane.objects.filter(relay=str(relay)).aggregate(sum=Sum("connections"))["sum"] or 0
     return max(min(wanted, relay.connections - taken), 0)
 
 
-def state_of(relay: Relay, *, lock: bool = False) -> RelayState:
-    """As it was last met."""
+def get_state(relay: Relay, *, lock: bool = False) -> RelayState:
+    """Its last known state."""
     state, _new = RelayState.objects.get_or_create(name=str(relay))
     return RelayState.objects.select_for_update().get(pk=state.pk) if lock else state
 

@@ -1,4 +1,4 @@
-"""How the relays stand, for the staff to read."""
+"""The status of the relays, for staff."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from newsletter.delivery.relays import limits
 from newsletter.delivery.relays.config import Relay
 from newsletter.models import Lane, RelayState
 from newsletter.models.quotas import DAY, window_start
-from newsletter.models.relays import LONGEST_PAUSE
+from newsletter.models.relays import MAX_BACKOFF
 
-OFTEN = 3
-"""So many failures in a row are no hiccup: a person should know."""
+ALERT_AFTER_FAILURES = 3
+"""Consecutive failures; fewer may be a passing fault."""
 
 
-class Word(StrEnum):
-    """What matters of a relay first."""
+class RelayHealth(StrEnum):
+    """The health of a relay, the most important first."""
 
     REFUSES = "refuses"
     FAILS = "fails"
@@ -30,8 +30,8 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """One relay at a moment."""
+class RelayStatus:
+    """The status of one relay at one moment."""
 
     relay: Relay
     state: RelayState
@@ -39,36 +39,36 @@ class Standing:
     used_today: int
     cap_today: int | None
     tomorrow: dt.datetime
-    """When the day's count begins anew, UTC."""
+    """Midnight UTC, when the daily limit starts again."""
 
     @property
     def name(self) -> str:
         return str(self.relay)
 
     @property
-    def word(self) -> Word:
+    def health(self) -> RelayHealth:
         if self.state.refuses:
-            return Word.REFUSES
+            return RelayHealth.REFUSES
         if self.state.is_failing:
-            return Word.FAILS
+            return RelayHealth.FAILS
         if self.cap_today is not None and self.used_today >= self.cap_today:
-            return Word.FULL
-        return Word.WORKS if self.state.works_since else Word.UNUSED
+            return RelayHealth.FULL
+        return RelayHealth.WORKS if self.state.works_since else RelayHealth.UNUSED
 
     @property
     def is_warming_up(self) -> bool:
-        """The day's cap still grows."""
+        """The daily limit still doubles each day."""
         return self.cap_today is not None and self.cap_today != self.relay.per_day
 
-    def alarms(self, now: dt.datetime) -> bool:
-        """Whether a person should look after it: it has failed more than for a moment, lately."""
+    def needs_attention(self, now: dt.datetime) -> bool:
+        """Whether a person should look: it refuses, or fails repeatedly, and did so recently."""
         down_until = self.state.down_until
-        is_recent = down_until is not None and now - DAY < down_until <= now + 2 * LONGEST_PAUSE
-        return is_recent and (self.state.refuses or self.state.failures >= OFTEN)
+        is_recent = down_until is not None and now - DAY < down_until <= now + 2 * MAX_BACKOFF
+        return is_recent and (self.state.refuses or self.state.failures >= ALERT_AFTER_FAILURES)
 
 
-def standings(now: dt.datetime) -> list[Standing]:
-    """In the order in which they are used."""
+def relay_statuses(now: dt.datetime) -> list[RelayStatus]:
+    """In order of use."""
     names = [str(relay) for relay in settings.RELAYS]
     states = RelayState.objects.in_bulk(names)
     taken = dict(
@@ -76,9 +76,9 @@ def standings(now: dt.datetime) -> list[Standing]:
     )
     found = []
     for relay in settings.RELAYS:
-        cap = relay.most_on(now.date())
+        cap = relay.daily_limit(now.date())
         found.append(
-            Standing(
+            RelayStatus(
                 relay=relay,
                 state=states.get(str(relay)) or RelayState(name=str(relay)),
                 open_connections=taken.get(str(relay), 0),
@@ -90,6 +90,6 @@ def standings(now: dt.datetime) -> list[Standing]:
     return found
 
 
-def alarming(now: dt.datetime) -> list[Standing]:
-    """Those that a person should look after."""
-    return [one for one in standings(now) if one.alarms(now)]
+def failing_relays(now: dt.datetime) -> list[RelayStatus]:
+    """Those that need attention."""
+    return [one for one in relay_statuses(now) if one.needs_attention(now)]

@@ -1,8 +1,8 @@
-"""One connection to a relay, and the transactions that hand letters over.
+"""A non-blocking SMTP connection (RFC 5321): MAIL, RCPT, DATA and the text of each letter.
 
-The standard library connects, greets, encrypts and logs in; only the transaction is ours,
-because what matters is on which side of the final dot something broke. It never waits: a lane
-listens to all of its connections at once, and sends the next command to whichever has replied.
+smtplib connects and authenticates (handshake.py). The mail transaction is implemented here, since
+it matters whether a connection broke before or after the final dot. Nothing blocks: a lane selects
+on all of its connections at once.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from newsletter.delivery.reply_classifier import Outcome, Reply, classify
 from newsletter.delivery.smtp.handshake import (
     MAX_REPLY_BYTES,
     RECEIVE_BYTES,
-    CannotEnter,
-    Client,
-    Misbehaves,
-    enter,
-    first_answer,
+    AuthenticationFailed,
+    ProtocolError,
+    SmtpClient,
+    open_session,
+    parse_reply,
 )
 
 DOT = "."
-ENVELOPE = frozenset({"MAIL", "RCPT", "DATA"})
-AWAITS_TEXT, CLOSING = 354, 421
+ENVELOPE_COMMANDS = frozenset({"MAIL", "RCPT", "DATA"})
+START_MAIL_INPUT, SERVICE_CLOSING = 354, 421
 WOULD_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 QUIT_TIMEOUT_SECONDS = 2
-"""Seconds that a relay has for answering QUIT."""
+"""For the reply to QUIT."""
 _cannot_pipeline: set[Relay] = set()
-"""Relays that offer it and do not answer. Forgotten with the process: relays are mended."""
+"""Relays that offer PIPELINING and do not reply to it. Until the process ends: relays get fixed."""
 
 
 class ConnectionLost(Exception):
-    """The relay cannot be reached, went away, fell silent or answers rubbish.
+    """The relay cannot be reached, closed the connection, timed out or broke the protocol.
 
-    `dot_sent`: a letter had left wholly and was not answered, so nobody knows whether it was taken.
-    `cause`: what the relay does, in the words of newsletter/delivery/relays/error_messages.py.
+    `dot_sent`: a letter was sent with its final dot and without a reply, so it is uncertain.
+    `cause`: a message of newsletter/delivery/relays/error_messages.py.
     """
 
     def __init__(self, *, dot_sent: bool, cause: str) -> None:
@@ -51,9 +51,9 @@ class ConnectionLost(Exception):
 
 
 class RelayRefuses(Exception):
-    """The relay does not let us in, or not safely: a person must mend it.
+    """The relay refuses the session, or offers no secure one: a person has to fix it.
 
-    `reply`: its codes, where it is a relay's answer that says so.
+    `reply`: the relay's reply, if there was one.
     """
 
     def __init__(self, reply: Reply | None, cause: str = "") -> None:
@@ -62,25 +62,25 @@ class RelayRefuses(Exception):
 
 
 class Envelope(NamedTuple):
-    """From and for whom a letter is."""
+    """The return path and the recipient (RFC 5321, 2.3.1)."""
 
     return_path: str
     recipient: str
 
 
 class ReadyForData:
-    """354: the relay takes the envelope and awaits the text."""
+    """354: the relay accepts the envelope and expects the text."""
 
 
 class RecipientRejected(NamedTuple):
-    """The relay refuses an envelope, for its recipient or another command of it."""
+    """The relay rejects the envelope: RCPT, or MAIL or DATA."""
 
     outcome: Outcome
     reply: Reply
 
 
 class DataAnswered(NamedTuple):
-    """The reply to the final dot: the letter has left wholly."""
+    """The reply to the final dot."""
 
     outcome: Outcome
     reply: Reply
@@ -90,12 +90,12 @@ Event = ReadyForData | RecipientRejected | DataAnswered
 
 
 class Connection:
-    """One SMTP connection. `timeout` is seconds for each answer, and for each letter to leave."""
+    """One SMTP connection. `timeout`: seconds for each reply, and for sending each letter."""
 
-    tells_where_it_broke = True
+    reports_dot = True
 
     def __init__(self, relay: Relay, timeout: float) -> None:
-        """Connects and logs in. Raises ConnectionLost or RelayRefuses."""
+        """Connects and authenticates. Raises ConnectionLost or RelayRefuses."""
         self._relay, self._timeout = relay, timeout
         self._smtp = _connect(relay, timeout)
         self.eight_bit = self._smtp.has_extn("8bitmime")
@@ -107,35 +107,35 @@ class Connection:
         self._to_send: deque[tuple[str, bytes]] = deque()
         self._outgoing = b""
         self._dot_leaves_at: int | None = None
-        """So many bytes of `_outgoing` are left once its dot is gone; None where it has none."""
+        """The dot has been sent when so many bytes of `_outgoing` are left; None without a dot."""
         self._awaited: deque[str] = deque()
         self._refusal: RecipientRejected | None = None
-        self._awaits_text = False
+        self._expects_text = False
         self.deadline = time.monotonic() + timeout
-        """By the monotonic clock: until when the relay has to answer what it was told."""
+        """By the monotonic clock: when the relay must have replied."""
 
-    # --- What a lane's selector asks -------------------------------------------------
+    # --- For a lane's selector -------------------------------------------------------
 
     def fileno(self) -> int:
         """For a selector."""
         return self._socket.fileno()
 
     @property
-    def has_more_to_say(self) -> bool:
-        """The system had no room for all: the selector should tell when it has."""
+    def has_unsent_data(self) -> bool:
+        """The socket's buffer was full: select for writing too."""
         return bool(self._outgoing)
 
     @property
     def dot_sent(self) -> bool:
-        """A letter has left wholly, and its answer is awaited."""
+        """A letter was sent with its final dot, and has no reply yet."""
         if DOT not in self._awaited:
             return False
         return self._dot_leaves_at is None or len(self._outgoing) <= self._dot_leaves_at
 
     def close(self) -> None:
-        """QUIT, where that is possible; a text that has begun is broken off."""
+        """Sends QUIT if no command is pending; a text that has begun is aborted."""
         try:
-            if not (self._awaited or self._outgoing or self._awaits_text):
+            if not (self._awaited or self._outgoing or self._expects_text):
                 self._smtp.deadline = time.monotonic() + min(self._timeout, QUIT_TIMEOUT_SECONDS)
                 self._socket.settimeout(QUIT_TIMEOUT_SECONDS)
                 self._smtp.quit()
@@ -146,22 +146,22 @@ class Connection:
 
     # --- Sending ---------------------------------------------------------------------
 
-    def address(self, envelope: Envelope) -> None:
+    def send_envelope(self, envelope: Envelope) -> None:
         """Sends the next letter's envelope. Raises ConnectionLost."""
         self._queue(envelope)
         self.send()
 
-    def put(self, letter: bytes, then: Envelope | None = None) -> None:
-        """Sends a letter with its final dot, after ReadyForData: lines with CRLF, dots doubled.
+    def send_data(self, letter: bytes, next_envelope: Envelope | None = None) -> None:
+        """Sends a letter and the final dot, after ReadyForData: CRLF lines, dots doubled.
 
-        The next letter's envelope goes in the same packet where the relay pipelines, and else
-        after the answer. Raises ConnectionLost.
+        With PIPELINING the next envelope goes in the same packet, else after the reply. Raises
+        ConnectionLost.
         """
-        self._awaits_text = False
+        self._expects_text = False
         end = b".\r\n" if letter.endswith(b"\r\n") else b"\r\n.\r\n"
         self._to_send.append((DOT, letter + end))
-        if then is not None:
-            self._queue(then)
+        if next_envelope is not None:
+            self._queue(next_envelope)
         self.send()
 
     def _queue(self, envelope: Envelope) -> None:
@@ -173,7 +173,7 @@ class Connection:
         ]
 
     def send(self) -> None:
-        """Sends what may leave now and the system has room for. Raises ConnectionLost."""
+        """Sends what may leave now and fits into the socket's buffer. Raises ConnectionLost."""
         try:
             while self._outgoing or self._fill_outgoing():
                 sent = self._socket.send(self._outgoing)
@@ -181,18 +181,18 @@ class Connection:
         except WOULD_WAIT:
             return
         except (OSError, ValueError) as error:
-            raise self._lost(error_messages.of(error, self._timeout)) from None
+            raise self._lost(error_messages.describe(error, self._timeout)) from None
 
     def _fill_outgoing(self) -> bool:
-        """What may leave now: everything (RFC 2920), or one command after each reply."""
+        """Takes what may leave now: everything (RFC 2920), or one command per reply."""
         texts: list[bytes] = []
         self._dot_leaves_at = None
         while self._to_send and (self.pipelines or not self._awaited):
-            what, text = self._to_send.popleft()
-            self._awaited.append(what)
+            command, text = self._to_send.popleft()
+            self._awaited.append(command)
             texts.append(text)
-            if what == DOT:
-                self._dot_leaves_at = sum(len(later) for _what, later in self._to_send)
+            if command == DOT:
+                self._dot_leaves_at = sum(len(later) for _command, later in self._to_send)
         if not texts:
             return False
         if self._dot_leaves_at is not None and not self.pipelines:
@@ -204,85 +204,87 @@ class Connection:
     # --- Receiving -------------------------------------------------------------------
 
     def receive(self) -> Iterator[Event]:
-        """What the relay has answered. Raises ConnectionLost after the last that still counts."""
+        """Events from the relay's replies. Raises ConnectionLost after the last valid one."""
         ended = self._read()
         while (reply := self._next_reply()) is not None:
-            event = self._understand(reply)
+            event = self._event_of(reply)
             if event is not None:
                 yield event
         if ended:
             raise self._lost(ended)
         self.send()
 
-    def fall_silent(self) -> ConnectionLost:
-        """What to raise once the deadline has passed."""
+    def timeout_error(self) -> ConnectionLost:
+        """The exception to raise once the deadline has passed."""
         if self.pipelines and self._awaited and self._awaited[0] != DOT:
-            # It says that it can, and forgets what came with the first command.
+            # It offers PIPELINING, but drops what follows the first command.
             _cannot_pipeline.add(self._relay)
-        return self._lost(error_messages.silent(self._timeout))
+        return self._lost(error_messages.no_reply_within(self._timeout))
 
     def _read(self) -> str:
-        """Takes what is there; returns what ended the connection, if anything has."""
+        """Reads what has arrived; returns why the connection ended, "" if it did not."""
         try:
             while True:
                 piece = self._socket.recv(RECEIVE_BYTES)
                 if not piece:
-                    return error_messages.CLOSED
+                    return error_messages.CONNECTION_CLOSED
                 self._received += piece
-                # An encrypted one may hold more than its socket shows.
+                # Under TLS, decrypted bytes may be buffered that select does not show.
                 if not self._is_encrypted or len(self._received) > MAX_REPLY_BYTES:
                     return ""
         except WOULD_WAIT:
             return ""
         except (OSError, ValueError) as error:
-            return error_messages.of(error, self._timeout)
+            return error_messages.describe(error, self._timeout)
 
     def _next_reply(self) -> Reply | None:
         try:
-            answer = first_answer(self._received)
-        except Misbehaves as error:
+            parsed = parse_reply(self._received)
+        except ProtocolError as error:
             raise self._lost(str(error)) from None
-        if answer is None:
+        if parsed is None:
             return None
-        code, text, end = answer
+        code, text, end = parsed
         self._received = self._received[end:]
         return Reply.parse(code, text)
 
-    def _understand(self, reply: Reply) -> Event | None:
+    def _event_of(self, reply: Reply) -> Event | None:
         is_about_letter = self.dot_sent
-        what = self._awaited.popleft() if self._awaited else ""
-        is_early = what == DOT and reply.is_positive and not is_about_letter
-        if is_early or not _fits(what, reply.code):
-            # RFC 5321, 3.8: with 421 the relay is closing; whatever it says is of itself, not of
-            # us. To the dot it is an answer all the same: the letter has not been taken.
-            is_closing = reply.code == CLOSING
+        command = self._awaited.popleft() if self._awaited else ""
+        is_early = command == DOT and reply.is_positive and not is_about_letter
+        if is_early or not _is_valid_reply(command, reply.code):
+            # RFC 5321, 3.8: 421 means that the relay is closing, not that it refuses the sender.
+            # As a reply to the dot it means that the letter was not accepted.
+            is_closing = reply.code == SERVICE_CLOSING
             lost = self._lost(
-                error_messages.closing(reply) if is_closing else error_messages.out_of_step(reply)
+                error_messages.closing(reply)
+                if is_closing
+                else error_messages.unexpected_reply(reply)
             )
             lost.dot_sent = is_about_letter and not is_closing
             raise lost
         self.deadline = time.monotonic() + self._timeout
-        if what == DOT:
+        if command == DOT:
             return DataAnswered(classify(reply, about_recipient=False), reply)
-        if what in ENVELOPE:
-            return self._understand_envelope(what, reply)
+        if command in ENVELOPE_COMMANDS:
+            return self._envelope_event(command, reply)
         return None
 
-    def _understand_envelope(self, what: str, reply: Reply) -> Event | None:
-        outcome = classify(reply, about_recipient=what == "RCPT")
+    def _envelope_event(self, command: str, reply: Reply) -> Event | None:
+        outcome = classify(reply, about_recipient=command == "RCPT")
         if self._refusal is None and outcome is not Outcome.SENT:
             self._refusal = RecipientRejected(outcome, reply)
             if not self.pipelines:
                 self._to_send.clear()
-                what = "DATA"
-        if what != "DATA":
+                command = "DATA"
+        if command != "DATA":
             return None
         refusal, self._refusal = self._refusal, None
         if refusal is None:
-            self._awaits_text = True
+            self._expects_text = True
             return ReadyForData()
-        # RFC 2920, 3.1: no recipient, and still it awaits a text; an empty one goes nowhere.
-        empty = reply.code == AWAITS_TEXT
+        # RFC 2920, 3.1: a relay may reply 354 without a recipient; an empty text ends that.
+        empty = reply.code == START_MAIL_INPUT
         self._to_send.append(("RSET", b".\r\n" if empty else b"RSET\r\n"))
         return refusal
 
@@ -292,29 +294,31 @@ class Connection:
         return lost
 
 
-def _fits(what: str, code: int) -> bool:
-    """Whether a command can be answered like this (RFC 5321, 4.3.2)."""
-    if code == CLOSING or not what:
+def _is_valid_reply(command: str, code: int) -> bool:
+    """Whether a command can have this reply (RFC 5321, 4.3.2)."""
+    if code == SERVICE_CLOSING or not command:
         return False
     if 200 <= code < 400:
-        return (code == AWAITS_TEXT) if what == "DATA" else code < 300
+        return (code == START_MAIL_INPUT) if command == "DATA" else code < 300
     return 400 <= code < 600
 
 
-def _connect(relay: Relay, timeout: float) -> Client:
+def _connect(relay: Relay, timeout: float) -> SmtpClient:
     try:
-        return enter(relay, timeout)
+        return open_session(relay, timeout)
     except smtplib.SMTPResponseException as error:
         reply = error_messages.reply_of(error)
-        cause = error_messages.turned_away(error, reply)
+        cause = error_messages.rejected_before_mail(error, reply)
         if classify(reply, about_recipient=False) is Outcome.REFUSED and 500 <= reply.code < 600:
             raise RelayRefuses(reply, cause) from None
         raise ConnectionLost(dot_sent=False, cause=cause) from None
-    except CannotEnter as error:
+    except AuthenticationFailed as error:
         raise RelayRefuses(None, str(error)) from None
     except ssl.SSLCertVerificationError as error:
-        raise RelayRefuses(None, error_messages.of(error, timeout)) from None
-    except Misbehaves as error:
+        raise RelayRefuses(None, error_messages.describe(error, timeout)) from None
+    except ProtocolError as error:
         raise ConnectionLost(dot_sent=False, cause=str(error)) from None
     except OSError as error:
-        raise ConnectionLost(dot_sent=False, cause=error_messages.of(error, timeout)) from None
+        raise ConnectionLost(
+            dot_sent=False, cause=error_messages.describe(error, timeout)
+        ) from None

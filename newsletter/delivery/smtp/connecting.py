@@ -1,4 +1,4 @@
-"""The one place that knows by what kind of connection a relay is spoken to."""
+"""Opens the kind of connection that a relay's URL asks for."""
 
 from __future__ import annotations
 

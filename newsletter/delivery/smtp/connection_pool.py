@@ -1,4 +1,4 @@
-"""A lane's connections to its relay, each with the letters that it has in hand."""
+"""A lane's connections to its relay, each with the letters in flight on it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from newsletter.delivery.reply_classifier import Outcome, Reply
 from newsletter.delivery.smtp.client import Connection, ReadyForData, RecipientRejected
 
 POLL_SECONDS = 0.25
-"""Between two looks for connections whose relay has had its time."""
+"""Between two checks for connections that timed out."""
 
 
 class ConnectionState(Enum):
-    """Where a connection is in its SMTP transaction."""
+    """The state of a connection's mail transaction (RFC 5321, 3.3)."""
 
     IDLE = "idle"
     ENVELOPE = "envelope"
@@ -33,11 +33,11 @@ IDLE, ENVELOPE, READY, DATA, CLOSED = ConnectionState
 
 @dataclass(eq=False)
 class LaneConnection:
-    """A connection, and the letters that it has in hand.
+    """A connection, and the letters in flight on it.
 
     | state    | event                                 | next     |
     |----------|---------------------------------------|----------|
-    | idle     | address                               | envelope |
+    | idle     | send_envelope                         | envelope |
     | envelope | ReadyForData                          | ready    |
     | envelope | RecipientRejected                     | idle     |
     | ready    | hand_over                             | data     |
@@ -45,17 +45,17 @@ class LaneConnection:
     | data     | DataAnswered, next envelope was sent  | envelope |
     | any      | close                                 | closed   |
 
-    A break before `data` leaves nobody uncertain: nothing has left that could be accepted.
+    A connection lost before `data` leaves nobody uncertain: no text has been sent.
     """
 
     connection: Connection | BackendConnection
     state: ConnectionState = IDLE
     letter: Letter | None = None
-    """Whose envelope or text the relay has. In `data` its row is marked as handed over."""
+    """The relay has its envelope or text. In `data` its row is marked as handed over."""
     next_letter: Letter | None = None
-    """In `data`: its envelope goes along behind the text."""
+    """In `data`: its envelope is sent behind the text."""
     has_answered: bool = False
-    """The relay has answered for a whole letter."""
+    """The relay has replied to a final dot."""
 
     @property
     def is_idle(self) -> bool:
@@ -65,24 +65,24 @@ class LaneConnection:
     def awaits_reply(self) -> bool:
         return self.state is ENVELOPE or self.state is DATA
 
-    def address(self, letter: Letter) -> None:
-        """Sends an envelope. Raises ConnectionLost."""
+    def send_envelope(self, letter: Letter) -> None:
+        """Raises ConnectionLost."""
         self._move(IDLE, ENVELOPE)
         self.letter = letter
-        self.connection.address(letter.envelope)
+        self.connection.send_envelope(letter.envelope)
 
     def hand_over(self, next_letter: Letter | None) -> None:
-        """The commit before the text: from here on the relay may accept the letter."""
+        """After the commit and before the text: from now on the letter may be accepted."""
         self._move(READY, DATA)
         self.next_letter = next_letter
 
     def send_text(self, text: bytes) -> None:
         """Raises ConnectionLost."""
         following = self.next_letter
-        self.connection.put(text, following.envelope if following is not None else None)
+        self.connection.send_data(text, following.envelope if following is not None else None)
 
     def receive(self) -> Iterator[tuple[Letter, Outcome, Reply]]:
-        """What the relay says became of letters. Raises ConnectionLost after the last."""
+        """Replies about letters. Raises ConnectionLost after the last."""
         for event in self.connection.receive():
             if isinstance(event, ReadyForData):
                 self._move(ENVELOPE, READY)
@@ -99,7 +99,7 @@ class LaneConnection:
             yield letter, event.outcome, event.reply
 
     def close(self) -> None:
-        """In whatever state; what it has in hand is the lane's to settle."""
+        """In any state; the lane records its letters as lost."""
         self.state = CLOSED
         self.connection.close()
 
@@ -110,18 +110,18 @@ class LaneConnection:
 
 
 @dataclass
-class LaneConnections:
-    """All of a lane's, and what listens to them at once."""
+class ConnectionPool:
+    """All connections of a lane, and their selector."""
 
     _open: list[LaneConnection] = field(default_factory=list)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _polled_at: float = 0
-    """By the monotonic clock: when it was last looked for those that are timed out."""
+    """By the monotonic clock: the last check for time-outs."""
     has_answered: bool = False
-    """One that was dropped had: the relay answers."""
+    """A dropped connection had: the relay works."""
 
     def __iter__(self) -> Iterator[LaneConnection]:
-        """Of a copy: what is done with one may drop it."""
+        """Over a copy: connections may be dropped meanwhile."""
         return iter(list(self._open))
 
     def __len__(self) -> int:
@@ -129,12 +129,12 @@ class LaneConnections:
 
     @property
     def busy(self) -> int:
-        """How many have a letter in hand."""
+        """How many have a letter in flight."""
         return sum(one.state is not IDLE for one in self._open)
 
     @property
     def ready(self) -> list[LaneConnection]:
-        """Those whose relay awaits a text."""
+        """Those whose relay expects a text."""
         return [one for one in self._open if one.state is READY]
 
     @property
@@ -142,35 +142,35 @@ class LaneConnections:
         return any(one.awaits_reply for one in self._open)
 
     def add(self, connection: Connection | BackendConnection) -> None:
-        """A new connection, without a letter."""
+        """Adds a new connection."""
         added = LaneConnection(connection)
         self._open.append(added)
         self._selector.register(connection, selectors.EVENT_READ, added)
 
     def drop(self, dropped: LaneConnection) -> None:
-        """Closes one, in whatever state."""
+        """Closes and removes one, in any state."""
         self._open.remove(dropped)
         self._selector.unregister(dropped.connection)
         dropped.close()
         self.has_answered |= dropped.has_answered
 
     def watch(self, watched: LaneConnection) -> None:
-        """Listens for what it may do next, after something was sent or received."""
+        """Updates what to select it for, after something was sent or received."""
         wanted = selectors.EVENT_READ
-        if watched.connection.has_more_to_say:
+        if watched.connection.has_unsent_data:
             wanted |= selectors.EVENT_WRITE
         if self._selector.get_key(watched.connection).events != wanted:
             self._selector.modify(watched.connection, wanted, watched)
 
     def select(self, seconds: float) -> list[tuple[LaneConnection, bool, bool]]:
-        """Waits so long for the first; each can be written to, read from, or both."""
+        """Waits for the first; whether each is writable, and readable."""
         return [
             (key.data, bool(events & selectors.EVENT_WRITE), bool(events & selectors.EVENT_READ))
             for key, events in self._selector.select(max(seconds, 0))
         ]
 
     def timed_out(self) -> list[LaneConnection]:
-        """Those whose relay owes a reply for too long; looked for now and then."""
+        """Those past their deadline; checked every POLL_SECONDS."""
         now = time.monotonic()
         if now < self._polled_at + POLL_SECONDS:
             return []
@@ -178,5 +178,5 @@ class LaneConnections:
         return [one for one in self._open if one.awaits_reply and one.connection.deadline < now]
 
     def close(self) -> None:
-        """Once all are dropped."""
+        """Once all are dropped: closes the selector."""
         self._selector.close()

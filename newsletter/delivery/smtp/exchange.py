@@ -1,4 +1,4 @@
-"""One mail after the other to the first relay that takes it, waiting for each answer."""
+"""Sends one mail at a time through the first relay that accepts it, waiting for each reply."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from newsletter.delivery.smtp.connecting import connect
 logger = logging.getLogger(__name__)
 
 
-class NoRelay(Exception):
-    """None of the relays can be used just now; says why the last cannot."""
+class NoRelayAvailable(Exception):
+    """No relay can be used just now; says why the last cannot."""
 
 
-class Exchange:
-    """Keeps its connection for the next mail."""
+class FailoverSender:
+    """Keeps the connection open for the next mail."""
 
     def __init__(self, clock: Callable[[], dt.datetime]) -> None:
         self._clock = clock
@@ -55,33 +55,34 @@ class Exchange:
         self._drop()
 
     def deliver(self, envelope: Envelope, mail: bytes, provider: str) -> tuple[Outcome, Reply]:
-        """What a relay answers. Limits count the mail and never keep it. Raises NoRelay.
+        """The relay's reply. Rate limits count the mail, but never hold it back.
 
-        A relay that breaks off is passed over: what it may have taken leaves a second time.
+        After a lost connection the next relay is tried, even if the mail may have been accepted.
+        Raises NoRelayAvailable.
         """
         cause = ""
-        for relay in failover.in_order(self._clock()):
+        for relay in failover.in_failover_order(self._clock()):
             try:
-                outcome, reply = self._converse(relay, envelope, mail)
+                outcome, reply = self._send_via(relay, envelope, mail)
             except (ConnectionLost, RelayRefuses) as error:
                 self._drop()
                 cause = f"{relay} {error}"
                 refuses = isinstance(error, RelayRefuses)
-                failover.state_of(relay).fail(str(error), self._clock(), refuses=refuses)
+                failover.get_state(relay).record_failure(str(error), self._clock(), refuses=refuses)
                 continue
             if outcome is Outcome.SENT:
-                failover.state_of(relay).work(self._clock())
+                failover.get_state(relay).record_success(self._clock())
                 with transaction.atomic():
                     limits.count(relay, Counter([provider]), self._clock())
             return outcome, reply
-        raise NoRelay(cause)
+        raise NoRelayAvailable(cause)
 
-    def _converse(self, relay: Relay, envelope: Envelope, mail: bytes) -> tuple[Outcome, Reply]:
+    def _send_via(self, relay: Relay, envelope: Envelope, mail: bytes) -> tuple[Outcome, Reply]:
         if self._connection is not None and self._relay == relay:
             try:
                 return _transaction(self._connection, envelope, mail)
             except ConnectionLost as lost:
-                # Relays close a connection after so many mails, or so many seconds.
+                # Relays close connections after a number of mails or seconds.
                 if lost.dot_sent:
                     raise
         self._drop()
@@ -98,27 +99,27 @@ def _transaction(
     connection: Connection | BackendConnection, envelope: Envelope, mail: bytes
 ) -> tuple[Outcome, Reply]:
     """MAIL, RCPT, DATA and the text (RFC 5321, 3.3). Raises ConnectionLost."""
-    connection.address(envelope)
+    connection.send_envelope(envelope)
     for event in _events(connection):
         if not isinstance(event, ReadyForData):
             return event.outcome, event.reply
-        connection.put(mime.for_the_wire(mail, eight_bit=connection.eight_bit))
+        connection.send_data(mime.encode_for_smtp(mail, eight_bit=connection.eight_bit))
     raise AssertionError("events without an end")
 
 
 def _events(connection: Connection | BackendConnection) -> Iterator[Event]:
-    """What the relay says, as long as somebody asks. Raises ConnectionLost."""
+    """Events, until the caller stops. Raises ConnectionLost."""
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         while True:
             wanted = selectors.EVENT_READ
-            if connection.has_more_to_say:
+            if connection.has_unsent_data:
                 wanted |= selectors.EVENT_WRITE
             selector.modify(connection, wanted)
             left = connection.deadline - time.monotonic()
             ready = selector.select(max(left, 0) if left < float("inf") else None)
             if not ready:
-                raise connection.fall_silent()
+                raise connection.timeout_error()
             for _key, may in ready:
                 if may & selectors.EVENT_WRITE:
                     connection.send()

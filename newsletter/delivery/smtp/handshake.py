@@ -1,8 +1,8 @@
-"""How a relay is reached, greeted, encrypted and logged in to, all of it within one deadline.
+"""Connect, EHLO, STARTTLS (RFC 3207) and AUTH (RFC 4954), all within one deadline.
 
-The standard library's client does the talking, but it waits anew for each piece that arrives: a
-relay that drips would hold a lane for ever. And it takes what is no SMTP for a refusal. So here
-the listening is ours.
+smtplib sends the commands. Replies are read here: smtplib's time-out starts again with each piece
+that arrives, so that a slow relay could hold a lane for ever, and it takes invalid replies for
+refusals.
 """
 
 from __future__ import annotations
@@ -20,75 +20,75 @@ from newsletter.delivery.relays import error_messages
 from newsletter.delivery.relays.config import Relay
 
 MAX_REPLY_BYTES = 64 * 1024
-"""Of one reply, of all its lines; RFC 5321, 4.5.3.1.5 allows lines of 512."""
+"""Of all lines of one reply; RFC 5321, 4.5.3.1.5 allows 512 octets per line."""
 RECEIVE_BYTES = 64 * 1024
 SEND_BUFFER_BYTES = 256 * 1024
-"""Bytes that the system takes at once, so that a letter is one call."""
-LOG_INS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
-"""What smtplib can do."""
+"""So that most letters fit into one call of send()."""
+AUTH_MECHANISMS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
+"""Those that smtplib supports."""
 
 
-class Misbehaves(smtplib.SMTPException):
-    """What a relay says is no answer; says why."""
+class ProtocolError(smtplib.SMTPException):
+    """The relay's reply is not valid SMTP; says why."""
 
 
-class CannotEnter(smtplib.SMTPException):
-    """The relay does not offer what we must have; says what."""
+class AuthenticationFailed(smtplib.SMTPException):
+    """The relay offers no STARTTLS, or no way to authenticate; says which."""
 
 
-def first_answer(heard: bytes) -> tuple[int, bytes, int] | None:
-    """The first of what was heard, of one or several lines (RFC 5321, 4.2.1).
+def parse_reply(received: bytes) -> tuple[int, bytes, int] | None:
+    """The first reply in the bytes, of one or several lines (RFC 5321, 4.2.1).
 
-    Its code, its last line's text, and where it ends; None while it is not whole. Every letter
-    has four, so a plain tuple it is. Raises Misbehaves.
+    Its code, the text of its last line, and its length; None while it is incomplete. A plain tuple
+    for speed: every letter has four replies. Raises ProtocolError.
     """
     start = 0
-    while (end := heard.find(b"\n", start)) >= 0:
-        line = heard[start:end].rstrip(b"\r")
+    while (end := received.find(b"\n", start)) >= 0:
+        line = received[start:end].rstrip(b"\r")
         code, mark = line[:3], line[3:4]
         if not code.isdigit() or mark not in (b" ", b"-", b""):
-            raise Misbehaves(error_messages.NO_SMTP)
+            raise ProtocolError(error_messages.NOT_SMTP)
         if mark != b"-":
             return int(code), line[4:], end + 1
         start = end + 1
-    if len(heard) > MAX_REPLY_BYTES:
-        raise Misbehaves(error_messages.ENDLESS)
+    if len(received) > MAX_REPLY_BYTES:
+        raise ProtocolError(error_messages.REPLY_TOO_LONG)
     return None
 
 
-class Client(smtplib.SMTP):
-    """smtplib's, which gives up at `deadline`, a time of the monotonic clock.
+class SmtpClient(smtplib.SMTP):
+    """smtplib's client with a `deadline` by the monotonic clock for everything.
 
-    Only the resolver has time limits of its own (resolv.conf).
+    Except for the resolver, which has time limits of its own (resolv.conf).
     """
 
     def __init__(self, relay: Relay, timeout: float) -> None:
-        """Connects, and awaits the greeting. Raises OSError, smtplib's exceptions among it."""
+        """Connects, and reads the greeting. Raises OSError (smtplib's exceptions are)."""
         self.deadline = time.monotonic() + timeout
         self.refusal: smtplib.SMTPAuthenticationError | None = None
         self._is_encrypted = relay.scheme == "smtps"
-        # Without a name, smtplib asks the DNS for this machine's, and tells the relay.
-        ours = settings.BOUNCE_DOMAIN
+        # For EHLO. Without it smtplib would send this machine's host name.
+        ehlo_name = settings.BOUNCE_DOMAIN
         try:
-            super().__init__(relay.host, relay.port, ours, timeout=timeout)
+            super().__init__(relay.host, relay.port, ehlo_name, timeout=timeout)
         except BaseException:
             self.close()
             raise
 
     def _get_socket(self, host: str, port: int, _timeout: float) -> socket.socket:
-        """What smtplib's own SMTP_SSL overrides as well."""
-        reached = self._reach(host, port)
-        # The dot may follow the letter as a packet of its own; Nagle's algorithm would hold
-        # it back until the relay's delayed acknowledgement, 40 ms a letter.
-        reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reached.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        reached.settimeout(self._left())
+        """Overridden as in smtplib.SMTP_SSL."""
+        connected = self._connect_socket(host, port)
+        # The dot may be a packet of its own, which Nagle's algorithm would delay until the
+        # relay's delayed acknowledgement: 40 ms per letter.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connected.settimeout(self._left())
         if self._is_encrypted:
-            return certificates().wrap_socket(reached, server_hostname=host)
-        return reached
+            return tls_context().wrap_socket(connected, server_hostname=host)
+        return connected
 
-    def _reach(self, host: str, port: int) -> socket.socket:
-        """At any of its addresses: one that does not answer leaves time for the others."""
+    def _connect_socket(self, host: str, port: int) -> socket.socket:
+        """To any of the host's addresses, with a share of the time left for each."""
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except UnicodeError:
@@ -102,26 +102,26 @@ class Client(smtplib.SMTP):
         raise failure
 
     def getreply(self) -> tuple[int, bytes]:
-        """One answer, whole and in time, and nothing behind it. Raises OSError, Misbehaves.
+        """One complete reply and nothing behind it. Raises OSError, ProtocolError.
 
-        What follows unasked may be somebody's between us and the relay, who wants it to be taken
-        for the encrypted answer to come.
+        Bytes behind the reply to STARTTLS could be injected by somebody in between, to be taken for
+        a reply under TLS (RFC 3207, 6).
         """
-        heard = b""
-        while (answer := first_answer(heard)) is None:
+        received = b""
+        while (parsed := parse_reply(received)) is None:
             piece = self._receive()
             if not piece:
-                raise smtplib.SMTPServerDisconnected(error_messages.CLOSED)
-            heard += piece
-        code, _text, end = answer
-        if end < len(heard):
-            raise Misbehaves(error_messages.UNASKED)
+                raise smtplib.SMTPServerDisconnected(error_messages.CONNECTION_CLOSED)
+            received += piece
+        code, _text, end = parsed
+        if end < len(received):
+            raise ProtocolError(error_messages.UNSOLICITED_REPLY)
         self._socket().settimeout(self._left())
-        lines = [line[4:].strip() for line in heard.splitlines()]
+        lines = [line[4:].strip() for line in received.splitlines()]
         return code, b"\n".join(lines)
 
     def auth(self, *about: Any, **more: Any) -> tuple[int, bytes]:
-        """Keeps the first refusal: whatever comes after it is only what follows from it."""
+        """Keeps the first refusal: later errors are only its consequence."""
         try:
             return super().auth(*about, **more)
         except smtplib.SMTPAuthenticationError as error:
@@ -129,39 +129,39 @@ class Client(smtplib.SMTP):
             raise
 
     def _receive(self) -> bytes:
-        listening = self._socket()
-        listening.settimeout(self._left())
-        return listening.recv(RECEIVE_BYTES)
+        connected = self._socket()
+        connected.settimeout(self._left())
+        return connected.recv(RECEIVE_BYTES)
 
     def _socket(self) -> socket.socket:
         if self.sock is None:
-            raise smtplib.SMTPServerDisconnected(error_messages.CLOSED)
+            raise smtplib.SMTPServerDisconnected(error_messages.CONNECTION_CLOSED)
         return self.sock
 
     def _left(self) -> float:
-        """Seconds. Raises TimeoutError."""
+        """Seconds until the deadline. Raises TimeoutError."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         return left
 
 
-def enter(relay: Relay, timeout: float) -> Client:
-    """A client that may send letters. Raises OSError, smtplib's exceptions among it."""
-    client = Client(relay, timeout)
+def open_session(relay: Relay, timeout: float) -> SmtpClient:
+    """A client that is ready for MAIL. Raises OSError (smtplib's exceptions are)."""
+    client = SmtpClient(relay, timeout)
     try:
-        _greet(client)
+        _ehlo(client)
         if relay.scheme == "smtp+starttls":
-            _encrypt(client)
+            _start_tls(client)
         if relay.user:
-            _log_in(client, relay)
+            _authenticate(client, relay)
     except BaseException:
         client.close()
         raise
     return client
 
 
-def _greet(client: Client) -> None:
+def _ehlo(client: SmtpClient) -> None:
     code, text = client.ehlo()
     if 500 <= code < 600:
         code, text = client.helo()
@@ -169,30 +169,30 @@ def _greet(client: Client) -> None:
         raise smtplib.SMTPHeloError(code, text)
 
 
-def _encrypt(client: Client) -> None:
-    """Never goes on in clear."""
+def _start_tls(client: SmtpClient) -> None:
+    """Never continues unencrypted."""
     if not client.has_extn("starttls"):
-        raise CannotEnter(error_messages.NO_STARTTLS)
-    client.starttls(context=certificates())
-    _greet(client)
+        raise AuthenticationFailed(error_messages.NO_STARTTLS)
+    client.starttls(context=tls_context())
+    _ehlo(client)
 
 
-def _log_in(client: Client, relay: Relay) -> None:
-    if not LOG_INS & set(client.esmtp_features.get("auth", "").split()):
-        raise CannotEnter(error_messages.NO_LOG_IN)
+def _authenticate(client: SmtpClient, relay: Relay) -> None:
+    if not AUTH_MECHANISMS & set(client.esmtp_features.get("auth", "").split()):
+        raise AuthenticationFailed(error_messages.NO_AUTH_MECHANISM)
     if not (relay.user + relay.password).isascii():
-        raise CannotEnter(error_messages.NOT_ASCII)
+        raise AuthenticationFailed(error_messages.CREDENTIALS_NOT_ASCII)
     try:
         client.login(relay.user, relay.password)
     except smtplib.SMTPException as error:
-        # One that hangs up, or asks to come back later, after it has refused.
+        # A relay may close the connection, or reply 4xx, after it has refused.
         raise client.refusal or error from None
     except ValueError:
-        # A challenge that is no base64.
-        raise Misbehaves(error_messages.NO_SMTP) from None
+        # A challenge that is not base64.
+        raise ProtocolError(error_messages.NOT_SMTP) from None
 
 
 @lru_cache(maxsize=1)
-def certificates() -> ssl.SSLContext:
-    """Whom this machine trusts. Reading it takes 30 ms, as long as a hundred letters."""
+def tls_context() -> ssl.SSLContext:
+    """With the system's certificate authorities. Cached: loading them takes 30 ms."""
     return ssl.create_default_context()

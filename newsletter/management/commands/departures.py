@@ -1,4 +1,4 @@
-"""The journal of departures, for an administrator after a restore."""
+"""Synchronises the database with the departures log, after a restore."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 
 from newsletter.models import Departure
 from newsletter.subscribers import departures
-from newsletter.subscribers.departures import JournalBroken
+from newsletter.subscribers.departures import DeparturesLogBroken
 
 
 class Command(BaseCommand):
-    """Hears what the database has missed, and writes down what waits."""
+    """Applies the lines that the database has missed, and appends pending departures."""
 
     help = (
-        "Brings the database and the journal of departures into step, as a worker does by itself. "
-        "Runs where the worker's key and the journal are."
+        "Synchronises the database with the departures log, as a worker does by itself. "
+        "Runs where the worker's key and the log are."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--start-anew",
             action="store_true",
-            help="the journal is lost for good: begin a new one, and let letters leave again",
+            help="the log is lost for good: begin a new one, and let letters be sent again",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.WORKER_KEY_FILE is None:
-            raise CommandError("Run it where WORKER_KEY_FILE is set: the journal is kept there.")
+            raise CommandError("Run it where WORKER_KEY_FILE is set: the log is kept there.")
         try:
             if options["start_anew"]:
-                departures.start_anew()
-                self.stdout.write(f"Began a new journal: {settings.JOURNAL_FILE}")
-            heard, written = departures.catch_up(), departures.write_down()
-        except (JournalBroken, OSError) as error:
+                departures.start_new_log()
+                self.stdout.write(f"Began a new log: {settings.DEPARTURES_FILE}")
+            replayed, appended = departures.replay_missed(), departures.append_pending()
+        except (DeparturesLogBroken, OSError) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(
-            f"{heard} lines heard, {written} written; {Departure.objects.count()} wait. "
-            f"The journal is {settings.JOURNAL_FILE}"
+            f"{replayed} lines replayed, {appended} appended; {Departure.objects.count()} pending. "
+            f"The log is {settings.DEPARTURES_FILE}"
         )

@@ -1,4 +1,4 @@
-"""Destroys what opens the list. For the night on which somebody is at the door."""
+"""Destroys the keys that open the list. For an emergency such as a raid."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from keys.destruction import key_files, shred
+from keys.destruction import destroy_files, find_key_files
 from newsletter.privacy import reencryption
 
 PHRASE = "destroy the list"
 
 
 class Command(BaseCommand):
-    """First the keys, whatever else is broken; then what they sealed."""
+    """First the keys, whatever else fails; then the sealed addresses."""
 
     help = (
-        "Destroys the keys and blanks every sealed address. Nothing brings the list back but a "
-        f"printed page with a copy of the database. Asks for the words “{PHRASE}”, or takes them "
+        "Destroys the keys and erases every sealed address. Only a printed key backup and a copy "
+        f"of the database bring the list back. Asks for the words “{PHRASE}”, or takes them "
         "with --yes."
     )
     requires_system_checks = []
@@ -28,41 +28,40 @@ class Command(BaseCommand):
         parser.add_argument("--yes", default="", metavar="WORDS", help=f'"{PHRASE}"')
 
     def handle(self, *args: Any, **options: Any) -> None:
-        said = options["yes"] or self.ask()
-        if said.strip().lower() != PHRASE:
+        answer = options["yes"] or self.prompt()
+        if answer.strip().lower() != PHRASE:
             raise CommandError("Nothing was destroyed.")
-        left = self.destroy_keys()
+        remaining = self.destroy_keys()
         self.stdout.write(
             "Stop the workers now: until they end, a running one may hold a key in its memory. "
-            "Disks and backups may hold older bytes: docs/keys.md says what that means.\n"
-            "Blanking the rows. If that takes long, leave it: without the keys they open for "
-            "nobody."
+            "Disks and backups may hold older bytes: see docs/keys.md.\n"
+            "Erasing the sealed addresses. If that takes long, leave it: without the keys they "
+            "open for nobody."
         )
-        self.blank_the_rows()
-        if left:
-            raise CommandError("Not destroyed: " + ", ".join(map(str, left)))
+        self.erase_addresses()
+        if remaining:
+            raise CommandError("Not destroyed: " + ", ".join(map(str, remaining)))
 
-    def ask(self) -> str:
+    def prompt(self) -> str:
         try:
             return input(f"Nobody can undo this. Type “{PHRASE}”: ")
         except EOFError:
             return ""
 
     def destroy_keys(self) -> list[Any]:
-        named = [settings.WORKER_KEY_FILE, settings.LINKS_KEY_FILE, settings.INTAKE_KEY_FILE]
-        places = [settings.KEYS_DIR, *(path for path in named if path is not None)]
-        folders = [path.parent for path in named if path is not None]
-        paths = key_files([*places, *folders])
-        left = shred(paths)
+        configured = [settings.WORKER_KEY_FILE, settings.LINKS_KEY_FILE, settings.INTAKE_KEY_FILE]
+        files = [path for path in configured if path is not None]
+        paths = find_key_files([settings.KEYS_DIR, *files, *(path.parent for path in files)])
+        remaining = destroy_files(paths)
         for path in paths:
-            if path not in left:
+            if path not in remaining:
                 self.stdout.write(f"Destroyed {path}")
-        return left
+        return remaining
 
-    def blank_the_rows(self) -> None:
-        """Worthless without the keys already; so that less is left on the disk."""
-        left = list(reencryption.blank())
-        if left:
-            self.stderr.write(f"Not blanked: {', '.join(left)}.")
+    def erase_addresses(self) -> None:
+        """Defence in depth: without the keys they open for nobody."""
+        remaining = list(reencryption.erase_sealed_data())
+        if remaining:
+            self.stderr.write(f"Not erased: {', '.join(remaining)}.")
         else:
-            self.stdout.write("Blanked every sealed address.")
+            self.stdout.write("Erased every sealed address.")

@@ -1,4 +1,4 @@
-"""The digest's verbs, as the admin has them."""
+"""Actions on a digest, as in the admin."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from articles.editorial.digest_builder import DigestApproved, EmptyWeek, gather
+from articles.editorial.digest_builder import DigestApproved, EmptyWeek, build_digest
 from articles.models import Digest
-from core.weeks import NotAWeek, Week
-from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns.approval import CannotApprove
-from newsletter.mime import LetterBroken
+from core.weeks import InvalidWeek, Week
+from newsletter.campaigns import approval, lifecycle
+from newsletter.campaigns.approval import ApprovalError
+from newsletter.mime import InvalidLetter
 from newsletter.tasks import enqueue, sign_letters
 
 
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         try:
             week = Week.parse(options["week"])
             if options["verb"] == "gather":
-                digest = gather(week)
+                digest = build_digest(week)
                 self.stdout.write(f"{digest}: {digest.entries.count()} articles")
                 return
             digest = Digest.objects.get(week=week)
@@ -39,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no digest of {week}. Gather it: manage.py digest gather {week}"
             ) from None
-        except (NotAWeek, EmptyWeek, DigestApproved, CannotApprove, LetterBroken) as error:
+        except (InvalidWeek, EmptyWeek, DigestApproved, ApprovalError, InvalidLetter) as error:
             raise CommandError(str(error)) from None
 
     def approve(self, digest: Digest) -> None:
@@ -51,8 +50,8 @@ class Command(BaseCommand):
         enqueue(sign_letters)
 
     def reopen(self, digest: Digest) -> None:
-        opened = mailings.reopen(digest, timezone.now())
+        opened = lifecycle.reopen(digest, timezone.now())
         self.stdout.write("Open again." if opened else "It was open.")
 
     def report(self, digest: Digest) -> None:
-        self.stdout.write(mailings.report(digest))
+        self.stdout.write(lifecycle.summary_line(digest))

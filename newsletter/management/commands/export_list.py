@@ -1,4 +1,4 @@
-"""The list in clear."""
+"""Exports the list in clear."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from core import files
-from keys.sealing import KeyMissing, SealBroken
+from keys.sealing import DecryptionError, KeyNotFound
 from newsletter.models import Edition
-from newsletter.privacy.export import NoReason, export
+from newsletter.privacy.export import ReasonRequired, export_subscribers
 
 
 class Command(BaseCommand):
-    """Only where the private key is; there is no such page in the admin."""
+    """Only where the worker's key is; the admin has no such page."""
 
-    help = "Writes the active readers as CSV. Who wanted it and why is written down first."
+    help = "Writes the active subscribers as CSV. Who requested it and why is audited first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="a file that is not there yet; - is standard output")
+        parser.add_argument("file", help="a new file; - is standard output")
         parser.add_argument("--reason", required=True, help="a sentence for the audit")
-        parser.add_argument("--by", required=True, metavar="USERNAME", help="who asked for it")
+        parser.add_argument("--by", required=True, metavar="USERNAME", help="who requested it")
         parser.add_argument("--edition", metavar="CODE", help="of this edition alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,15 +34,15 @@ class Command(BaseCommand):
         edition = Edition.objects.filter(code=options["edition"]).first()
         if options["edition"] and edition is None:
             raise CommandError(f"There is no edition {options['edition']}.")
-        more = {"edition": edition, "reason": options["reason"], "by": by, "now": timezone.now()}
+        kwargs = {"edition": edition, "reason": options["reason"], "by": by, "now": timezone.now()}
         try:
             if options["file"] == "-":
-                export(sys.stdout, **more)
+                export_subscribers(sys.stdout, **kwargs)
                 return
-            with files.new_file(Path(options["file"]), "utf-8") as file:
-                count = export(file, **more)
-        except (NoReason, KeyMissing, SealBroken) as error:
+            with files.atomic_create(Path(options["file"]), "utf-8") as file:
+                count = export_subscribers(file, **kwargs)
+        except (ReasonRequired, KeyNotFound, DecryptionError) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}.") from None
-        self.stdout.write(f"{count} readers. Shred the file once it has done its service.")
+        self.stdout.write(f"{count} subscribers. Shred the file when you no longer need it.")

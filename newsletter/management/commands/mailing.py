@@ -1,4 +1,4 @@
-"""A mailing's verbs, as the admin has them."""
+"""Actions on a mailing, as in the admin."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from core.states import InvalidTransition
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.models import Mailing, MailingStatus
-from newsletter.stats import counts as tallying
-from newsletter.stats import report as reporting
+from newsletter.stats import counts, report
 from newsletter.tasks import enqueue_lanes
 
-NEWEST = 20
+MAX_LISTED = 20
 
 
 class Command(BaseCommand):
@@ -33,15 +32,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("id", type=int, nargs="?")
         parser.add_argument(
-            "--json", action="store_true", help="the report as JSON, as docs/sending.md says"
+            "--json", action="store_true", help="the report as JSON, as docs/delivery.md says"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["json"] and options["verb"] != "report":
             raise CommandError("Only a report comes as JSON: manage.py mailing report ID --json")
         if options["verb"] == "list":
-            for mailing in Mailing.objects.select_related("digest", "edition")[:NEWEST]:
-                self.line(mailing)
+            for mailing in Mailing.objects.select_related("digest", "edition")[:MAX_LISTED]:
+                self.write_line(mailing)
             return
         if options["id"] is None:
             raise CommandError("Which mailing? `manage.py mailing list` shows their ids.")
@@ -56,46 +55,46 @@ class Command(BaseCommand):
             getattr(self, options["verb"].replace("-", "_"))(chosen)
         except InvalidTransition as error:
             raise CommandError(str(error)) from None
-        self.line(chosen)
+        self.write_line(chosen)
 
     def launch(self, mailing: Mailing) -> None:
-        mailings.launch(mailing, timezone.now())
+        lifecycle.launch(mailing, timezone.now())
         enqueue_lanes(mailing)
 
     def pause(self, mailing: Mailing) -> None:
-        mailings.pause(mailing, timezone.now())
+        lifecycle.pause(mailing, timezone.now())
 
     def resume(self, mailing: Mailing) -> None:
-        mailings.resume(mailing, timezone.now())
+        lifecycle.resume(mailing, timezone.now())
         enqueue_lanes(mailing)
 
     def send_again(self, mailing: Mailing) -> None:
-        mailings.send_again(mailing, timezone.now())
+        lifecycle.resend_uncertain(mailing, timezone.now())
         mailing.refresh_from_db()
         enqueue_lanes(mailing)
 
     def cancel(self, mailing: Mailing) -> None:
-        mailings.cancel(mailing, timezone.now())
+        lifecycle.cancel(mailing, timezone.now())
 
     def report(self, mailing: Mailing, *, as_json: bool) -> None:
-        """What became of it, in numbers alone."""
-        tally = tallying.count(mailing, timezone.now)
-        minutes = tallying.count_minutes(mailing, timezone.now)
-        report = reporting.report(mailing, tally, minutes)
+        """The report, in numbers only."""
+        tally = counts.count(mailing, timezone.now)
+        minutes = counts.count_answers_per_minute(mailing, timezone.now)
+        made = report.build_report(mailing, tally, minutes)
         if as_json:
-            self.stdout.write(json.dumps(reporting.as_data(report), indent=2))
+            self.stdout.write(json.dumps(report.report_as_data(made), indent=2))
             return
-        self.line(mailing)
-        for line in reporting.as_lines(report):
+        self.write_line(mailing)
+        for line in report.report_as_lines(made):
             self.stdout.write(line)
 
-    def line(self, mailing: Mailing) -> None:
-        counts = mailings.ledger(mailing)
+    def write_line(self, mailing: Mailing) -> None:
+        ledger = lifecycle.ledger(mailing)
         status = str(mailing.get_status_display())
         if mailing.status == MailingStatus.PAUSED and mailing.pause_reason:
             status += f" ({mailing.pause_reason})"
         self.stdout.write(
             f"{mailing.pk}: {mailing}, {status}; audience "
-            f"{counts.audience}, sent {counts.sent}, failed {counts.failed}, excluded "
-            f"{counts.excluded}, uncertain {counts.uncertain}, to send {counts.still_to_send}"
+            f"{ledger.audience}, sent {ledger.sent}, failed {ledger.failed}, excluded "
+            f"{ledger.excluded}, uncertain {ledger.uncertain}, to send {ledger.still_to_send}"
         )

@@ -1,4 +1,4 @@
-"""Takes in what came back: bounces and complaints."""
+"""Processes bounces and complaints."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
-from keys.sealing import KeyMissing
-from newsletter.bounces.apply import obey
+from keys.sealing import KeyNotFound
+from newsletter.bounces.apply import apply_mail
 from newsletter.bounces.mailboxes import (
-    MOST_TAKEN,
-    Obey,
-    SourceBroken,
-    take_from_imap,
-    take_from_maildir,
+    MAX_MAIL_BYTES,
+    MailboxUnavailable,
+    MailHandler,
+    process_imap,
+    process_maildir,
 )
-from newsletter.tasks import enqueue, write_journal
+from newsletter.tasks import enqueue, write_departures_log
 
-TRY_AGAIN = 75
-"""EX_TEMPFAIL of sysexits.h: the mail server keeps the mail and comes again."""
+EX_TEMPFAIL = 75
+"""Of sysexits.h: the mail server keeps the mail and retries."""
 
 
 class Command(BaseCommand):
-    """One mail from a pipe, or all that waits in a Maildir or an IMAP mailbox."""
+    """One mail from a pipe, or all mails of a Maildir or an IMAP mailbox."""
 
     help = (
-        "Obeys bounces and complaints: one mail from standard input, or with --maildir or --imap "
-        "all that waits there. What is obeyed is deleted."
+        "Processes bounces and complaints: one mail from standard input, or with --maildir or "
+        "--imap all that wait there. Processed mails are deleted."
     )
 
-    # A mail server takes a failed check for a refusal, and gives the mail up.
+    # A mail server takes a failed check for a permanent failure.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,41 +48,41 @@ class Command(BaseCommand):
         parser.add_argument(
             "--recipient",
             default="",
-            help="the envelope's recipient, as the mail server has it; else ORIGINAL_RECIPIENT",
+            help="the envelope recipient; by default the variable ORIGINAL_RECIPIENT",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["maildir"]:
-            self.take_all(partial(take_from_maildir, options["maildir"]))
+            self.process_mailbox(partial(process_maildir, options["maildir"]))
         elif options["imap"]:
             if settings.BOUNCE_MAILBOX is None:
                 raise CommandError("BOUNCE_IMAP_URL is not set, so there is no mailbox.")
-            self.take_all(partial(take_from_imap, settings.BOUNCE_MAILBOX))
+            self.process_mailbox(partial(process_imap, settings.BOUNCE_MAILBOX))
         else:
-            self.take_one(options["recipient"] or os.environ.get("ORIGINAL_RECIPIENT", ""))
-        enqueue(write_journal)
+            self.process_stdin(options["recipient"] or os.environ.get("ORIGINAL_RECIPIENT", ""))
+        enqueue(write_departures_log)
 
-    def take_all(self, take: Callable[[Obey], int]) -> None:
+    def process_mailbox(self, process: Callable[[MailHandler], int]) -> None:
         try:
-            taken = take(lambda raw: obey(raw, timezone.now()))
-        except (SourceBroken, KeyMissing) as error:
+            done = process(lambda raw: apply_mail(raw, timezone.now()))
+        except (MailboxUnavailable, KeyNotFound) as error:
             raise CommandError(str(error)) from None
         except DatabaseError as error:
-            # Its own words may quote the row.
+            # Its message may quote the row.
             raise CommandError(f"The database failed ({type(error).__name__}).") from None
-        self.stdout.write(f"{taken} mails taken in")
+        self.stdout.write(f"{done} mails processed")
 
-    def take_one(self, recipient: str) -> None:
-        """Says nothing where it goes well: a mail server writes what it hears into its log."""
-        raw = sys.stdin.buffer.read(MOST_TAKEN)
-        while sys.stdin.buffer.read(MOST_TAKEN):
-            """A pipe that is not emptied is a fault to the mail server."""
+    def process_stdin(self, recipient: str) -> None:
+        """Silent on success: a mail server logs the output."""
+        raw = sys.stdin.buffer.read(MAX_MAIL_BYTES)
+        while sys.stdin.buffer.read(MAX_MAIL_BYTES):
+            """A pipe that is not read to its end is an error to the mail server."""
         if not raw.strip():
             raise CommandError("There was no mail on standard input.")
         try:
-            obey(raw, timezone.now(), recipient)
+            apply_mail(raw, timezone.now(), recipient)
         except Exception as error:
-            # Whatever it is, the mail server keeps the mail and somebody mends it meanwhile.
-            why = str(error) if isinstance(error, KeyMissing) else type(error).__name__
-            self.stderr.write(f"Not taken in, try again later: {why}")
-            sys.exit(TRY_AGAIN)
+            # Whatever it is, the mail server keeps the mail and retries.
+            reason = str(error) if isinstance(error, KeyNotFound) else type(error).__name__
+            self.stderr.write(f"Not processed, try again later: {reason}")
+            sys.exit(EX_TEMPFAIL)

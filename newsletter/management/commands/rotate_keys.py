@@ -1,6 +1,6 @@
-"""A new generation of the worker's keys, or the end of the older ones.
+"""Adds a generation to the worker's keys, or drops the older ones.
 
-The intake's key follows in reencrypt_list, once every worker has the new generation.
+The intake key follows in reencrypt_list, once every worker has the new generation.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
 from keys import keyring, sealing
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 from newsletter.privacy import reencryption
 from newsletter.subscribers import departures
-from newsletter.subscribers.departures import JournalBroken
+from newsletter.subscribers.departures import DeparturesLogBroken
 
 
 class Command(BaseCommand):
-    """Running processes see the new keys by themselves."""
+    """Running processes pick the new keys up by themselves."""
 
     help = (
-        "Adds a generation to the worker's keys; reencrypt_list then brings the list under it, and "
-        "--finish drops the older ones."
+        "Adds a generation to the worker's keys; reencrypt_list then re-encrypts the list with it, "
+        "and --finish drops the older ones."
     )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--finish", action="store_true", help="drop the generations that nothing needs any more"
+            "--finish", action="store_true", help="drop the generations that are no longer needed"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError("Run it where WORKER_KEY_FILE is set, as the worker's user.")
         try:
             self.finish() if options["finish"] else self.rotate()
-        except (KeyMissing, JournalBroken, OSError) as error:
+        except (KeyNotFound, DeparturesLogBroken, OSError) as error:
             raise CommandError(f"{error} The worker's key is as it was.") from None
         except Error as error:
             raise CommandError(
@@ -47,7 +47,7 @@ class Command(BaseCommand):
 
     def rotate(self) -> None:
         assert settings.WORKER_KEY_FILE is not None
-        if reencryption.knows_newer(sealing.worker_keys()):
+        if reencryption.has_newer_generation(sealing.worker_keys()):
             raise CommandError(
                 f"The list has addresses under a newer generation than {settings.WORKER_KEY_FILE}. "
                 "Copy that file from the host where the keys were rotated; a second generation of "
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Generation {number} is there. Next:\n"
             f"1. Copy {settings.WORKER_KEY_FILE} to every other host of a worker. A worker without "
-            "it\n   takes no sign-up in after step 3.\n"
+            "it\n   processes no sign-up after step 3.\n"
             "2. manage.py print_key_backup, and keep the page with the others.\n"
             f"3. manage.py reencrypt_list, and copy {settings.INTAKE_KEY_FILE} to every other "
             "host of the\n   web process.\n"
@@ -67,27 +67,27 @@ class Command(BaseCommand):
     def finish(self) -> None:
         assert settings.WORKER_KEY_FILE is not None
         keys = sealing.worker_keys()
-        if not sealing.intake_key_is_newest(keys, settings.INTAKE_KEY_FILE):
+        if not sealing.is_newest_intake_key(keys, settings.INTAKE_KEY_FILE):
             raise CommandError(
                 f"{settings.INTAKE_KEY_FILE} is not the newest generation's, so sign-ups would be "
                 "lost. Run `manage.py reencrypt_list`, and copy it to every host of the web "
                 "process."
             )
-        needing = list(reencryption.needs_older(keys))
+        needing = list(reencryption.tables_needing_older_keys(keys))
         if needing:
             raise CommandError(
                 f"An older generation is still needed for: {', '.join(needing)}. Run "
-                "`manage.py reencrypt_list`; sign-ups and uploads go by themselves once a worker "
-                "has seen them, and mail that was set aside after 30 days, or by hand in the admin."
+                "`manage.py reencrypt_list`; sign-ups and uploads are deleted once a worker has "
+                "processed them, quarantined mail after 30 days, or by hand in the admin."
             )
-        # Done by reencrypt_list already, unless it was killed or the journal's disk was full.
-        departures.carry_hashes_on()
-        dropped = keyring.drop_older(settings.WORKER_KEY_FILE, keys.generation)
+        # reencrypt_list has done it, unless it was killed or the log's disk was full.
+        departures.rotate_hashes()
+        dropped = keyring.drop_generations_before(settings.WORKER_KEY_FILE, keys.generation)
         if not dropped:
             self.stdout.write("There is one generation only.")
             return
         self.stdout.write(
             f"Dropped: {', '.join(map(str, dropped))}. Copy {settings.WORKER_KEY_FILE} to the "
-            "other hosts of workers. Backups of the database from before the list was sealed anew "
-            "now open with the printed page of their time only."
+            "other hosts of workers. Backups of the database from before the re-encryption now "
+            "open only with the printed key backup of their time."
         )

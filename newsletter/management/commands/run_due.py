@@ -1,4 +1,4 @@
-"""What beat does each minute, for cron or for an administrator at night."""
+"""Runs what is due, for cron or by hand."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from newsletter.tasks import enqueue_due
 
 
 class Command(BaseCommand):
-    """Publishes what is scheduled, settles what dead workers left, launches what is due."""
+    """Publishes scheduled texts, reaps expired lanes, launches due mailings."""
 
     help = "Does once what Celery beat does each minute."
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         published = publish_due(now)
-        found = schedule.settle_and_launch(now)
+        found = schedule.run_due(now)
         enqueue_due(found)
         self.stdout.write(
             f"{published} texts published; {len(found.lanes)} lanes, "
-            f"{len(found.sign_ups)} sign-ups, {found.single_mails} single mails and "
-            f"{len(found.inquiries)} questions handed to the workers"
+            f"{len(found.sign_ups)} sign-ups, {found.transactional_mails} transactional mails and "
+            f"{len(found.lookups)} lookups handed to the workers"
         )

@@ -1,4 +1,4 @@
-"""The web process's and the worker's roles in PostgreSQL, for who begins or changes a password."""
+"""Creates the PostgreSQL roles of web and worker, or changes their passwords."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.db import DatabaseError, connection
 from newsroom import database_roles
 
 VARIABLES = {
-    "WEB_DATABASE_PASSWORD": database_roles.WEB,
-    "WORKER_DATABASE_PASSWORD": database_roles.WORKER,
+    "WEB_DATABASE_PASSWORD": database_roles.WEB_ROLE,
+    "WORKER_DATABASE_PASSWORD": database_roles.WORKER_ROLE,
 }
 
 
 class Command(BaseCommand):
-    """Run as the owner of the database; `migrate` gives the roles their rights."""
+    """Run as the owner of the database; `migrate` grants the rights."""
 
     help = "Creates the roles newsroom_web and newsroom_worker, or sets their passwords."
     requires_system_checks: list[str] = []
@@ -32,9 +32,9 @@ class Command(BaseCommand):
         if len(set(passwords.values())) < len(passwords):
             raise CommandError("The two roles need two passwords.")
         try:
-            database_roles.create(connection, passwords)
+            database_roles.create_roles(connection, passwords)
         except DatabaseError as error:
-            # Its text may quote the statement.
+            # Its message may quote the statement with the password.
             raise CommandError(
                 f"PostgreSQL refuses ({type(error).__name__}). DATABASE_URL has to be of a role "
                 "that may create roles; or create both with createuser."

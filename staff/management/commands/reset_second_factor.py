@@ -1,4 +1,4 @@
-"""Lets somebody in again who lost the phone, the key and the recovery codes."""
+"""Resets the second factor of a user who lost it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from staff.second_factor import take_away
+from staff.second_factor import reset
 
 
 class Command(BaseCommand):
-    """Takes the second factor away; the next log-in leads to the enrolment."""
+    """The next log-in leads to the enrolment."""
 
     help = "Removes a member's second factor, recovery codes and sessions."
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
             user = User.objects.get(username=username)
         except User.DoesNotExist:
             raise CommandError(f"There is no user {username!r}.") from None
-        if take_away(user, "reset_second_factor"):
+        if reset(user, "reset_second_factor"):
             self.stdout.write(f"{username} enrols anew at the next log-in.")
         else:
             self.stdout.write(f"{username} had no second factor. All sessions are ended.")

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from articles.models import Article
 from articles.text import sanitizer
-from tests.articles.browser import ADD, as_saved, page_of, said
-from tests.chromium import READY, SITE, Visitor, reading
+from tests.articles.browser import ADD, change_url, form_data_of, visible_text
+from tests.chromium import EDITORS_READY, SITE, BrowserWindow, open_page
 from tests.factories import make_article, make_picture, make_user
 
 pytestmark = pytest.mark.django_db
@@ -25,19 +25,19 @@ EMPTY = """() => Promise.all(Object.values(CKEDITOR.instances).map((editor) => {
 
 
 @pytest.fixture(scope="module")
-def window(chromium: Browser, shared_rows: None) -> Iterator[Visitor]:
+def window(chromium: Browser, shared_rows: None) -> Iterator[BrowserWindow]:
     """A superuser's, at a new article's form, which takes longer to open than to fill."""
     desk = Client(raise_request_exception=False)
     desk.force_login(make_user())
     size: ViewportSize = {"width": 1280, "height": 900}
-    with reading(chromium, desk, viewport=size, locale="en") as page:
-        visitor = Visitor(page.context, SITE)
-        visitor.go(ADD).wait_for_function(READY)
+    with open_page(chromium, desk, viewport=size, locale="en") as page:
+        visitor = BrowserWindow(page.context, SITE)
+        visitor.go(ADD).wait_for_function(EDITORS_READY)
         yield visitor
 
 
 @pytest.fixture
-def editor(window: Visitor, db: None) -> Iterator[Visitor]:
+def editor(window: BrowserWindow, db: None) -> Iterator[BrowserWindow]:
     """The window, with nothing in the form."""
     window.page.evaluate(EMPTY)
     yield window
@@ -47,7 +47,7 @@ def editor(window: Visitor, db: None) -> Iterator[Visitor]:
     assert all("image" in line or "img-src" in line for line in window.refused)
 
 
-def opened(editor: Visitor, language: str, code: str) -> tuple[Page, Locator]:
+def opened(editor: BrowserWindow, language: str, code: str) -> tuple[Page, Locator]:
     """The form, and the area of that language to type in."""
     page = editor.page
     page.get_by_role("tab", name=language).click()
@@ -76,7 +76,7 @@ TYPED = [
 ]
 
 
-def test_marks_are_set_while_one_types_in_title_and_body(editor: Visitor) -> None:
+def test_marks_are_set_while_one_types_in_title_and_body(editor: BrowserWindow) -> None:
     for language, code, typed, right in TYPED:
         editor.page.evaluate(EMPTY)
         page, area = opened(editor, language, code)
@@ -88,7 +88,7 @@ def test_marks_are_set_while_one_types_in_title_and_body(editor: Visitor) -> Non
         assert area.inner_text().strip().replace("\u00a0", " ") == right.replace("\u00a0", " ")
 
 
-def test_one_key_gives_back_what_was_typed(editor: Visitor) -> None:
+def test_one_key_gives_back_what_was_typed(editor: BrowserWindow) -> None:
     for key in ("Backspace", "Control+z"):
         editor.page.evaluate(EMPTY)
         page, area = opened(editor, "Беларуская", "be")
@@ -103,7 +103,7 @@ def test_one_key_gives_back_what_was_typed(editor: Visitor) -> None:
         assert area.inner_text().replace("\u00a0", " ").strip() == '5 "x'
 
 
-def test_backspace_elsewhere_is_only_a_backspace(editor: Visitor) -> None:
+def test_backspace_elsewhere_is_only_a_backspace(editor: BrowserWindow) -> None:
     page, _area = opened(editor, "English", "en")
     title = page.locator("[name=title_en]")
     title.click()
@@ -114,7 +114,7 @@ def test_backspace_elsewhere_is_only_a_backspace(editor: Visitor) -> None:
     expect(title).to_have_value("abd “")
 
 
-def test_a_button_sets_a_whole_text_right(editor: Visitor) -> None:
+def test_a_button_sets_a_whole_text_right(editor: BrowserWindow) -> None:
     page, _area = opened(editor, "Беларуская", "be")
     page.evaluate(
         """CKEDITOR.instances.id_body_be.setData('<p>"Так" - <b>"не"</b> -- сям\\'я</p>')"""
@@ -146,7 +146,7 @@ def paste(page: Page, code: str, what: str) -> None:
     page.evaluate(PASTING, [what, f"id_body_{code}"])
 
 
-def test_a_paste_from_word_leaves_structure_only(editor: Visitor) -> None:
+def test_a_paste_from_word_leaves_structure_only(editor: BrowserWindow) -> None:
     page, area = opened(editor, "Беларуская", "be")
     paste(page, "be", (PASTES / "word.html").read_text())
     expect(area).to_contain_text("другі")
@@ -165,7 +165,7 @@ def test_a_paste_from_word_leaves_structure_only(editor: Visitor) -> None:
         assert rest not in kept
 
 
-def test_a_paste_from_google_docs_leaves_structure_only(editor: Visitor) -> None:
+def test_a_paste_from_google_docs_leaves_structure_only(editor: BrowserWindow) -> None:
     page, area = opened(editor, "English", "en")
     paste(page, "en", (PASTES / "google_docs.html").read_text())
     expect(area).to_contain_text("one")
@@ -182,7 +182,7 @@ def test_a_paste_from_google_docs_leaves_structure_only(editor: Visitor) -> None
         assert rest not in kept
 
 
-def test_a_pasted_script_does_nothing_and_leaves_nothing(editor: Visitor) -> None:
+def test_a_pasted_script_does_nothing_and_leaves_nothing(editor: BrowserWindow) -> None:
     page, area = opened(editor, "English", "en")
     attack = (
         "<p>Text<script>document.title='owned'</script>"
@@ -197,7 +197,7 @@ def test_a_pasted_script_does_nothing_and_leaves_nothing(editor: Visitor) -> Non
         assert trace not in kept
 
 
-def test_a_paste_that_is_far_too_long_is_said_before_it_is_sent(editor: Visitor) -> None:
+def test_a_paste_that_is_far_too_long_is_said_before_it_is_sent(editor: BrowserWindow) -> None:
     page, _area = opened(editor, "English", "en")
     page.evaluate("CKEDITOR.instances.id_body_en.setData('<p>' + 'word '.repeat(50000) + '</p>')")
     expect(page.locator(".words.alarm")).to_contain_text("Too long: 25")
@@ -218,9 +218,9 @@ def test_what_is_too_long_or_too_intricate_is_refused_at_the_field_and_stays_in_
     for field, typed, told in TOO_MUCH:
         with subtests.test(told=told, size=len(typed)):
             page = desk.post(
-                page_of(article), as_saved(article, **{field: typed}, title_be="Typed")
+                change_url(article), form_data_of(article, **{field: typed}, title_be="Typed")
             )
-            assert re.search(told, said(page))
+            assert re.search(told, visible_text(page))
             assert escape(typed) in page.content.decode()
             assert 'value="Typed"' in page.content.decode()
             assert Article.objects.get().title_be == "Бюджэт be"
@@ -234,13 +234,13 @@ def test_strangers_forms_are_small() -> None:
 # --- Tables and pictures -------------------------------------------------------------
 
 
-def test_words_are_counted_while_one_types(editor: Visitor) -> None:
+def test_words_are_counted_while_one_types(editor: BrowserWindow) -> None:
     page, _area = opened(editor, "Беларуская", "be")
     page.keyboard.type("Тры простыя словы")
     expect(page.locator(".words:visible")).to_have_text("Words: 3 · reading time: 1 min")
 
 
-def test_a_table_is_made_with_a_head_and_without_looks(editor: Visitor) -> None:
+def test_a_table_is_made_with_a_head_and_without_looks(editor: BrowserWindow) -> None:
     page, area = opened(editor, "English", "en")
     page.locator(".cke_button__table:visible").click()
     dialog = page.get_by_role("dialog")
@@ -258,14 +258,14 @@ def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(chromium: Browser) -> No
     cells = "".join(f"<td>Column{number}</td>" for number in range(12))
     article = make_article()
     Article.objects.update(body_be=f"<table><tbody><tr>{cells}</tr></tbody></table>")
-    with reading(chromium, viewport={"width": 320, "height": 640}) as page:
+    with open_page(chromium, viewport={"width": 320, "height": 640}) as page:
         page.goto(article.path_in("be"))
         table = page.locator(".body table")
         assert table.evaluate("(box) => box.scrollWidth > box.clientWidth")
         assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
-def test_a_picture_is_chosen_from_the_library_into_the_text(editor: Visitor) -> None:
+def test_a_picture_is_chosen_from_the_library_into_the_text(editor: BrowserWindow) -> None:
     picture = make_picture(alt_be="Брама", caption_be="Подпіс")
     page, area = opened(editor, "Беларуская", "be")
     page.keyboard.type("Тэкст")
@@ -283,7 +283,7 @@ def test_a_picture_is_chosen_from_the_library_into_the_text(editor: Visitor) -> 
     ) or f'src="{picture.path}"' in body_of(page, "be")
 
 
-def test_a_picture_that_is_dropped_or_pasted_is_refused_with_a_word(editor: Visitor) -> None:
+def test_a_picture_that_is_dropped_or_pasted_is_refused_with_a_word(editor: BrowserWindow) -> None:
     page, area = opened(editor, "English", "en")
     page.evaluate(
         """() => {

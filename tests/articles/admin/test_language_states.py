@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from articles.editorial import workflow
 from articles.editorial.saving import save_article
-from articles.editorial.workflow import InThePast
+from articles.editorial.workflow import ScheduledInPast
 from articles.models import Article, ArticleLanguage, CannotPublish, Status
 from core.states import InvalidTransition
 from newsletter.management.commands import run_due as tick_command
 from staff.models import AuditAction, AuditEntry
-from tests.articles.browser import an_analyst, as_saved, page_of, said
+from tests.articles.browser import analyst_client, change_url, form_data_of, visible_text
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,48 +34,48 @@ def status(article: Article, language: str = "en") -> str:
 def press(desk: Client, article: Article, button: str, **typed: Any) -> str:
     """Presses a language's button and reads the page that follows."""
     name, _space, value = button.rpartition(" ")
-    sent = as_saved(article, **{name or "_do": value}, **typed)
-    page = desk.post(page_of(article), sent, follow=True)
+    sent = form_data_of(article, **{name or "_do": value}, **typed)
+    page = desk.post(change_url(article), sent, follow=True)
     article.refresh_from_db()
-    return said(page)
+    return visible_text(page)
 
 
 # --- Review --------------------------------------------------------------------------
 
 
 def test_an_analyst_hands_in_and_an_editor_sends_back_and_says_why(desk: Client) -> None:
-    analyst = an_analyst()
+    analyst = analyst_client()
     article = make_article(owner=User.objects.get(username="analyst"), published_in=())
-    assert "English waits for an editor." in press(analyst, article, "hand-in:en")
+    assert "English waits for an editor." in press(analyst, article, "submit-for-review:en")
     assert status(article) == Status.REVIEW
     assert status(article, "be") == Status.DRAFT, "each language by itself"
-    press(desk, article, "send-back:en", remark_en="Name the source.")
+    press(desk, article, "request-changes:en", remark_en="Name the source.")
     assert status(article) == Status.DRAFT
-    assert "Sent back: Name the source." in said(analyst.get(page_of(article)))
+    assert "Sent back: Name the source." in visible_text(analyst.get(change_url(article)))
 
 
 def test_only_who_may_publish_publishes_schedules_and_sends_back() -> None:
-    analyst = an_analyst()
+    analyst = analyst_client()
     article = make_article(owner=User.objects.get(username="analyst"), published_in=())
-    workflow.hand_in(article, "en")
+    workflow.submit_for_review(article, "en")
     later = "2027-01-01T09:00"
-    for button in ("send-back:en", "schedule:en", "_publish en", "return-draft:en"):
+    for button in ("request-changes:en", "schedule:en", "_publish en", "return-draft:en"):
         press(analyst, article, button, schedule_en=later)
     assert status(article) == Status.REVIEW
-    page = analyst.get(page_of(article)).content.decode()
+    page = analyst.get(change_url(article)).content.decode()
     assert not re.search(r'name="(_publish|remark_\w+|schedule_\w+)"', page)
 
 
 def test_nonsense_verbs_do_nothing(desk: Client) -> None:
     article = make_article(published_in=())
-    for button in ("fly:en", "hand-in:xx", "hand-in", ":", "_publish xx"):
+    for button in ("fly:en", "submit-for-review:xx", "submit-for-review", ":", "_publish xx"):
         press(desk, article, button)
     assert status(article) == Status.DRAFT
 
 
 def test_a_public_language_is_neither_handed_in_nor_sent_back() -> None:
     article = make_article()
-    for verb in (workflow.hand_in, workflow.send_back):
+    for verb in (workflow.submit_for_review, workflow.request_changes):
         with pytest.raises(InvalidTransition):
             verb(article, "en")
     with pytest.raises(InvalidTransition):
@@ -85,12 +85,12 @@ def test_a_public_language_is_neither_handed_in_nor_sent_back() -> None:
 @pytest.mark.both_databases
 def test_each_change_is_safe_to_repeat() -> None:
     article, at = make_article(published_in=()), MONDAY_MORNING + HOUR
-    assert [workflow.hand_in(article, "en") for _ in range(2)] == [True, False]
+    assert [workflow.submit_for_review(article, "en") for _ in range(2)] == [True, False]
     schedule = [
         workflow.schedule(article, "en", at, MONDAY_MORNING, by=article.owner) for _ in range(2)
     ]
     assert schedule == [True, False]
-    assert [workflow.send_back(article, "en") for _ in range(2)] == [True, False]
+    assert [workflow.request_changes(article, "en") for _ in range(2)] == [True, False]
     assert [workflow.publish(article, "en", at) for _ in range(2)] == [True, False]
 
 
@@ -121,7 +121,7 @@ def test_one_that_cannot_go_waits_for_a_person_and_the_rest_go_out(desk: Client)
     assert workflow.publish_due(MONDAY_MORNING) == 2
     row = articles[0].article_languages.get(language="en")
     assert (row.status, row.missed_at) == (Status.REVIEW, MONDAY_MORNING)
-    page = said(desk.get(page_of(articles[0])))
+    page = visible_text(desk.get(change_url(articles[0])))
     assert "It should have been published on" in page
     assert "The article has no week." in page
 
@@ -161,7 +161,7 @@ def test_the_hour_is_chosen_in_the_form_and_may_be_taken_back(desk: Client) -> N
     row = article.article_languages.get(language="en")
     assert row.scheduled_for == dt.datetime(2026, 11, 24, 9, 30, tzinfo=dt.UTC)
     assert row.scheduled_by == make_user()
-    press(desk, article, "send-back:en")
+    press(desk, article, "request-changes:en")
     assert status(article) == Status.DRAFT
     assert workflow.publish_due(row.scheduled_for) == 0
 
@@ -174,9 +174,9 @@ def test_an_hour_that_cannot_be_is_said_beside_it_and_nothing_typed_is_lost(desk
         "soon": "Enter a valid date/time.",
         "99999-01-01T00:00": "Enter a valid date/time.",
     }.items():
-        sent = as_saved(article, _do="schedule:en", schedule_en=hour, title_en="Typed")
-        page = desk.post(page_of(article), sent)
-        assert told in said(page)
+        sent = form_data_of(article, _do="schedule:en", schedule_en=hour, title_en="Typed")
+        page = desk.post(change_url(article), sent)
+        assert told in visible_text(page)
         assert 'value="Typed"' in page.content.decode()
         assert not hour or f'value="{hour}"' in page.content.decode()
         assert status(article) == Status.DRAFT
@@ -187,14 +187,14 @@ def test_what_is_not_fit_is_not_scheduled(desk: Client) -> None:
     later = f"{timezone.now() + HOUR:%Y-%m-%dT%H:%M}"
     assert "The article has no week." in press(desk, article, "schedule:en", schedule_en=later)
     assert status(article) == Status.DRAFT
-    with pytest.raises(InThePast):
+    with pytest.raises(ScheduledInPast):
         workflow.schedule(article, "en", MONDAY_MORNING, MONDAY_MORNING, by=None)
     with pytest.raises(CannotPublish):
         workflow.schedule(article, "en", MONDAY_MORNING + HOUR, MONDAY_MORNING, by=None)
 
 
 def test_an_analyst_does_not_change_a_scheduled_text_past_its_editor() -> None:
-    analyst = an_analyst()
+    analyst = analyst_client()
     article = make_article(owner=User.objects.get(username="analyst"), published_in=())
     scheduled(article)
     told = press(analyst, article, "_continue 1", title_en="Otherwise")
@@ -238,7 +238,7 @@ def test_editing_the_source_makes_its_translation_stale_and_putting_it_back_clea
     article = edit(article, body_ru="<p>Бюджет сокращён.</p>")
     assert article.stale_languages == ["be"]
     assert [row.language for row in ArticleLanguage.objects.stale()] == ["be"]
-    page = said(desk.get(page_of(article)))
+    page = visible_text(desk.get(change_url(article)))
     assert "The text in Русский has changed since this translation was made." in page
     article = edit(article, body_ru=before)
     assert article.stale_languages == []
@@ -255,7 +255,7 @@ def test_staleness_is_not_handed_on_along_chains() -> None:
     article = translated()
     article.title_en = "The budget"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
-    article.article_languages.get(language="en").rest_on(
+    article.article_languages.get(language="en").set_source(
         "be", article.article_languages.get(language="be").fingerprint
     )
     article = edit(Article.objects.get(), title_ru="Иначе")
@@ -264,13 +264,13 @@ def test_staleness_is_not_handed_on_along_chains() -> None:
 
 def test_still_right_rests_the_translation_on_the_source_as_it_is(desk: Client) -> None:
     article = edit(translated(), title_ru="Иначе")
-    press(desk, article, "still-right:be")
+    press(desk, article, "mark-current:be")
     article = Article.objects.get()
     assert article.stale_languages == []
     row = article.article_languages.get(language="be")
     assert row.translator is not None
     assert row.translator.username == "translator", "looking is not translating"
-    assert "still-right" not in desk.get(page_of(article)).content.decode()
+    assert "mark-current" not in desk.get(change_url(article)).content.decode()
 
 
 @pytest.mark.both_databases
@@ -280,7 +280,7 @@ def test_the_list_shows_and_finds_what_is_stale(desk: Client) -> None:
     for query in ({"language": "be:stale"}, {"translations": "stale"}):
         page = desk.get("/admin/articles/article/", query)
         assert 'title="Беларуская: Draft, stale"' in page.content.decode()
-        assert "Other en" not in said(page)
+        assert "Other en" not in visible_text(page)
 
 
 # --- The audit -----------------------------------------------------------------------
@@ -302,8 +302,8 @@ def test_publishing_correcting_and_withdrawing_are_written_down(desk: Client) ->
 def test_a_correction_tells_readers_in_its_language(desk: Client, client: Client) -> None:
     article = make_article()
     press(desk, article, "_continue 1", title_be="Іначай", note_be="Выпраўлена лічба.")
-    assert "Выпраўлена лічба." in said(client.get(article.path_in("be"), follow=True))
-    assert "Выпраўлена" not in said(client.get(article.path_in("en"), follow=True))
+    assert "Выпраўлена лічба." in visible_text(client.get(article.path_in("be"), follow=True))
+    assert "Выпраўлена" not in visible_text(client.get(article.path_in("en"), follow=True))
 
 
 def test_a_changed_verdict_is_a_correction_in_every_public_language(desk: Client) -> None:

@@ -8,8 +8,8 @@ from django.test import Client
 
 from articles.editorial.saving import save_article
 from articles.models import Article
-from tests.articles.browser import an_analyst, said
-from tests.articles.requests import queries_of
+from tests.articles.browser import analyst_client, visible_text
+from tests.articles.requests import count_queries
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -30,28 +30,32 @@ def rewritten(article: Article, times: int = 1) -> Article:
 def test_it_tells_who_changed_what_and_when(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
     page = desk.get(place(article))
-    told = said(page)
+    told = visible_text(page)
     assert "From revision 1 to 2" in told
     assert "second" in told
     assert "23 November 2026" in told
     assert "removed: Бюджэт be" in told, "said to whoever hears the page, too"
     assert "added: Загаловак 0" in told
     assert "+2 −2" in told, "how much"
-    assert "Revision 1, the first" in said(desk.get(place(article, query="?show=1")))
+    assert "Revision 1, the first" in visible_text(desk.get(place(article, query="?show=1")))
 
 
 def test_any_two_are_compared(desk: Client) -> None:
     article = rewritten(make_article(published_in=()), times=3)
-    assert "From revision 2 to 4" in said(desk.get(place(article, query="?show=4&against=2")))
+    assert "From revision 2 to 4" in visible_text(
+        desk.get(place(article, query="?show=4&against=2"))
+    )
 
 
 def test_revisions_of_different_pages_are_compared_too(desk: Client) -> None:
     article = rewritten(make_article(published_in=()), times=40)
-    first, second = (said(desk.get(place(article, query=f"?page={page}"))) for page in (1, 2))
+    first, second = (
+        visible_text(desk.get(place(article, query=f"?page={page}"))) for page in (1, 2)
+    )
     assert "Older" in first
     assert "Newer" in second
     page = desk.get(place(article, query="?page=2&show=11&against=40"))
-    assert "From revision 40 to 11" in said(page)
+    assert "From revision 40 to 11" in visible_text(page)
     assert '<option value="40" selected>' in page.content.decode()
 
 
@@ -59,8 +63,8 @@ def test_revisions_of_different_pages_are_compared_too(desk: Client) -> None:
 def test_one_language_comes_back_and_the_others_stay(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
     page = desk.post(place(article), {"restore": "1"}, follow=True)
-    assert "Revision 1 is back, as the newest one." in said(page)
-    assert "revision 1 brought back" in said(page)
+    assert "Revision 1 is back, as the newest one." in visible_text(page)
+    assert "revision 1 brought back" in visible_text(page)
     article = Article.objects.get()
     assert (article.title_be, article.title_ru) == ("Бюджэт be", "Заголовок 0")
     assert article.revisions.filter(language="be").count() == 3, "and nothing is lost"
@@ -84,9 +88,9 @@ def test_an_emptied_draft_comes_back(desk: Client) -> None:
 
 
 def test_a_public_text_is_brought_back_by_who_may_publish_only(desk: Client) -> None:
-    analyst = an_analyst()
+    analyst = analyst_client()
     article = rewritten(make_article(owner=User.objects.get(username="analyst")))
-    assert "Bring back" not in said(analyst.get(place(article, query="?show=1")))
+    assert "Bring back" not in visible_text(analyst.get(place(article, query="?show=1")))
     assert analyst.post(place(article), {"restore": "1"}).status_code == 403
     assert desk.post(place(article), {"restore": "1"}).status_code == 302
     assert Article.objects.get().title_be == "Бюджэт be"
@@ -104,7 +108,7 @@ def test_a_public_text_is_not_emptied_by_a_revision(desk: Client) -> None:
         status="published", published_at=MONDAY_MORNING
     )
     page = desk.post(place(article), {"restore": "2"}, follow=True)
-    assert "Withdraw it before you empty it." in said(page)
+    assert "Withdraw it before you empty it." in visible_text(page)
     assert Article.objects.get().title_be == "Бюджэт be"
 
 
@@ -120,6 +124,6 @@ def test_nonsense_is_no_crash(desk: Client) -> None:
 def test_the_page_asks_the_database_as_often_for_many_as_for_few(desk: Client) -> None:
     article = rewritten(make_article(published_in=()))
 
-    few = queries_of(desk, place(article))
+    few = count_queries(desk, place(article))
     rewritten(article, times=20)
-    assert queries_of(desk, place(article)) == few <= 25
+    assert count_queries(desk, place(article)) == few <= 25

@@ -9,13 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from articles.editorial.autosave import keep_draft
+from articles.editorial.autosave import save_draft
 from articles.editorial.saving import save_article
 from articles.models import Article, ArticleText, Draft
-from tests.articles.browser import an_analyst, said
-from tests.articles.requests import queries_of
+from tests.articles.browser import analyst_client, visible_text
+from tests.articles.requests import count_queries
 from tests.factories import MONDAY_MORNING, make_article, make_user
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 
@@ -41,8 +41,8 @@ def translated(*, stale: bool = True, **fields: Any) -> Article:
     make_article(written_in=("ru", "be"), **fields)
     article = Article.objects.get()
     russian, belarusian = article.language_rows["ru"], article.language_rows["be"]
-    russian.rest_on("", "")
-    belarusian.rest_on("ru", "1:x" if stale else russian.fingerprint)
+    russian.set_source("", "")
+    belarusian.set_source("ru", "1:x" if stale else russian.fingerprint)
     return Article.objects.get()
 
 
@@ -54,11 +54,11 @@ def as_it_is(article: Article) -> dict[str, str]:
 def test_any_language_stands_beside_any_other(desk: Client) -> None:
     article = make_article(written_in=("en", "ru"), published_in=())
     for source, title in (("en", "The budget en"), ("ru", "Бюджет ru")):
-        page = dense(desk.get(place(article, "be", source)).content.decode())
+        page = normalize_html(desk.get(place(article, "be", source)).content.decode())
         assert f'<div class="language-text" lang="{source}" tabindex="0"><h3>{title}</h3>' in page
         assert 'name="title_be"' in page
         assert "title_ru" not in page, "the source is only read"
-    assert "Бюджет ru" in said(desk.get(place(article, "en", "ru")))
+    assert "Бюджет ru" in visible_text(desk.get(place(article, "en", "ru")))
 
 
 @pytest.mark.both_databases
@@ -77,15 +77,15 @@ def test_it_shows_what_changed_in_the_source_since(desk: Client) -> None:
     article = make_article(written_in=("ru",), published_in=())
     path = place(article)
     desk.post(path, opened(desk, path, **beside()))
-    assert "What has changed in it" not in said(desk.get(path))
+    assert "What has changed in it" not in visible_text(desk.get(path))
     article = Article.objects.get()
     article.body_ru = "<p>Бюджет сокращён.</p>"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
-    told = said(desk.get(path))
+    told = visible_text(desk.get(path))
     assert "Бюджет removed: растёт added: сокращён ." in told
     desk.post(path, opened(desk, path, **beside(body="<p>Бюджэт скарочаны.</p>")))
     assert Article.objects.get().stale_languages == []
-    assert "What has changed in it" not in said(desk.get(path))
+    assert "What has changed in it" not in visible_text(desk.get(path))
 
 
 def test_a_source_that_moved_on_while_it_was_translated_leaves_it_stale(desk: Client) -> None:
@@ -95,7 +95,7 @@ def test_a_source_that_moved_on_while_it_was_translated_leaves_it_stale(desk: Cl
     article.title_ru = "Иначе"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
     page = desk.post(path, mine, follow=True)
-    assert "The source has changed while you were writing" in said(page)
+    assert "The source has changed while you were writing" in visible_text(page)
     assert Article.objects.get().stale_languages == ["be"]
 
 
@@ -108,9 +108,9 @@ def test_the_same_translation_by_two_people_is_asked_about(desk: Client) -> None
     second.post(path, theirs)
     page = desk.post(path, mine)
     assert page.status_code == 200
-    assert "second saved another text on" in said(page)
+    assert "second saved another text on" in visible_text(page)
     assert 'value="Мой"' in page.content.decode()
-    assert "removed: Іхні added: Мой" in said(page)
+    assert "removed: Іхні added: Мой" in visible_text(page)
     desk.post(path, {**mine, "choice_be": "mine", "seen_be": "2"})
     assert Article.objects.get().title_be == "Мой"
 
@@ -124,12 +124,12 @@ def test_its_buttons_publish_hand_in_and_say_still_right(desk: Client) -> None:
     article.title_ru = "Иначе"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
     # Not "anew": what was typed stays, and only rests on the source as it is.
-    desk.post(path, opened(desk, path, _do="still-right:be", **beside()))
+    desk.post(path, opened(desk, path, _do="mark-current:be", **beside()))
     assert Article.objects.get().stale_languages == []
 
 
 def test_a_translator_writes_what_the_article_was_not_written_in() -> None:
-    translator = an_analyst(may=("translate_article",))
+    translator = analyst_client(may=("translate_article",))
     article = make_article(written_in=("ru",), published_in=())
     path = place(article)
     assert translator.post(path, opened(translator, path, **beside())).status_code == 302
@@ -140,21 +140,21 @@ def test_a_translator_writes_what_the_article_was_not_written_in() -> None:
 
 
 def test_what_a_translator_changes_in_a_public_text_is_handed_in() -> None:
-    translator = an_analyst(may=("translate_article",))
+    translator = analyst_client(may=("translate_article",))
     make_article(written_in=("ru", "be"))
     article = Article.objects.get()
-    article.article_languages.get(language="be").rest_on("ru", "1:x")
+    article.article_languages.get(language="be").set_source("ru", "1:x")
     path = place(Article.objects.get())
     page = translator.post(path, opened(translator, path, **beside("Іначай")), follow=True)
-    assert "Your changes in Беларуская wait for an editor" in said(page)
+    assert "Your changes in Беларуская wait for an editor" in visible_text(page)
     assert Article.objects.get().title_be == "Бюджэт be"
-    assert Draft.objects.handed_in().get().title == "Іначай"
+    assert Draft.objects.submitted().get().title == "Іначай"
 
 
 def test_without_another_text_there_is_nothing_to_translate_from(desk: Client) -> None:
     article = make_article(written_in=("be",), published_in=())
     page = desk.get(place(article), follow=True)
-    assert "There is no other language to translate from yet." in said(page)
+    assert "There is no other language to translate from yet." in visible_text(page)
 
 
 @pytest.mark.parametrize("path", ["translate/xx/", "translate/be/?from=xx"])
@@ -168,11 +168,11 @@ def test_a_nonsense_language_is_no_crash(desk: Client, path: str) -> None:
 def test_the_page_asks_the_database_as_often_for_many_revisions(desk: Client) -> None:
     article = make_article(written_in=("ru", "be"), published_in=())
 
-    few = queries_of(desk, place(article))
+    few = count_queries(desk, place(article))
     for number in range(5):
         article.title_be = f"Загаловак {number}"
         save_article(article, by=article.owner, now=MONDAY_MORNING)
-    assert queries_of(desk, place(article)) == few <= 25
+    assert count_queries(desk, place(article)) == few <= 25
 
 
 def test_a_public_text_is_not_emptied_beside_its_source(desk: Client) -> None:
@@ -180,13 +180,13 @@ def test_a_public_text_is_not_emptied_beside_its_source(desk: Client) -> None:
     path = place(article)
     page = desk.post(path, opened(desk, path, **beside(title="", body="<p>Новы тэкст.</p>")))
     assert page.status_code == 200
-    assert "Withdraw it before you empty it." in said(page)
+    assert "Withdraw it before you empty it." in visible_text(page)
     assert "Новы тэкст." in page.content.decode(), "what was typed is still there"
     assert Article.objects.get().title_be == "Бюджэт be"
 
 
 def test_who_only_publishes_a_translation_did_not_make_it(desk: Client) -> None:
-    translator = an_analyst(may=("translate_article",))
+    translator = analyst_client(may=("translate_article",))
     article = make_article(written_in=("ru",), published_in=())
     path = place(article)
     translator.post(path, opened(translator, path, **beside()))
@@ -197,24 +197,24 @@ def test_who_only_publishes_a_translation_did_not_make_it(desk: Client) -> None:
 
 
 def test_a_translator_says_that_a_public_text_is_still_right() -> None:
-    translator = an_analyst(may=("translate_article",))
+    translator = analyst_client(may=("translate_article",))
     article = translated()
     path = place(article)
-    still_right = {"_do": "still-right:be", **as_it_is(article)}
+    still_right = {"_do": "mark-current:be", **as_it_is(article)}
     page = translator.post(path, opened(translator, path, **still_right))
     assert page.status_code == 302
     assert Article.objects.get().stale_languages == []
-    assert "wait for an editor" not in said(translator.get(path))
+    assert "wait for an editor" not in visible_text(translator.get(path))
 
 
 def test_still_right_is_said_of_the_source_that_was_shown(desk: Client) -> None:
     article = translated(published_in=())
     path = place(article)
-    mine = opened(desk, path, **{"_do": "still-right:be"}, **as_it_is(article))
+    mine = opened(desk, path, **{"_do": "mark-current:be"}, **as_it_is(article))
     article.title_ru = "Иначе"
     save_article(article, by=article.owner, now=MONDAY_MORNING)
     page = desk.post(path, mine, follow=True)
-    assert "The source has changed while you were writing" in said(page)
+    assert "The source has changed while you were writing" in visible_text(page)
     assert Article.objects.get().stale_languages == ["be"]
 
 
@@ -270,7 +270,7 @@ def test_what_was_typed_into_an_article_that_somebody_deleted_is_kept(desk: Clie
     mine = opened(desk, path, **beside())
     article.delete()
     page = desk.post(path, mine, follow=True)
-    assert "Somebody has deleted this article." in said(page)
+    assert "Somebody has deleted this article." in visible_text(page)
     assert Draft.objects.without_article().get().title == "Бюджэт"
 
 
@@ -279,7 +279,7 @@ def test_what_is_too_long_to_be_saved_can_be_thrown_away(desk: Client) -> None:
     path = place(article)
     long = beside(body=f"<p>{'слова ' * 35_000}</p>")
     text = ArticleText("be", long["title_be"], "", long["body_be"])
-    keep_draft(make_user(), article.pk, text, 0, MONDAY_MORNING)
+    save_draft(make_user(), article.pk, text, 0, MONDAY_MORNING)
     desk.post(path, opened(desk, path, **{"_do": "discard:be"}, **long))
     assert not Draft.objects.exists()
 

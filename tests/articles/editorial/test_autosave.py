@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from articles.models import Article, Draft
-from tests.articles.browser import ADD, an_analyst, page_of
-from tests.chromium import Visitor
+from tests.articles.browser import ADD, analyst_client, change_url
+from tests.chromium import BrowserWindow
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
 DRAFT = "/admin/articles/article/draft/"
@@ -64,11 +64,11 @@ class TestTheAddress:
     def test_looking_at_what_was_handed_in_does_not_take_it_back(self, desk: Client) -> None:
         article = make_article(published_in=())
         desk.post(DRAFT, typed(article))
-        Draft.objects.get().hand_in(MONDAY_MORNING)
+        Draft.objects.get().submit_for_review(MONDAY_MORNING)
         desk.post(DRAFT, typed(article, body="<p>Тэкст.</p>\n"))
-        assert Draft.objects.handed_in().exists()
+        assert Draft.objects.submitted().exists()
         desk.post(DRAFT, typed(article, title="Набрана зноў"))
-        assert not Draft.objects.handed_in().exists()
+        assert not Draft.objects.submitted().exists()
 
     def test_a_new_articles_draft_waits_on_its_form(self, desk: Client) -> None:
         desk.post(DRAFT, typed(None))
@@ -80,7 +80,7 @@ class TestTheAddress:
         assert Draft.objects.get().body == "<p>Тэкст.</p>"
 
     def test_nobody_keeps_one_where_they_may_not_write(self) -> None:
-        article, analyst = make_article(published_in=()), an_analyst()
+        article, analyst = make_article(published_in=()), analyst_client()
         assert analyst.post(DRAFT, typed(article)).status_code == 403
         assert analyst.post(DRAFT, typed(None)).status_code == 200
         assert Client().post(DRAFT, typed(article)).status_code == 302, "to the log-in"
@@ -115,7 +115,7 @@ class TestTheAddress:
         desk.post(DRAFT, sent)
         draft = Draft.objects.get()
         assert desk.get(f"{DRAFT}{draft.pk}/begin/").status_code == 405
-        assert an_analyst().post(f"{DRAFT}{draft.pk}/discard/").status_code == 302
+        assert analyst_client().post(f"{DRAFT}{draft.pk}/discard/").status_code == 302
         assert Draft.objects.exists(), "only one's own"
         assert desk.post(f"{DRAFT}{draft.pk}/begin/").headers["Location"] == ADD
         assert 'value="Набрана"' in desk.get(ADD).content.decode()
@@ -124,10 +124,10 @@ class TestTheAddress:
 
 
 @pytest.fixture
-def editor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
+def editor(chromium: Browser, live_server: LiveServer) -> Iterator[BrowserWindow]:
     """The window of a superuser."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-    visitor = Visitor(context, live_server.url)
+    visitor = BrowserWindow(context, live_server.url)
     visitor.log_in(make_user())
     yield visitor
     visitor.close()
@@ -137,9 +137,9 @@ def editor(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
 class TestInABrowser:
     """As it happens to people."""
 
-    def test_what_was_typed_comes_back_after_a_crash(self, editor: Visitor) -> None:
+    def test_what_was_typed_comes_back_after_a_crash(self, editor: BrowserWindow) -> None:
         article = make_article(published_in=())
-        page = editor.go(page_of(article))
+        page = editor.go(change_url(article))
         page.locator("[name=title_en]").fill("Typed")
         page.locator(".cke_wysiwyg_div:visible").click()
         page.keyboard.press("Control+a")
@@ -147,7 +147,7 @@ class TestInABrowser:
         expect(page.get_by_text(re.compile("Draft saved"))).to_be_visible()
         # The tab dies: nothing of it says goodbye.
         page.goto("about:blank")
-        page = editor.go(page_of(article))
+        page = editor.go(change_url(article))
         expect(page.locator("[name=title_en]")).to_have_value("Typed")
         expect(page.locator(".cke_wysiwyg_div:visible")).to_have_text("And more.")
         expect(page.get_by_text("This is what you typed until")).to_be_visible()
@@ -156,9 +156,9 @@ class TestInABrowser:
         assert article.title_en == "The budget en"
 
     @pytest.mark.long
-    def test_an_expired_log_in_loses_nothing(self, editor: Visitor) -> None:
+    def test_an_expired_log_in_loses_nothing(self, editor: BrowserWindow) -> None:
         article = make_article(published_in=())
-        page = editor.go(page_of(article))
+        page = editor.go(change_url(article))
         cookies = editor.context.cookies()
         editor.context.clear_cookies()
         page.locator("[name=title_en]").fill("Typed")
@@ -176,9 +176,9 @@ class TestInABrowser:
         assert article.title_en == "Typed"
         assert not Draft.objects.exists()
 
-    def test_saving_with_an_expired_log_in_loses_nothing(self, editor: Visitor) -> None:
+    def test_saving_with_an_expired_log_in_loses_nothing(self, editor: BrowserWindow) -> None:
         article = make_article(published_in=())
-        for number, path in enumerate((page_of(article), translation_of(article))):
+        for number, path in enumerate((change_url(article), translation_of(article))):
             page = editor.go(path)
             cookies = editor.context.cookies()
             editor.context.clear_cookies()
@@ -194,9 +194,9 @@ class TestInABrowser:
             article.refresh_from_db()
             assert article.title_en == f"Typed {number}"
 
-    def test_a_long_text_is_kept_when_its_tab_is_left_at_once(self, editor: Visitor) -> None:
+    def test_a_long_text_is_kept_when_its_tab_is_left_at_once(self, editor: BrowserWindow) -> None:
         article = make_article(published_in=())
-        page = editor.go(page_of(article))
+        page = editor.go(change_url(article))
         # A beacon carries 64 KB and no more, and no timer comes to its help here.
         long = "слова " * 12_000
         with page.expect_response(lambda answer: answer.url.endswith(DRAFT)) as kept:
@@ -216,7 +216,7 @@ class TestInABrowser:
 
     @pytest.mark.long
     def test_a_translation_is_typed_beside_its_source_and_outlives_a_reload(
-        self, editor: Visitor
+        self, editor: BrowserWindow
     ) -> None:
         article = make_article(written_in=("ru",), published_in=())
         page = editor.go(translation_of(article, "be"))

@@ -10,13 +10,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from articles.editorial import workflow
-from articles.editorial.coverage import choose_policies, held_gaps, matrix, pick, policies_of
-from articles.editorial.digest_builder import gather
+from articles.editorial.coverage import (
+    coverage_matrix,
+    gap_policies,
+    gaps_on_hold,
+    save_gap_policies,
+    text_for_edition,
+)
+from articles.editorial.digest_builder import build_digest
 from articles.editorial.saving import save_article
 from articles.models import Article, Digest
 from articles.models.digests import GapPolicy
 from tests.articles.admin.test_digests import entries
-from tests.articles.browser import page_of, said
+from tests.articles.browser import change_url, visible_text
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +31,7 @@ pytestmark = pytest.mark.django_db
 def states() -> list[tuple[str, list[str]]]:
     return [
         (row.topic.code if row.topic else "", [cell.state for cell in row.cells])
-        for row in matrix(WEEK)
+        for row in coverage_matrix(WEEK)
     ]
 
 
@@ -33,7 +39,7 @@ def test_each_topic_says_how_far_each_language_is() -> None:
     elite, west = make_topic(code="elite", position=1), make_topic(code="west", position=2)
     make_topic(code="empty", position=3)
     article = make_article(topic=elite, published_in=("en",))
-    workflow.hand_in(article, "be")
+    workflow.submit_for_review(article, "be")
     make_article(topic=west, written_in=("ru",))
     make_article(topic=west, week=WEEK.previous())
     assert states() == [
@@ -66,7 +72,7 @@ def test_two_articles_of_a_topic_and_one_without_are_all_there() -> None:
 def test_the_matrix_asks_the_database_as_often_for_many_as_for_few() -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as asked:
-            matrix(WEEK)
+            coverage_matrix(WEEK)
         return len(asked)
 
     make_article()
@@ -100,47 +106,47 @@ def test_an_edition_in_be_and_ru_shows(
 ) -> None:
     article = make_article(published_in=published)
     known = {(article.topic_id or 0, code): policy for code, policy in policies.items()}
-    text = pick(article, ["be", "ru"], known)
+    text = text_for_edition(article, ["be", "ru"], known)
     assert (text.language if text else None) == shown
 
 
 def test_a_digest_is_held_until_the_cell_is_published() -> None:
     article = make_article(published_in=("en",))
     empty = make_topic(code="empty", position=2)
-    digest = gather(WEEK)
-    choose_policies(
+    digest = build_digest(WEEK)
+    save_gap_policies(
         digest,
         [(article.topic_id or 0, "be", "hold"), (empty.pk, "en", "hold")],
     )
-    held = {(cell.topic.code, cell.language) for cell in held_gaps(digest) if cell.topic}
+    held = {(cell.topic.code, cell.language) for cell in gaps_on_hold(digest) if cell.topic}
     assert held == {("elite", "be"), ("empty", "en")}
     workflow.publish(article, "be", MONDAY_MORNING)
     make_article(topic=empty, written_in=("en",))
-    assert held_gaps(digest) == []
+    assert gaps_on_hold(digest) == []
 
 
 def test_policies_are_chosen_with_the_digests_form(desk: Client) -> None:
     article = make_article(published_in=("en",))
-    digest = gather(WEEK)
-    page = desk.get(page_of(digest)).content.decode()
+    digest = build_digest(WEEK)
+    page = desk.get(change_url(digest)).content.decode()
     topic = article.topic_id or 0
     assert set(re.findall(r'name="(gap-[\w-]+)"', page)) == {f"gap-{topic}-be", f"gap-{topic}-ru"}
     sent = entries(digest, **{f"gap-{topic}-be": "hold", f"gap-{topic}-ru": "nonsense"})
-    assert desk.post(page_of(digest), sent).status_code == 302
-    assert policies_of(digest) == {(topic, "be"): "hold"}
-    assert '<option value="hold" selected>' in desk.get(page_of(digest)).content.decode()
-    desk.post(page_of(digest), entries(digest, **{f"gap-{topic}-be": ""}))
-    assert policies_of(Digest.objects.get()) == {}
+    assert desk.post(change_url(digest), sent).status_code == 302
+    assert gap_policies(digest) == {(topic, "be"): "hold"}
+    assert '<option value="hold" selected>' in desk.get(change_url(digest)).content.decode()
+    desk.post(change_url(digest), entries(digest, **{f"gap-{topic}-be": ""}))
+    assert gap_policies(Digest.objects.get()) == {}
 
 
 def test_each_cell_leads_to_where_it_is_mended(desk: Client) -> None:
     article = make_article(published_in=("en",))
     empty = make_topic(code="empty", position=2)
-    page = desk.get(page_of(gather(WEEK))).content.decode()
-    assert f'href="{page_of(article)}?tab=' in page
+    page = desk.get(change_url(build_digest(WEEK))).content.decode()
+    assert f'href="{change_url(article)}?tab=' in page
     new = re.search(rf'href="([^"]*\?topic={empty.pk}&amp;week={WEEK}&amp;tab=[^"]*)"', page)
     assert new is not None
     form = desk.get(new[1].replace("&amp;", "&")).content.decode()
     assert re.search(rf'<option value="{empty.pk}" selected', form)
     assert f'value="{WEEK}"' in form
-    assert "How far the week is" in said(desk.get(page_of(Digest.objects.get())))
+    assert "How far the week is" in visible_text(desk.get(change_url(Digest.objects.get())))

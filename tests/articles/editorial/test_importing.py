@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from articles.editorial.importing import ImportReport, Options, import_articles
+from articles.editorial.importing import ImportOptions, ImportReport, import_articles
 from articles.models import Article
 from core.weeks import Week
 from tests.factories import WEEK, make_article, make_topic, make_user
@@ -29,7 +29,7 @@ def line(*, id: str = "a", **rest: Any) -> str:
 
 
 def imported(*lines: str, **options: Any) -> ImportReport:
-    return import_articles(lines, Options(owner=make_user(), now=NOW, **options))
+    return import_articles(lines, ImportOptions(owner=make_user(), now=NOW, **options))
 
 
 def run(path: Path, *arguments: str) -> tuple[str, str]:

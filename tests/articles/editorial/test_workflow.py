@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import EmptyWeek, gather
+from articles.editorial.digest_builder import EmptyWeek, build_digest
 from articles.editorial.saving import save_article
 from articles.models import Article, CannotPublish
 from articles.signals import article_corrected, article_withdrawn
@@ -139,22 +139,22 @@ def test_a_digest_gathers_the_weeks_published_articles_in_the_order_of_topics() 
     first = make_article(topic=make_topic(code="elite", position=1))
     make_article(topic=make_topic(code="society", position=3), published_in=())
     make_article(week=WEEK.previous())
-    assert gather(WEEK).ordered_articles() == [first, second]
+    assert build_digest(WEEK).ordered_articles() == [first, second]
 
 
 @pytest.mark.both_databases
 def test_gathering_again_adds_at_the_end_and_keeps_an_editors_order() -> None:
     make_article(topic=make_topic(code="west", position=2))
-    digest = gather(WEEK)
+    digest = build_digest(WEEK)
     late = make_article(topic=make_topic(code="elite", position=1))
-    assert gather(WEEK) == digest
+    assert build_digest(WEEK) == digest
     assert digest.ordered_articles()[-1] == late
     assert digest.entries.count() == 2
 
 
 def test_an_empty_week_makes_no_digest() -> None:
     with pytest.raises(EmptyWeek, match="16–22 November 2026"):
-        gather(WEEK)
+        build_digest(WEEK)
 
 
 @pytest.mark.both_databases

@@ -9,7 +9,7 @@ from django.conf import settings
 from PIL import Image, ImageChops, ImageFont
 
 from articles.images import share_image
-from articles.images.share_image import HEIGHT, MARGIN, WIDTH, Words, draw
+from articles.images.share_image import HEIGHT, MARGIN, WIDTH, ShareImageText, render_share_image
 
 TITLE = "Ўлада шукае «ворагаў» сярод уласных чыноўнікаў: аб’яднанне дзвюх службаў адкладзенае"
 LETTERS = {
@@ -20,11 +20,11 @@ LETTERS = {
 SIGNS = "0123456789.,:;!?…—–-«»„“”‘’'\"()[]/%№€$+&"
 
 
-def opened(words: Words) -> Image.Image:
-    return Image.open(io.BytesIO(draw(words))).convert("RGB")
+def opened(words: ShareImageText) -> Image.Image:
+    return Image.open(io.BytesIO(render_share_image(words))).convert("RGB")
 
 
-def marked(words: Words) -> tuple[int, int, int, int]:
+def marked(words: ShareImageText) -> tuple[int, int, int, int]:
     """Where anything but paper is, below the bar."""
     picture = opened(words).crop((0, 20, WIDTH, HEIGHT))
     paper = Image.new("RGB", picture.size, share_image.PAPER)
@@ -34,22 +34,29 @@ def marked(words: Words) -> tuple[int, int, int, int]:
 
 
 def test_the_same_words_give_the_same_bytes() -> None:
-    words = Words(TITLE, "Тэма", "16–22 лістапада 2026 г.", "worsened", "Пагоршылася")
-    first = draw(words)
-    draw.cache_clear()
-    assert draw(words) == first
+    words = ShareImageText(TITLE, "Тэма", "16–22 лістапада 2026 г.", "worsened", "Пагоршылася")
+    first = render_share_image(words)
+    render_share_image.cache_clear()
+    assert render_share_image(words) == first
     assert opened(words).size == (WIDTH, HEIGHT)
 
 
 def test_every_word_is_seen_in_picture_and_version() -> None:
-    words = {"title": "T", "topic": "A", "week": "B", "verdict": "worsened", "verdict_words": "C"}
-    others = [Words(**{**words, name: "improved" if name == "verdict" else "D"}) for name in words]
-    every = [Words(**words), Words(**words, name="E"), *others]
-    assert len({draw(one) for one in every}) == len({one.version for one in every}) == len(every)
+    words = {"title": "T", "topic": "A", "week": "B", "verdict": "worsened", "verdict_label": "C"}
+    others = [
+        ShareImageText(**{**words, name: "improved" if name == "verdict" else "D"})
+        for name in words
+    ]
+    every = [ShareImageText(**words), ShareImageText(**words, name="E"), *others]
+    assert (
+        len({render_share_image(one) for one in every})
+        == len({one.version for one in every})
+        == len(every)
+    )
 
 
 def test_no_two_words_run_into_one_version() -> None:
-    assert Words("a", "b").version != Words("ab").version
+    assert ShareImageText("a", "b").version != ShareImageText("ab").version
 
 
 @pytest.mark.parametrize("file", [share_image.SERIF, share_image.PLAIN])
@@ -77,10 +84,10 @@ def test_the_fonts_have_every_letter_of_every_language(file: str, code: str) -> 
     ],
 )
 def test_no_title_leaves_its_place(title: str) -> None:
-    left, _top, right, _bottom = marked(Words(title, "Тэма", "16–22 лістапада 2026 г."))
+    left, _top, right, _bottom = marked(ShareImageText(title, "Тэма", "16–22 лістапада 2026 г."))
     assert left >= MARGIN - 6
     assert right <= WIDTH - MARGIN + 6
-    with_title = opened(Words(title))
+    with_title = opened(ShareImageText(title))
     for band in ((0, 15, WIDTH, 126), (0, 512, WIDTH, 530)):
         assert with_title.crop(band).getcolors() == [
             (with_title.crop(band).width * with_title.crop(band).height, (251, 250, 247))
@@ -88,14 +95,14 @@ def test_no_title_leaves_its_place(title: str) -> None:
 
 
 def test_a_long_topic_makes_room_for_the_name() -> None:
-    left, _top, right, _bottom = marked(Words("T", "Тэма " * 40, name="Назва " * 4))
+    left, _top, right, _bottom = marked(ShareImageText("T", "Тэма " * 40, name="Назва " * 4))
     assert left >= MARGIN - 6
     assert right <= WIDTH - MARGIN + 6
 
 
 def test_a_verdict_has_a_shape_and_not_only_a_colour() -> None:
     boxes = set()
-    for verdict in share_image.COLOURS:
-        picture = opened(Words("T", verdict=verdict)).crop((MARGIN, 556, MARGIN + 30, 584))
+    for verdict in share_image.VERDICT_COLOURS:
+        picture = opened(ShareImageText("T", verdict=verdict)).crop((MARGIN, 556, MARGIN + 30, 584))
         boxes.add(picture.convert("L").point(lambda level: 255 * (level < 200)).tobytes())
-    assert len(boxes) == len(share_image.COLOURS) == 3
+    assert len(boxes) == len(share_image.VERDICT_COLOURS) == 3

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from articles.models import Topic
 from tests.articles.public.test_barometer import change
-from tests.chromium import reading
+from tests.chromium import open_page
 from tests.factories import WEEK, make_article, make_edition, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def a_year(shared_rows: None) -> None:
 @pytest.fixture
 def page(chromium: Browser, a_year: None, db: None) -> Iterator[Page]:
     """A window without a script."""
-    with reading(chromium, java_script_enabled=False) as page:
+    with open_page(chromium, java_script_enabled=False) as page:
         yield page
 
 

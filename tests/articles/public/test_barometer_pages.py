@@ -1,4 +1,4 @@
-"""The barometer as readers get it: the page, the topic's, the article's, and the files."""
+"""The barometer's page, its part of topic and article pages, and its data files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.test import Client
 
 from articles.editorial import workflow
 from articles.editorial.saving import save_article
-from articles.models import Article, Masthead
+from articles.models import Article, SiteSettings
 from articles.public import barometer_views
-from articles.public.barometer_data import COLUMNS
+from articles.public.barometer_data import CSV_COLUMNS
 from core.weeks import Week, long_date
-from tests.articles.browser import said
+from tests.articles.browser import visible_text
 from tests.articles.public.test_barometer import TUESDAY, WEDNESDAY, change
-from tests.articles.requests import page
+from tests.articles.requests import get_page
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -28,7 +28,7 @@ from tests.factories import (
     make_topic,
     make_user,
 )
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 SITE = "http://127.0.0.1:8000"
@@ -38,7 +38,7 @@ SITE = "http://127.0.0.1:8000"
 def newsroom() -> None:
     make_edition(code="en")
     make_edition(code="be-ru")
-    Masthead.objects.create(pk=1, name_be="Погляд")
+    SiteSettings.objects.create(pk=1, name_be="Погляд")
 
 
 def corrected(**fields: Any) -> Article:
@@ -52,7 +52,7 @@ def corrected(**fields: Any) -> Article:
 
 def test_each_mark_and_each_line_of_the_table_leads_to_its_article(client: Client) -> None:
     article = corrected()
-    text = page(client, "/be/barometer/")
+    text = get_page(client, "/be/barometer/")
     assert text.count(f'href="{article.path_in("be")}"') == 2
     [mark] = re.findall(r"<a class=\"worsened\".*?</a>", text)
     assert '<use href="#worsened"' in mark
@@ -67,14 +67,14 @@ def test_each_mark_and_each_line_of_the_table_leads_to_its_article(client: Clien
 def test_all_that_a_mark_says_is_in_the_table_in_words(client: Client) -> None:
     corrected()
     answer = client.get("/en/barometer/2026/")
-    table = said(answer).partition("An asterisk stands")[2]
+    table = visible_text(answer).partition("An asterisk stands")[2]
     for words in ("16–22 November", "Got worse", "Corrected, 24 November 2026 (before: Improved)"):
         assert words in table, words
 
 
 def test_a_text_in_another_language_is_named_by_its_language_alone(client: Client) -> None:
     make_article(verdict="improved", written_in=("ru",))
-    text = page(client, "/be/barometer/")
+    text = get_page(client, "/be/barometer/")
     assert "Бюджет ru" not in text
     assert "Мова: руская" in text
     assert '<span class="language">руская</span>' in text
@@ -82,21 +82,21 @@ def test_a_text_in_another_language_is_named_by_its_language_alone(client: Clien
 
 def test_a_newsroom_without_a_verdict_says_so(client: Client) -> None:
     make_article()
-    assert "Яшчэ няма ніводнай ацэнкі." in page(client, "/be/barometer/")
-    page(client, "/be/barometer/2026/", 404)
-    assert "barometer" not in page(client, "/be/topics/elite/").partition("<main")[2]
-    assert json.loads(page(client, "/be/barometer/all.json"))["cells"] == []
+    assert "Яшчэ няма ніводнай ацэнкі." in get_page(client, "/be/barometer/")
+    get_page(client, "/be/barometer/2026/", 404)
+    assert "barometer" not in get_page(client, "/be/topics/elite/").partition("<main")[2]
+    assert json.loads(get_page(client, "/be/barometer/all.json"))["cells"] == []
 
 
 def test_the_newest_year_has_one_address_and_all_years_are_linked(client: Client) -> None:
     make_article(verdict="improved")
     make_article(week=WEEK.previous(60), verdict="improved")
-    text = page(client, "/en/barometer/")
-    assert f'<link rel="canonical" href="{SITE}/en/barometer/2026/">' in dense(text)
-    assert f'hreflang="be" href="{SITE}/be/barometer/2026/">' in dense(text)
+    text = get_page(client, "/en/barometer/")
+    assert f'<link rel="canonical" href="{SITE}/en/barometer/2026/">' in normalize_html(text)
+    assert f'hreflang="be" href="{SITE}/be/barometer/2026/">' in normalize_html(text)
     assert 'href="/en/barometer/2025/"' in text
-    assert '<a href="/en/barometer/2026/" aria-current="page">2026</a>' in dense(text)
-    assert "<h1>Barometer 2025</h1>" in dense(page(client, "/en/barometer/2025/"))
+    assert '<a href="/en/barometer/2026/" aria-current="page">2026</a>' in normalize_html(text)
+    assert "<h1>Barometer 2025</h1>" in normalize_html(get_page(client, "/en/barometer/2025/"))
 
 
 def test_a_year_or_page_that_is_none_is_404(client: Client) -> None:
@@ -105,32 +105,34 @@ def test_a_year_or_page_that_is_none_is_404(client: Client) -> None:
         *("2024/", "0000/", "9999/", "26/", "2026/0/", "2026/2/", f"2026/{10**30}/"),
         *("2024.csv", "9999.json", "all.xml"),
     ):
-        assert '<html lang="be"' in page(client, f"/be/barometer/{path}", 404)
+        assert '<html lang="be"' in get_page(client, f"/be/barometer/{path}", 404)
 
 
 def test_many_topics_are_paged_by_path(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barometer_views, "TOPICS_ON_A_PAGE", 2)
+    monkeypatch.setattr(barometer_views, "TOPICS_PER_PAGE", 2)
     for number in range(3):
         make_article(topic=make_topic(code=f"t{number}", position=number), verdict="improved")
-    first, second = page(client, "/en/barometer/"), page(client, "/en/barometer/2026/2/")
+    first, second = get_page(client, "/en/barometer/"), get_page(client, "/en/barometer/2026/2/")
     assert 'id="line-t1"' in first
     assert 'id="line-t2"' not in first
     assert 'href="/en/barometer/2026/2/"' in first
     assert 'id="line-t2"' in second
-    assert f'rel="canonical" href="{SITE}/en/barometer/2026/2/"' in dense(second)
-    assert f'hreflang="ru" href="{SITE}/ru/barometer/2026/2/"' in dense(second)
+    assert f'rel="canonical" href="{SITE}/en/barometer/2026/2/"' in normalize_html(second)
+    assert f'hreflang="ru" href="{SITE}/ru/barometer/2026/2/"' in normalize_html(second)
 
 
 def test_an_article_withdrawn_while_the_page_is_made_takes_no_page_down(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = make_article(verdict="improved")
-    topics = list(barometer_views.barometer.topics_of(2026))
-    monkeypatch.setattr(barometer_views.barometer, "topics_of", lambda _year: topics)
-    monkeypatch.setattr(barometer_views.barometer, "years", lambda _topic=None: [2026])
+    topics = list(barometer_views.barometer.topics_with_verdicts(2026))
+    monkeypatch.setattr(barometer_views.barometer, "topics_with_verdicts", lambda _year: topics)
+    monkeypatch.setattr(
+        barometer_views.barometer, "years_with_verdicts", lambda _topic=None: [2026]
+    )
     workflow.withdraw(article, TUESDAY)
-    assert "No verdict has been published yet." in page(client, "/en/barometer/")
-    page(client, "/en/topics/elite/")
+    assert "No verdict has been published yet." in get_page(client, "/en/barometer/")
+    get_page(client, "/en/topics/elite/")
 
 
 def test_it_asks_as_much_for_many_verdicts_as_for_few(
@@ -142,7 +144,7 @@ def test_it_asks_as_much_for_many_verdicts_as_for_few(
     change(corrected(), MONDAY_MORNING, verdict="")
     for path in ("barometer/", "barometer/2026/", "barometer/2026.csv", "topics/elite/"):
         with django_assert_max_num_queries(22):
-            page(client, f"/be/{path}")
+            get_page(client, f"/be/{path}")
 
 
 # --- Beside it -------------------------------------------------------------------------------
@@ -151,7 +153,7 @@ def test_it_asks_as_much_for_many_verdicts_as_for_few(
 def test_a_topic_has_its_own_line_and_its_newest_year(client: Client) -> None:
     make_article(verdict="improved")
     make_article(topic=make_topic(code="abroad"), verdict="worsened")
-    text = page(client, "/en/topics/elite/").partition('class="topic-barometer"')[2]
+    text = get_page(client, "/en/topics/elite/").partition('class="topic-barometer"')[2]
     section = text.partition("</section>")[0]
     assert "Verdicts in 2026" in section
     assert "elite en: the running sum of its verdicts ends at +1" in section
@@ -160,16 +162,16 @@ def test_a_topic_has_its_own_line_and_its_newest_year(client: Client) -> None:
 
 
 def test_an_article_says_what_its_verdict_was(client: Client) -> None:
-    text = page(client, corrected().path_in("be"))
+    text = get_page(client, corrected().path_in("be"))
     assert f"* Выпраўлена, {long_date(TUESDAY.date(), 'be')} (раней: Палепшылася)" in text
 
 
-def test_an_article_that_only_moved_tells_its_readers_of_no_other_verdict(client: Client) -> None:
+def test_an_article_that_only_moved_shows_no_earlier_verdict(client: Client) -> None:
     article = make_article(verdict="improved")
     change(article, week=WEEK.previous())
-    assert "Corrected, " not in page(client, article.path_in("en"))
+    assert "Corrected, " not in get_page(client, article.path_in("en"))
     change(article, WEDNESDAY, verdict="worsened")
-    text = page(client, article.path_in("en"))
+    text = get_page(client, article.path_in("en"))
     assert text.count("Corrected, ") == 1
     assert "Corrected, 25 November 2026 (before: Improved)" in text
 
@@ -177,14 +179,14 @@ def test_an_article_that_only_moved_tells_its_readers_of_no_other_verdict(client
 def test_an_article_whose_verdict_came_late_says_so(client: Client) -> None:
     article = make_article()
     change(article, verdict="improved")
-    text = page(client, article.path_in("en"))
+    text = get_page(client, article.path_in("en"))
     assert "Corrected, 24 November 2026 (before: no verdict)" in text
 
 
 def test_the_first_page_shows_the_weeks_verdicts_at_a_glance(client: Client) -> None:
     article = make_article(verdict="worsened")
     make_article(topic=make_topic(code="west"))
-    text = page(client, "/be/").partition('class="glance"')[2].partition("</section>")[0]
+    text = get_page(client, "/be/").partition('class="week-verdicts"')[2].partition("</section>")[0]
     assert f'href="{article.path_in("be")}"' in text
     assert "Пагоршылася" in text
     assert "west" not in text
@@ -206,7 +208,7 @@ def test_the_csv_has_a_line_for_each_cell(client: Client) -> None:
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
     assert not answer.cookies
     [row] = rows(client, "/be/barometer/2026.csv")
-    assert tuple(row) == COLUMNS
+    assert tuple(row) == CSV_COLUMNS
     assert row == {
         "week": "2026-11-16",
         "iso_week": "2026-W47",
@@ -249,7 +251,7 @@ def test_all_years_are_in_one_file(client: Client) -> None:
         "2025-W01",
         "2026-W47",
     ]
-    data = json.loads(page(client, "/en/barometer/all.json"))
+    data = json.loads(get_page(client, "/en/barometer/all.json"))
     assert data["year"] is None
     assert len(data["cells"]) == 2
 
@@ -261,7 +263,7 @@ def test_a_title_is_no_formula_in_a_spreadsheet(client: Client) -> None:
         save_article(article, by=make_user(), now=TUESDAY)
         [row] = rows(client, "/en/barometer/all.csv")
         assert row["title"] == f"'{title}"
-        assert json.loads(page(client, "/en/barometer/all.json"))["cells"][0]["title"] == title
+        assert json.loads(get_page(client, "/en/barometer/all.json"))["cells"][0]["title"] == title
 
 
 def test_a_file_says_who_it_is_when_it_is_kept(client: Client) -> None:

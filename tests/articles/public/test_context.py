@@ -6,12 +6,12 @@ import pytest
 from django.core.paginator import Paginator
 from django.utils import translation
 
-from articles.admin.language_panels import LanguagePanel, panel_of
+from articles.admin.language_panels import LanguagePanel, language_panel
 from articles.editorial.coverage import Row
 from articles.models import ArticleLanguage, Status
 from articles.public import selectors
-from articles.templatetags.desk import language_tab
-from articles.templatetags.site import AddressLink, addresses, caption_line, caption_parts
+from articles.templatetags.article_admin import language_tab
+from articles.templatetags.site import HeadLink, canonical_links, caption_line, caption_parts
 from tests.factories import make_article, make_picture, make_user
 
 
@@ -40,7 +40,7 @@ def test_nothing_is_newer_than_the_first_page_nor_older_than_the_last() -> None:
     assert last.older == ""
 
 
-# --- A page's own addresses ----------------------------------------------------------
+# --- A page's own canonical_links ----------------------------------------------------------
 
 
 @pytest.fixture
@@ -50,17 +50,22 @@ def _site(settings: object) -> None:
 
 @pytest.mark.usefixtures("_site")
 def test_a_page_names_every_language_that_it_is_there_in_and_its_own_address() -> None:
-    there = selectors.alternates_at({"en": "/en/1/", "be": "/be/1/"}, "be", ["en", "be"])
-    assert addresses(there) == [
-        AddressLink("alternate", "en", "https://news.example/en/1/"),
-        AddressLink("alternate", "x-default", "https://news.example/en/1/"),
-        AddressLink("alternate", "be", "https://news.example/be/1/"),
-        AddressLink("canonical", "", "https://news.example/be/1/"),
+    there = selectors.alternates_from_paths({"en": "/en/1/", "be": "/be/1/"}, "be", ["en", "be"])
+    assert canonical_links(there) == [
+        HeadLink("alternate", "en", "https://news.example/en/1/"),
+        HeadLink("alternate", "x-default", "https://news.example/en/1/"),
+        HeadLink("alternate", "be", "https://news.example/be/1/"),
+        HeadLink("canonical", "", "https://news.example/be/1/"),
     ]
 
 
 def test_a_page_that_is_not_there_in_its_language_names_no_address() -> None:
-    assert addresses(selectors.alternates_at({"en": "/en/1/", "be": "/be/1/"}, "be", ["en"])) == []
+    assert (
+        canonical_links(
+            selectors.alternates_from_paths({"en": "/en/1/", "be": "/be/1/"}, "be", ["en"])
+        )
+        == []
+    )
 
 
 # --- A picture's caption -------------------------------------------------------------
@@ -99,17 +104,17 @@ def test_an_articles_form_is_opened_at_a_language() -> None:
 @pytest.mark.django_db
 def test_only_a_public_article_outside_the_digest_could_be_chosen() -> None:
     public, draft = make_article(), make_article(published_in=())
-    assert Row(None, public, [], is_chosen=False).could_be_chosen
-    assert not Row(None, public, [], is_chosen=True).could_be_chosen
-    assert not Row(None, draft, [], is_chosen=False).could_be_chosen
-    assert not Row(None, None, [], is_chosen=False).could_be_chosen
+    assert Row(None, public, [], is_in_digest=False).can_be_added
+    assert not Row(None, public, [], is_in_digest=True).can_be_added
+    assert not Row(None, draft, [], is_in_digest=False).can_be_added
+    assert not Row(None, None, [], is_in_digest=False).can_be_added
 
 
 def panel(status: str, **row: object) -> LanguagePanel:
     """An editor's, of an article whose English has that status."""
     article = make_article()
     ArticleLanguage.objects.filter(article=article, language="en").update(status=status, **row)
-    return panel_of(make_user(), type(article).objects.get(pk=article.pk), "en", None, None)
+    return language_panel(make_user(), type(article).objects.get(pk=article.pk), "en", None, None)
 
 
 @pytest.mark.django_db
@@ -131,5 +136,5 @@ def test_a_remark_stands_until_the_language_is_public() -> None:
 
 @pytest.mark.django_db
 def test_only_what_waits_for_review_can_be_sent_back() -> None:
-    assert panel(Status.REVIEW).may_send_back
-    assert not panel(Status.DRAFT).may_send_back
+    assert panel(Status.REVIEW).may_request_changes
+    assert not panel(Status.DRAFT).may_request_changes

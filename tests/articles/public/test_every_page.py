@@ -1,4 +1,4 @@
-"""What holds on every one of the readers' pages: links, headings, paging, bounded queries."""
+"""What holds on every public page: links, headings, paging, a bounded number of queries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.test import Client
 
 from articles.models import Article, Correction
 from articles.public import selectors
-from tests.articles.requests import page, queries_of
+from tests.articles.requests import count_queries, get_page
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_page, make_topic
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 LINK = re.compile(r'<a[^>]* href="(/[^"]*)"')
@@ -38,7 +38,7 @@ def everything_linked_from(client: Client, *starts: str) -> dict[str, str]:
     while waiting:
         path = waiting.pop()
         if path not in seen:
-            seen[path] = page(client, path)
+            seen[path] = get_page(client, path)
             waiting += LINK.findall(seen[path])
     return seen
 
@@ -80,31 +80,31 @@ def test_an_article_that_lost_its_topic_or_week_takes_no_page_down(client: Clien
 def test_a_later_page_of_a_list_stands_for_itself(
     client: Client, listing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "ON_A_PAGE", 2)
+    monkeypatch.setattr(selectors, "PAGE_SIZE", 2)
     for weeks in range(3):
         make_article(week=WEEK.previous(weeks), published_in=("en", "be"))
     make_article(published_in=("ru",))
-    text = page(client, f"{listing}2/")
+    text = get_page(client, f"{listing}2/")
     assert head_links(text, "canonical") == [f"{listing}2/"]
     english = f"{listing}2/".replace("/be/", "/en/")
     assert head_links(text, "alternate") == [english, f"{listing}2/"]
     assert f'rel="prev" href="{listing}"' in text
     # Russian has one page only, and a link to its second would lead nowhere.
-    assert f'href="{listing.replace("/be/", "/ru/")}" hreflang="ru" class="absent"' in text
+    assert f'href="{listing.replace("/be/", "/ru/")}" hreflang="ru" class="unavailable"' in text
 
 
 def test_the_first_page_of_a_list_has_one_address(client: Client) -> None:
     make_article()
     answer = client.get("/be/topics/elite/1/", follow=True)
     assert answer.redirect_chain == [("/be/topics/elite/", 301)]
-    assert head_links(dense(answer.content.decode()), "canonical") == ["/be/topics/elite/"]
+    assert head_links(normalize_html(answer.content.decode()), "canonical") == ["/be/topics/elite/"]
 
 
 def test_a_language_without_the_text_is_marked_in_words(client: Client) -> None:
     article = make_article(written_in=("en", "ru"))
-    text = page(client, article.path_in("en"))
+    text = get_page(client, article.path_in("en"))
     assert 'title="missing in Belarusian"><span lang="be">Беларуская</span></a>' in text
-    assert text.count('class="absent"') == 1
+    assert text.count('class="unavailable"') == 1
 
 
 def test_a_correction_is_dated_without_doubled_full_stops(client: Client) -> None:
@@ -113,14 +113,14 @@ def test_a_correction_is_dated_without_doubled_full_stops(client: Client) -> Non
     Correction.objects.create(
         article=article, language="be", corrected_at=MONDAY_MORNING, note="Лічба выпраўлена."
     )
-    text = page(client, article.path_in("be"))
+    text = get_page(client, article.path_in("be"))
     assert "Лічба выпраўлена." in text
     assert ".." not in text
 
 
 def test_a_page_of_a_newsroom_without_a_digest_title_is_named_by_its_week(client: Client) -> None:
     make_article()
-    assert f"<title>{WEEK.short_label('be')}</title>" in page(client, "/be/")
+    assert f"<title>{WEEK.short_label('be')}</title>" in get_page(client, "/be/")
 
 
 def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client) -> None:
@@ -133,9 +133,9 @@ def test_the_number_of_queries_does_not_grow_with_the_articles(client: Client) -
 
     for weeks in (1, 2):
         make_article(week=WEEK.previous(weeks))
-    few = {path: queries_of(client, path) for path in paths}
+    few = {path: count_queries(client, path) for path in paths}
     for number in range(5):
         make_article()
         make_article(topic=make_topic(code=f"t{number}"))
         make_article(week=WEEK.previous(number + 1))
-    assert {path: queries_of(client, path) for path in paths} == few
+    assert {path: count_queries(client, path) for path in paths} == few

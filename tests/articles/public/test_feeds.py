@@ -14,9 +14,9 @@ from pytest_django.fixtures import Settings
 
 from articles.editorial import workflow
 from articles.editorial.saving import save_article
-from articles.models import Article, Author, Masthead
+from articles.models import Article, Author, SiteSettings
 from articles.public import feeds
-from tests.articles.atom import Feed, is_atom
+from tests.articles.atom import Feed, assert_valid_atom
 from tests.factories import (
     MONDAY_MORNING,
     WEEK,
@@ -25,7 +25,7 @@ from tests.factories import (
     make_topic,
     make_user,
 )
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ SITE = "https://news.example.org"
 @pytest.fixture(autouse=True)
 def the_public_host(settings: Settings) -> None:
     settings.SITE_URL = SITE
-    Masthead.objects.create(pk=1, name_en="Long View", name_be="Доўгі погляд")
+    SiteSettings.objects.create(pk=1, name_en="Long View", name_be="Доўгі погляд")
 
 
 def feed(client: Client, path: str = "/be/feed.xml") -> Feed:
@@ -84,7 +84,7 @@ def test_every_address_is_on_the_public_host_whatever_mirror_is_asked(client: Cl
     found = feed(client)
     [entry] = found.entries
     here = SITE + article.path_in("be")
-    assert entry.address == here
+    assert entry.url == here
     assert found.links == {
         "alternate": f"{SITE}/be/",
         "self": f"{SITE}/be/feed.xml",
@@ -122,12 +122,12 @@ def test_ids_stay_when_host_title_topic_and_masthead_change(
     article = make_article()
     before = feed(client)
     settings.SITE_URL = "https://elsewhere.example"
-    masthead = Masthead.current()
+    masthead = SiteSettings.current()
     masthead.name_be = "Іншая назва"  # type: ignore[attr-defined]
     masthead.save()
     correct(article, title_be="Іншы загаловак", topic=make_topic(code="west"))  # type: ignore[arg-type]
     after = feed(client)
-    assert after.entries[0].address.startswith("https://elsewhere.example/")
+    assert after.entries[0].url.startswith("https://elsewhere.example/")
     assert (after.id, after.entries[0].id) == (before.id, before.entries[0].id)
 
 
@@ -139,14 +139,14 @@ def test_ids_differ_between_languages_articles_and_newsrooms(client: Client) -> 
     }
     assert len(found) == 4
     assert all(uuid.UUID(one) for one in found)
-    other = Masthead(pk=1, identity=uuid.uuid4())
+    other = SiteSettings(pk=1, identity=uuid.uuid4())
     other._state.adding = False
-    assert feeds.identifier(other, "article", article.pk, "be") not in found
+    assert feeds.atom_id(other, "article", article.pk, "be") not in found
 
 
 def test_an_id_stays_while_nobody_has_named_the_newsroom() -> None:
-    Masthead.objects.all().delete()
-    first, second = (feeds.identifier(Masthead.current(), "article", 7, "be") for _ in range(2))
+    SiteSettings.objects.all().delete()
+    first, second = (feeds.atom_id(SiteSettings.current(), "article", 7, "be") for _ in range(2))
     assert first == second
 
 
@@ -257,13 +257,13 @@ def test_an_empty_feed_is_a_feed_and_stays_the_same(client: Client) -> None:
         assert Feed(first.content).entries == []
 
 
-def test_a_readers_program_finds_in_every_kind_of_feed_what_stands_in_it(
+def test_a_feed_reader_parses_every_kind_of_feed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is held against the RFC's grammar too, as all feeds of these tests are."""
-    monkeypatch.setattr(feeds, "ON_A_PAGE", 3)
+    monkeypatch.setattr(feeds, "PAGE_SIZE", 3)
     gone, week = make_article(title="Gone"), WEEK
-    for number in range(feeds.ON_A_PAGE + 1):
+    for number in range(feeds.PAGE_SIZE + 1):
         week = week.previous()
         cover = make_picture(credit="Photo: A & B")
         kept = make_article(week=week, title=f"N{number} & <b>", verdict="improved", cover=cover)
@@ -277,7 +277,7 @@ def test_a_readers_program_finds_in_every_kind_of_feed_what_stands_in_it(
         assert {one.rel: one.href for one in read.feed.links} == found.links
         assert len(read.entries) == len(found.entries) > 0
         for shown, entry in zip(read.entries, found.entries, strict=True):
-            assert (shown.id, shown.link) == (entry.id, entry.address)
+            assert (shown.id, shown.link) == (entry.id, entry.url)
             assert shown.title == entry.title
             assert [one.name for one in shown.get("authors", [])] == entry.authors
             assert {one.term: one.label for one in shown.tags} == entry.labels
@@ -303,11 +303,11 @@ BROKEN = [
 def test_a_feed_that_breaks_the_grammar_is_seen_to(client: Client) -> None:
     make_article()
     good = client.get("/be/feed.xml").content
-    assert is_atom(good)
+    assert assert_valid_atom(good)
     for right, wrong in BROKEN:
         assert right in good
         with pytest.raises(AssertionError):
-            is_atom(good.replace(right, wrong, 1))
+            assert_valid_atom(good.replace(right, wrong, 1))
 
 
 def test_older_texts_are_on_further_pages(
@@ -315,15 +315,15 @@ def test_older_texts_are_on_further_pages(
     django_assert_max_num_queries: DjangoAssertNumQueries,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(feeds, "ON_A_PAGE", 3)
+    monkeypatch.setattr(feeds, "PAGE_SIZE", 3)
     week = WEEK
-    for number in range(feeds.ON_A_PAGE + 1):
+    for number in range(feeds.PAGE_SIZE + 1):
         make_article(week=week, written_in=("be",), title=f"N{number}", verdict="improved")
         week = week.previous()
     with django_assert_max_num_queries(12):
         first = feed(client)
     second = feed(client, "/be/feed-2.xml")
-    assert len(first.entries) == feeds.ON_A_PAGE
+    assert len(first.entries) == feeds.PAGE_SIZE
     assert second.titles == ["N0 be"]
     assert first.id == second.id
     assert first.links["next"] == first.links["last"] == second.links["self"]
@@ -366,7 +366,7 @@ def test_pages_name_their_feeds(client: Client) -> None:
     article = make_article()
 
     def named(path: str) -> list[str]:
-        page = dense(client.get(path).content.decode())
+        page = normalize_html(client.get(path).content.decode())
         return re.findall(
             r'<link rel="alternate" type="application/atom\+xml"[^>]* href="(.*?)"', page
         )

@@ -1,4 +1,4 @@
-"""How readers' pages are set, in Chromium: what may be parted at a line's end, and what fits."""
+"""The layout of the public pages in Chromium: hyphenation and overflow."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from articles.models import Article, Author, Masthead
+from articles.models import Article, Author, SiteSettings
 from core import languages
 from tests import factories
-from tests.chromium import reading
+from tests.chromium import open_page
 from tests.factories import WEEK, make_article, make_edition, make_page, make_topic
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def newsroom(shared_rows: None) -> Iterator[None]:
 
 
 def write() -> None:
-    Masthead.objects.create(pk=1, **{f"name_{code}": word for code, word in LONG.items()})
+    SiteSettings.objects.create(pk=1, **{f"name_{code}": word for code, word in LONG.items()})
     make_edition(code="en")
     make_edition(code="be-ru")
     author = Author.objects.create(
@@ -61,7 +61,7 @@ def write() -> None:
 
 @pytest.fixture
 def page(chromium: Browser, newsroom: None, db: None) -> Iterator[Page]:
-    with reading(chromium) as page:
+    with open_page(chromium) as page:
         yield page
 
 

@@ -20,7 +20,7 @@ from django.test import Client, RequestFactory
 from articles import site_version
 from articles.editorial import workflow
 from articles.editorial.saving import save_article
-from articles.models import Article, Masthead
+from articles.models import Article, SiteSettings
 from articles.public import selectors
 from tests.articles.newsrooms import LAST_WEEK, make_newsroom
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_user
@@ -101,14 +101,14 @@ def test_a_page_that_was_begun_before_a_change_is_not_stored_under_the_later_ver
 ) -> None:
     article = make_article()
     path = article.path_in("be")
-    card_of = selectors.corrections_of
+    card_of = selectors.get_corrections
 
     def correct_meanwhile(*about: Any) -> Any:
         visitor.number = 2
         save(article, body_be="<p>Іншае.</p>")
         return card_of(*about)
 
-    monkeypatch.setattr(selectors, "corrections_of", correct_meanwhile)
+    monkeypatch.setattr(selectors, "get_corrections", correct_meanwhile)
     assert "Бюджэт расце" in visitor.get(path).content.decode()
     monkeypatch.undo()
     assert "Іншае" in visitor.get(path).content.decode()
@@ -120,7 +120,7 @@ def test_while_the_database_does_not_say_the_version_every_page_is_made_anew(
     path = make_article().path_in("be")
     visitor.get(path)
     visitor.number = None
-    Masthead.objects.create(pk=1, name_be="Погляд")
+    SiteSettings.objects.create(pk=1, name_be="Погляд")
     assert "Погляд" in visitor.get(path).content.decode()
 
 
@@ -265,7 +265,7 @@ def test_every_table_that_a_stored_page_asks_grows_the_sites_version(
     for path in made:
         client.get(path)
     asked = {table for sql in queries for table in TABLE.findall(sql)}
-    assert asked - set(site_version.tables()) == set()
+    assert asked - set(site_version.tracked_tables()) == set()
     assert "articles_article" in asked
     assert "newsletter_edition" in asked
 
@@ -296,7 +296,7 @@ def test_a_change_makes_a_page_anew_once_however_many_ask(
         return []
 
     answers: list[Future[bytes]] = []
-    monkeypatch.setattr(selectors, "corrections_of", meanwhile)
+    monkeypatch.setattr(selectors, "get_corrections", meanwhile)
     assert visitor.get(path).content == page
     assert [answer.result(20) for answer in answers] == [page] * 4
 

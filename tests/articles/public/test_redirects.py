@@ -10,9 +10,9 @@ from django.test import Client
 
 from articles import old_paths
 from articles.editorial import workflow
-from articles.editorial.importing import Options, import_articles
+from articles.editorial.importing import ImportOptions, import_articles
 from articles.models import Article
-from tests.articles.browser import ADD, as_saved, page_of, said, typed
+from tests.articles.browser import ADD, change_url, form_data, form_data_of, visible_text
 from tests.factories import MONDAY_MORNING, make_article, make_user
 
 pytestmark = pytest.mark.django_db
@@ -95,10 +95,10 @@ def test_a_page_of_ours_is_asked_about_no_old_path(
 def test_a_whole_address_may_be_typed(written: str, kept: str) -> None:
     if kept.startswith("/?"):
         # Our own first page answers there, whatever the query says.
-        with pytest.raises(old_paths.BadPath, match="itself answers"):
-            old_paths.normal(written)
+        with pytest.raises(old_paths.InvalidOldPath, match="itself answers"):
+            old_paths.normalize(written)
     else:
-        assert old_paths.normal(written) == kept
+        assert old_paths.normalize(written) == kept
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_a_whole_address_may_be_typed(written: str, kept: str) -> None:
     ],
 )
 def test_what_cannot_be_an_old_path_is_refused(written: str) -> None:
-    with pytest.raises(old_paths.BadPath):
-        old_paths.normal(written)
+    with pytest.raises(old_paths.InvalidOldPath):
+        old_paths.normalize(written)
 
 
 # --- At the desk, and in an import -------------------------------------------------------
@@ -119,14 +119,14 @@ def test_what_cannot_be_an_old_path_is_refused(written: str) -> None:
 
 def test_the_desk_keeps_it_and_says_what_is_wrong(desk: Client, client: Client) -> None:
     article = make_article()
-    desk.post(page_of(article), as_saved(article, old_path=f"https://old.example{OLD}"))
+    desk.post(change_url(article), form_data_of(article, old_path=f"https://old.example{OLD}"))
     article.refresh_from_db()
     assert article.old_path == OLD
     assert led_to(client, OLD) == article.path_in("en")
-    refused = desk.post(page_of(article), as_saved(article, old_path="/be/weeks/"))
-    assert "This site itself answers at" in said(refused)
-    second = desk.post(ADD, typed(title_be="Другі", old_path=OLD))
-    assert "Another article has this old path." in said(second)
+    refused = desk.post(change_url(article), form_data_of(article, old_path="/be/weeks/"))
+    assert "This site itself answers at" in visible_text(refused)
+    second = desk.post(ADD, form_data(title_be="Другі", old_path=OLD))
+    assert "Another article has this old path." in visible_text(second)
 
 
 def test_an_import_keeps_it(client: Client) -> None:
@@ -135,7 +135,7 @@ def test_an_import_keeps_it(client: Client) -> None:
 
     paths = [f"https://old.example{OLD}", OLD, "/be/weeks/", 5, "", None]
     lines = [line(number, path) for number, path in enumerate(paths)]
-    report = import_articles(lines, Options(owner=make_user(), now=MONDAY_MORNING))
+    report = import_articles(lines, ImportOptions(owner=make_user(), now=MONDAY_MORNING))
     assert [number for number, _why in report.bad] == [2, 3, 4]
     assert "Another article has this old path." in report.bad[0][1]
     kept = Article.objects.order_by("imported_as").values_list("imported_as", "old_path")

@@ -14,7 +14,7 @@ from PIL import Image
 from pytest_django.fixtures import Settings
 
 from articles.editorial import workflow
-from articles.models import Article, Author, Correction, Masthead
+from articles.models import Article, Author, Correction, SiteSettings
 from articles.public import social_metadata
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_picture
 from tests.visitor import Visitor
@@ -29,7 +29,7 @@ def the_public_host(settings: Settings) -> None:
     settings.SITE_URL = SITE
     make_edition(code="en")
     make_edition(code="be-ru")
-    Masthead.objects.create(pk=1, name_be=NAME, name_en=NAME, digest_title_be="Сітуацыя")
+    SiteSettings.objects.create(pk=1, name_be=NAME, name_en=NAME, digest_title_be="Сітуацыя")
 
 
 def page(client: Client, path: str) -> str:
@@ -135,13 +135,13 @@ def test_no_card_names_the_newsroom(client: Client) -> None:
         properties = shown(client, path)
         assert dict(properties)["og:title"], path
         assert not [value for _name, value in properties if NAME in value], path
-    assert social_metadata.words_of(article, "be").name == ""
+    assert social_metadata.share_image_text(article, "be").name == ""
 
 
 def test_a_newsroom_that_may_be_named_is(client: Client, settings: Settings) -> None:
     article = make_article()
     nameless = picture_path(client, article)
-    settings.NAME_ON_CARDS = True
+    settings.SITE_NAME_IN_PREVIEWS = True
     assert ("og:site_name", NAME) in shown(client, article.path_in("be"))
     assert picture_path(client, article) != nameless
 
@@ -184,7 +184,9 @@ def test_a_page_is_made_without_drawing_anything(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article = make_article()
-    monkeypatch.setattr("articles.images.share_image.draw", lambda _words: pytest.fail("drawn"))
+    monkeypatch.setattr(
+        "articles.public.feed_views.render_share_image", lambda _words: pytest.fail("drawn")
+    )
     assert dict(shown(client, article.path_in("be")))["og:image"]
 
 
@@ -192,7 +194,7 @@ def test_a_page_is_made_without_drawing_anything(
 def test_no_picture_of_what_is_not_public(client: Client, state: str) -> None:
     public = {"never public": (), "other language": ("ru",)}.get(state, ("be", "ru"))
     article = make_article(published_in=public)
-    version = social_metadata.words_of(article, "be").version
+    version = social_metadata.share_image_text(article, "be").version
     if state == "withdrawn":
         workflow.withdraw(article, MONDAY_MORNING)
     if state == "language gone":

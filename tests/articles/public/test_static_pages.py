@@ -9,14 +9,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from articles.editorial.image_uploads import is_used
+from articles.editorial.image_uploads import is_picture_used
 from articles.models import Page
-from articles.public.static_pages import links, save_page
+from articles.public.static_pages import page_links, save_page
 from core import languages
 from staff.models import AuditAction, AuditEntry
-from tests.articles.browser import an_analyst, page_of, said
+from tests.articles.browser import analyst_client, change_url, visible_text
 from tests.factories import MONDAY_MORNING, make_edition, make_page, make_picture, make_user
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 ADD, LIST = "/admin/articles/page/add/", "/admin/articles/page/"
@@ -26,7 +26,7 @@ LATER = MONDAY_MORNING + dt.timedelta(days=2)
 def read(client: Client, path: str, status: int = 200) -> str:
     answer = client.get(path)
     assert answer.status_code == status, path
-    return dense(answer.content.decode())
+    return normalize_html(answer.content.decode())
 
 
 def form(page: Page | None = None, **typed: Any) -> dict[str, Any]:
@@ -36,12 +36,12 @@ def form(page: Page | None = None, **typed: Any) -> dict[str, Any]:
         shown |= {
             f"title_{code}": page.title_in(code) if page else "",
             f"body_{code}": page.body_in(code) if page else "",
-            f"base_{code}": page.mark_in(code) if page else "",
+            f"base_{code}": page.content_hash_in(code) if page else "",
         }
     return {**shown, **typed}
 
 
-# --- For readers -----------------------------------------------------------------------------
+# --- Public pages ----------------------------------------------------------------------------
 
 
 def test_a_page_has_its_text_and_when_it_last_changed(client: Client) -> None:
@@ -83,15 +83,15 @@ def test_the_links_read_no_bodies(django_assert_num_queries: Any) -> None:
     make_page(code="about")
     make_page(code="privacy")
     with django_assert_num_queries(1) as asked:
-        assert [link.path for link in links("ru")] == ["/ru/about/", "/ru/privacy/"]
+        assert [link.path for link in page_links("ru")] == ["/ru/about/", "/ru/privacy/"]
     assert "body" not in asked.captured_queries[0]["sql"]
 
 
 # --- At the desk -----------------------------------------------------------------------------
 
 
-def test_a_manager_writes_one_language_and_readers_see_it_at_once(client: Client) -> None:
-    manager = an_analyst(may=("add_page", "change_page", "view_page"))
+def test_a_saved_language_is_public_at_once(client: Client) -> None:
+    manager = analyst_client(may=("add_page", "change_page", "view_page"))
     typed = form(title_be="Пра нас", body_be="<p>Мы.</p><script>alert(1)</script>")
     assert manager.post(ADD, typed).status_code == 302
     text = read(client, "/be/about/").partition("<main")[2]
@@ -103,11 +103,11 @@ def test_a_manager_writes_one_language_and_readers_see_it_at_once(client: Client
 
 def test_whoever_may_only_read_finds_nothing_to_save() -> None:
     page = make_page()
-    analyst = an_analyst(may=("view_page",))
-    shown = analyst.get(page_of(page))
+    analyst = analyst_client(may=("view_page",))
+    shown = analyst.get(change_url(page))
     assert shown.status_code == 200
     assert "base_be" not in shown.content.decode()
-    assert analyst.post(page_of(page), form(page, title_be="Іншае")).status_code == 403
+    assert analyst.post(change_url(page), form(page, title_be="Іншае")).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_half_a_page_is_refused_and_what_was_typed_stays(
     desk: Client, typed: dict[str, str], wrong: str
 ) -> None:
     answer = desk.post(ADD, form(**typed))
-    assert "A page has both title and text in a language, or neither." in said(answer)
+    assert "A page has both title and text in a language, or neither." in visible_text(answer)
     assert list(answer.context["adminform"].form.errors) == [wrong]
     assert next(iter(typed.values())) in answer.content.decode().replace("&lt;", "<").replace(
         "&gt;", ">"
@@ -140,9 +140,9 @@ def test_there_is_one_page_of_each_kind_and_none_is_deleted(desk: Client) -> Non
     assert desk.get(LIST).status_code == 200
 
 
-def test_an_emptied_language_is_gone_for_readers(desk: Client, client: Client) -> None:
+def test_an_emptied_language_is_no_longer_public(desk: Client, client: Client) -> None:
     page = make_page()
-    assert desk.post(page_of(page), form(page, title_be="", body_be="")).status_code == 302
+    assert desk.post(change_url(page), form(page, title_be="", body_be="")).status_code == 302
     assert "You can read it in" not in read(client, "/en/about/")
     assert 'name="robots" content="noindex"' in read(client, "/be/about/")
     taken_back = AuditEntry.objects.get(action=AuditAction.WITHDREW)
@@ -170,10 +170,10 @@ def test_a_page_without_anything_in_a_language_is_fit() -> None:
 def test_a_picture_on_it_is_in_use() -> None:
     picture = make_picture()
     page = make_page()
-    assert not is_used(picture)
+    assert not is_picture_used(picture)
     page.body_en = f'<figure><img src="{picture.path}" alt=""></figure>'
     save_page(page, by=make_user(), now=LATER)
-    assert is_used(picture)
+    assert is_picture_used(picture)
 
 
 # --- Two people ------------------------------------------------------------------------------
@@ -182,8 +182,8 @@ def test_a_picture_on_it_is_in_use() -> None:
 def test_two_people_at_two_languages_keep_both_texts(desk: Client) -> None:
     page = make_page()
     opened = form(page)
-    desk.post(page_of(page), form(page, body_be="<p>Першы.</p>"))
-    assert desk.post(page_of(page), {**opened, "body_ru": "<p>Второй.</p>"}).status_code == 302
+    desk.post(change_url(page), form(page, body_be="<p>Першы.</p>"))
+    assert desk.post(change_url(page), {**opened, "body_ru": "<p>Второй.</p>"}).status_code == 302
     page.refresh_from_db()
     assert (page.body_be, page.body_ru) == ("<p>Першы.</p>", "<p>Второй.</p>")
 
@@ -192,15 +192,17 @@ def test_two_people_at_two_languages_keep_both_texts(desk: Client) -> None:
 def test_the_second_at_one_language_is_asked_first_and_may_insist(desk: Client) -> None:
     page = make_page()
     opened = {**form(page), "body_be": "<p>Другі.</p>"}
-    desk.post(page_of(page), form(page, body_be="<p>Першы.</p>"))
-    answer = desk.post(page_of(page), opened)
-    assert "Somebody saved another text in this language while you were writing." in said(answer)
+    desk.post(change_url(page), form(page, body_be="<p>Першы.</p>"))
+    answer = desk.post(change_url(page), opened)
+    assert "Somebody saved another text in this language while you were writing." in visible_text(
+        answer
+    )
     assert "Другі." in answer.content.decode()
     page.refresh_from_db()
     assert page.body_be == "<p>Першы.</p>"
     again = answer.context["adminform"].form
     insisting = {**opened, "base_be": again["base_be"].value()}
-    assert desk.post(page_of(page), insisting).status_code == 302
+    assert desk.post(change_url(page), insisting).status_code == 302
     page.refresh_from_db()
     assert page.body_be == "<p>Другі.</p>"
 
@@ -208,11 +210,11 @@ def test_the_second_at_one_language_is_asked_first_and_may_insist(desk: Client) 
 def test_a_third_text_asks_anew(desk: Client) -> None:
     page = make_page()
     opened = {**form(page), "body_be": "<p>Другі.</p>"}
-    desk.post(page_of(page), form(page, body_be="<p>Першы.</p>"))
-    asked = desk.post(page_of(page), opened).context["adminform"].form["base_be"].value()
+    desk.post(change_url(page), form(page, body_be="<p>Першы.</p>"))
+    asked = desk.post(change_url(page), opened).context["adminform"].form["base_be"].value()
     page.refresh_from_db()
-    desk.post(page_of(page), form(page, body_be="<p>Трэці.</p>"))
-    answer = desk.post(page_of(page), {**opened, "base_be": asked})
+    desk.post(change_url(page), form(page, body_be="<p>Трэці.</p>"))
+    answer = desk.post(change_url(page), {**opened, "base_be": asked})
     assert answer.status_code == 200
     page.refresh_from_db()
     assert page.body_be == "<p>Трэці.</p>"
@@ -220,6 +222,6 @@ def test_a_third_text_asks_anew(desk: Client) -> None:
 
 def test_what_only_carries_the_form_is_no_change_in_its_history(desk: Client) -> None:
     page = make_page()
-    desk.post(page_of(page), form(page, title_be="Іначай"))
-    history = said(desk.get(f"{page_of(page).removesuffix('change/')}history/"))
+    desk.post(change_url(page), form(page, title_be="Іначай"))
+    history = visible_text(desk.get(f"{change_url(page).removesuffix('change/')}history/"))
     assert "base" not in history.lower().replace("database", "")

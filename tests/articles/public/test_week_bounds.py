@@ -13,13 +13,13 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
-from articles.editorial.digest_builder import gather
-from articles.editorial.importing import Options, import_articles
+from articles.editorial.digest_builder import build_digest
+from articles.editorial.importing import ImportOptions, import_articles
 from articles.models import Article, Digest
-from articles.public.barometer import years
+from articles.public.barometer import years_with_verdicts
 from core.weeks import Week
 from newsletter.campaigns import approval
-from tests.articles.browser import ADD, LIST, said, typed
+from tests.articles.browser import ADD, LIST, form_data, visible_text
 from tests.factories import MONDAY_MORNING, WEEK, make_article, make_edition, make_topic, make_user
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +29,12 @@ TABLES = ("articles_article", "articles_digest", "articles_verdictchange", "arti
 
 def test_the_forms_say_which_weeks_there_are_and_keep_what_was_typed(desk: Client) -> None:
     for day in TOO_FAR:
-        page = desk.post(ADD, typed(title_en="Kept", week=day))
+        page = desk.post(ADD, form_data(title_en="Kept", week=day))
         digest = desk.post("/admin/articles/digest/add/", {"week": day})
         assert page.status_code == digest.status_code == 200
-        assert "There is no such week here" in said(page)
-        assert "There is no such week here" in said(digest)
-        assert "2099" in said(page)
+        assert "There is no such week here" in visible_text(page)
+        assert "There is no such week here" in visible_text(digest)
+        assert "2099" in visible_text(page)
         assert 'value="Kept"' in page.content.decode()
     assert not Article.objects.exists()
     assert not Digest.objects.exists()
@@ -43,7 +43,7 @@ def test_the_forms_say_which_weeks_there_are_and_keep_what_was_typed(desk: Clien
 def test_an_import_and_a_command_say_so_too() -> None:
     for day in ("9999-12-27", "2100-01-04", "1989-12-25"):
         line = json.dumps({"id": "one", "en": ["Title", "Lead."], "week": day})
-        report = import_articles([line], Options(make_user(), MONDAY_MORNING))
+        report = import_articles([line], ImportOptions(make_user(), MONDAY_MORNING))
         assert "Weeks are 1990-01-01 to 2099-12-28" in report.bad[0][1]
         for verb in ("gather", "approve", "reopen", "report"):
             with pytest.raises(CommandError, match="Weeks are 1990-01-01 to 2099-12-28"):
@@ -55,9 +55,9 @@ def test_the_first_and_the_last_week_are_weeks_like_any_other(desk: Client, day:
     make_edition()
     make_article(week=Week.parse(day), verdict="improved")
     make_article(topic=make_topic(code="west"), week=Week.parse(day))
-    digest = gather(Week.parse(day))
+    digest = build_digest(Week.parse(day))
     approval.approve(digest, make_user(), MONDAY_MORNING)
-    assert desk.post(ADD, typed(title_en="Edge", week=day)).status_code == 302
+    assert desk.post(ADD, form_data(title_en="Edge", week=day)).status_code == 302
     assert_every_page_is_well(desk, digest)
     assert Client().get(f"/en/weeks/{day}/").status_code == 200
 
@@ -86,7 +86,7 @@ def rows() -> Digest:
     broken.verdict_changes.create(
         topic=broken.topic, week=WEEK, was="worsened", changed_at=MONDAY_MORNING
     )
-    return gather(WEEK)
+    return build_digest(WEEK)
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
         *("/", "/en/", "/en/weeks/", "/en/topics/elite/", "/en/topics/west/", "/en/feed.xml"),
         *("/en/sitemap.xml", "/en/news.xml", "/sitemap.xml", "/en/search/", "/en/barometer/"),
         *("/en/barometer/all.json", "/en/barometer/all.csv"),
-        *(f"/en/barometer/{year}/" for year in years()),
+        *(f"/en/barometer/{year}/" for year in years_with_verdicts()),
         article.path_in("en"),
     ]
     inside = [
@@ -127,9 +127,9 @@ def assert_every_page_is_well(desk: Client, digest: Digest) -> None:
         "/admin/newsletter/mailing/",
     ]
     there = {public[0], public[1], public[2], public[4], public[-1]}
-    reader = Client()
+    visitor = Client()
     for path in public:
-        answer = reader.get(path, follow=True)
+        answer = visitor.get(path, follow=True)
         assert answer.status_code in ({200} if path in there else {200, 404}), path
     for path in inside:
         assert desk.get(path, follow=True).status_code == 200, path

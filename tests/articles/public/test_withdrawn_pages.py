@@ -8,9 +8,9 @@ from django.test import Client
 from articles.editorial import workflow
 from articles.models import Article
 from staff.models import AuditEntry
-from tests.articles.browser import LIST, an_analyst, said
+from tests.articles.browser import LIST, analyst_client, visible_text
 from tests.factories import MONDAY_MORNING, make_article
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 WHY = "Крыніца памылілася."
@@ -19,7 +19,7 @@ WHY = "Крыніца памылілася."
 def gone(client: Client, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 410
-    return dense(answer.content.decode())
+    return normalize_html(answer.content.decode())
 
 
 def test_a_language_that_was_withdrawn_is_gone_and_says_where_the_text_still_is(
@@ -72,7 +72,7 @@ def test_markup_in_a_note_is_text(client: Client) -> None:
 # --- At the desk -------------------------------------------------------------------------
 
 
-def test_withdrawing_asks_for_a_note_in_each_language_that_readers_know(desk: Client) -> None:
+def test_withdrawing_asks_for_a_note_in_each_language_that_was_public(desk: Client) -> None:
     article = make_article(published_in=("be", "ru"))
     asked = desk.get(f"{LIST}{article.pk}/do/withdraw/").content.decode()
     assert 'name="note_be"' in asked
@@ -87,20 +87,22 @@ def test_a_note_can_be_written_later_and_the_audit_knows(desk: Client, client: C
     desk.post(f"{LIST}{article.pk}/do/withdraw-be/")
     assert 'name="note_be"' in desk.get(f"{LIST}{article.pk}/do/note/").content.decode()
     told = desk.post(f"{LIST}{article.pk}/do/note/", {"note_be": WHY}, follow=True)
-    assert "Readers see it" in said(told)
+    assert "Readers see it" in visible_text(told)
     assert WHY in gone(client, f"/be/{article.pk}/")
     entry = AuditEntry.objects.order_by("-pk")[0]
-    assert (entry.language, entry.detail) == ("be", workflow.NOTE_ON_WITHDRAWAL)
+    assert (entry.language, entry.detail) == ("be", workflow.WITHDRAWAL_NOTE_DETAIL)
 
 
 def test_a_note_that_is_too_long_withdraws_nothing(desk: Client) -> None:
     article = make_article()
     told = desk.post(f"{LIST}{article.pk}/do/withdraw-be/", {"note_be": "а" * 501}, follow=True)
-    assert "500" in said(told)
+    assert "500" in visible_text(told)
     assert "be" in Article.objects.get().public_languages
 
 
 def test_who_may_not_publish_writes_no_note() -> None:
     article = make_article()
     workflow.withdraw(article, MONDAY_MORNING)
-    assert an_analyst().post(f"{LIST}{article.pk}/do/note/", {"note_be": WHY}).status_code == 403
+    assert (
+        analyst_client().post(f"{LIST}{article.pk}/do/note/", {"note_be": WHY}).status_code == 403
+    )

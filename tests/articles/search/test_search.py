@@ -1,4 +1,4 @@
-"""Readers' search: what is found, and what is shown of it."""
+"""The search: what it finds, and what it shows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from articles.search import query
 from core.weeks import Week
-from tests.articles.requests import ask, found, say, search
+from tests.articles.requests import result_titles, save_text, search, submit_search
 from tests.factories import WEEK, make_article, make_topic
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
-ON_A_PAGE = 2
+PER_PAGE = 2
 
 
 # --- What is found --------------------------------------------------------------------
@@ -40,17 +40,17 @@ def test_any_form_and_spelling_of_a_word_finds_it(
 ) -> None:
     article = make_article()
     make_article(topic=make_topic(code="other"))
-    say(article, language, title="Без слоў", body=f"<p>{written}.</p>")
+    save_text(article, language, title="Без слоў", body=f"<p>{written}.</p>")
     page = search(client, asked, language)
-    assert found(page) == ["Без слоў"]
+    assert result_titles(page) == ["Без слоў"]
     assert article.path_in(language) in page
 
 
 def test_all_the_words_have_to_be_there_in_title_lead_or_body(client: Client) -> None:
     article = make_article()
-    say(article, "be", title="Рынак", lead="Цэны.", body="<ul><li>Хлеб</li></ul><p>Соль</p>")
-    assert found(search(client, "соль рынка цана хлебам")) == ["Рынак"]
-    assert found(search(client, "соль рынка вада")) == []
+    save_text(article, "be", title="Рынак", lead="Цэны.", body="<ul><li>Хлеб</li></ul><p>Соль</p>")
+    assert result_titles(search(client, "соль рынка цана хлебам")) == ["Рынак"]
+    assert result_titles(search(client, "соль рынка вада")) == []
 
 
 def test_titles_come_first_and_then_the_newest(client: Client) -> None:
@@ -58,8 +58,8 @@ def test_titles_come_first_and_then_the_newest(client: Client) -> None:
         [("Old title with tax", ""), ("Newer", "tax"), ("Title with tax", ""), ("Newest", "tax")]
     ):
         article = make_article(week=WEEK.previous(9 - number))
-        say(article, "en", title=title, body=f"<p>Text {body}</p>")
-    assert found(search(client, "taxes", "en")) == [
+        save_text(article, "en", title=title, body=f"<p>Text {body}</p>")
+    assert result_titles(search(client, "taxes", "en")) == [
         "Title with tax", "Old title with tax", "Newest", "Newer"
     ]  # fmt: skip
 
@@ -70,21 +70,28 @@ def test_a_topic_and_a_year_narrow_it_down(client: Client) -> None:
     for number, week in enumerate(of_year):
         make_article(week=week, title=f"E{number}")
         make_article(week=week, title=f"W{number}", topic=west)
-    assert len(found(search(client, "budget", "en"))) == 6
-    assert found(search(client, "budget", "en", topic="west")) == ["W1 en", "W0 en", "W2 en"]
+    assert len(result_titles(search(client, "budget", "en"))) == 6
+    assert result_titles(search(client, "budget", "en", topic="west")) == [
+        "W1 en",
+        "W0 en",
+        "W2 en",
+    ]
     # A week that begins in one year and ends in the next belongs to both.
-    assert found(search(client, "budget", "en", topic="west", year="2025")) == ["W0 en"]
-    assert found(search(client, "budget", "en", topic="west", year=2026)) == ["W1 en", "W0 en"]
+    assert result_titles(search(client, "budget", "en", topic="west", year="2025")) == ["W0 en"]
+    assert result_titles(search(client, "budget", "en", topic="west", year=2026)) == [
+        "W1 en",
+        "W0 en",
+    ]
     page = client.get("/en/search/").content.decode()
     assert re.findall(r'<option value="(\d+)"', page) == ["2026", "2025", "2024"]
 
 
 def test_only_the_pages_language_is_searched_and_the_others_are_offered(client: Client) -> None:
     make_article(title="Толькі")
-    assert found(search(client, "бюджэт", "ru")) == []
+    assert result_titles(search(client, "бюджэт", "ru")) == []
     page = search(client, "бюджэт", "ru")
     [path] = re.findall(r'<a href="(/be/search/[^"]+)" lang="be"', page.partition("<main")[2])
-    assert found(dense(client.get(path).content.decode())) == ["Толькі be"]
+    assert result_titles(normalize_html(client.get(path).content.decode())) == ["Толькі be"]
 
 
 def test_the_same_words_in_another_language_leave_topic_and_year_behind(client: Client) -> None:
@@ -100,15 +107,15 @@ def test_the_same_words_in_another_language_leave_topic_and_year_behind(client: 
 def test_it_is_paged_by_path_and_the_words_stay_out_of_it(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "RESULTS_PER_PAGE", ON_A_PAGE)
-    for number in range(ON_A_PAGE + 1):
+    monkeypatch.setattr(query, "PAGE_SIZE", PER_PAGE)
+    for number in range(PER_PAGE + 1):
         make_article(week=WEEK.previous(number), title=f"N{number}")
-    path = ask(client, "budget", "en", topic="elite")
-    first, second = (dense(client.get(at).content.decode()) for at in (path, f"{path}2/"))
-    assert f"{ON_A_PAGE + 1} articles found" in first
-    assert found(first)[-1] == f"N{ON_A_PAGE - 1} en"
+    path = submit_search(client, "budget", "en", topic="elite")
+    first, second = (normalize_html(client.get(at).content.decode()) for at in (path, f"{path}2/"))
+    assert f"{PER_PAGE + 1} articles found" in first
+    assert result_titles(first)[-1] == f"N{PER_PAGE - 1} en"
     assert f'<a rel="next" href="{path}2/"' in first
-    assert found(second) == [f"N{ON_A_PAGE} en"]
+    assert result_titles(second) == [f"N{PER_PAGE} en"]
     assert f'<a rel="prev" href="{path}"' in second
     for page in (first, second):
         assert not re.search(r'(href|action)="[^"]*budget', page)
@@ -120,11 +127,11 @@ def test_it_is_paged_by_path_and_the_words_stay_out_of_it(
 
 def test_who_goes_back_to_the_results_sees_them_again(client: Client) -> None:
     make_article()
-    path = ask(client, "бюджэту", topic="elite", year=str(WEEK.year))
+    path = submit_search(client, "бюджэту", topic="elite", year=str(WEEK.year))
     for _ in range(2):
         answer = client.get(path)
         assert answer.status_code == 200
-        assert found(dense(answer.content.decode())) == ["Бюджэт be"]
+        assert result_titles(normalize_html(answer.content.decode())) == ["Бюджэт be"]
 
 
 def test_a_link_with_words_in_it_works_too(client: Client) -> None:
@@ -132,7 +139,7 @@ def test_a_link_with_words_in_it_works_too(client: Client) -> None:
     answer = client.get("/be/search/", {"q": "бюджэту", "topic": "elite"}, follow=True)
     [(path, status)] = answer.redirect_chain
     assert (status, path.partition("?")[1]) == (303, "")
-    assert found(dense(answer.content.decode())) == ["Бюджэт be"]
+    assert result_titles(normalize_html(answer.content.decode())) == ["Бюджэт be"]
 
 
 # --- What is shown of it ---------------------------------------------------------------
@@ -140,7 +147,7 @@ def test_a_link_with_words_in_it_works_too(client: Client) -> None:
 
 def test_the_words_are_marked_in_title_and_excerpt_as_they_are_written(client: Client) -> None:
     article = make_article()
-    say(
+    save_text(
         article, "be",
         title="Пра вы\u0301бары",
         body="<p>Нічога.</p><p>На выбарах і <strong>вы</strong>барам.</p>",
@@ -154,7 +161,7 @@ def test_the_words_are_marked_in_title_and_excerpt_as_they_are_written(client: C
 def test_an_excerpt_is_the_paragraph_with_most_of_the_words(client: Client) -> None:
     article = make_article()
     long = "Пачатак. " * 60
-    say(article, "be", lead="Вада.", body=f"<p>{long}Вада і соль, {long}</p>")
+    save_text(article, "be", lead="Вада.", body=f"<p>{long}Вада і соль, {long}</p>")
     [excerpt] = re.findall(r'<p class="lead">(.*?)</p>', search(client, "соль вада"))
     assert "<mark>Вада</mark> і <mark>соль</mark>, Пачатак." in excerpt
     assert excerpt.startswith("…")
@@ -164,13 +171,13 @@ def test_an_excerpt_is_the_paragraph_with_most_of_the_words(client: Client) -> N
 
 def test_a_word_in_the_title_alone_shows_how_the_text_begins(client: Client) -> None:
     article = make_article()
-    say(article, "be", title="Соль", lead="Пра яе.")
+    save_text(article, "be", title="Соль", lead="Пра яе.")
     assert '<p class="lead">Пра яе.</p>' in search(client, "солі")
 
 
 def test_nothing_of_a_text_or_a_query_becomes_markup(client: Client) -> None:
     article = make_article()
-    say(article, "en", title="<b>tax</b> & co", lead='tax <script>alert("x")</script> &amp;')
+    save_text(article, "en", title="<b>tax</b> & co", lead='tax <script>alert("x")</script> &amp;')
     page = search(client, 'tax "><script>alert(1)</script>', "en")
     assert "<script" not in page
     page = search(client, "tax", "en")
@@ -186,7 +193,7 @@ def test_every_page_leads_to_the_search_of_its_language(client: Client) -> None:
     article = make_article()
     for path in ("/be/", article.path_in("be"), "/be/weeks/", "/be/subscribe/", "/be/search/"):
         assert '<a href="/be/search/"' in client.get(path).content.decode(), path
-    page = dense(client.get("/be/search/").content.decode())
+    page = normalize_html(client.get("/be/search/").content.decode())
     for language in ("en", "ru"):
         assert f'<a href="/{language}/search/" hreflang="{language}"' in page
         assert f'hreflang="{language}" href="http://127.0.0.1:8000/{language}/search/"' in page
@@ -197,7 +204,7 @@ def test_many_results_ask_the_database_no_more_than_few(
 ) -> None:
     for number in range(12):
         make_article(week=WEEK.previous(number))
-    path = ask(client, "budget", "en")
+    path = submit_search(client, "budget", "en")
     visitor.get("/en/")  # What all pages share is made.
     with django_assert_max_num_queries(8):
-        assert len(found(visitor.get(path).content.decode())) == 12
+        assert len(result_titles(visitor.get(path).content.decode())) == 12

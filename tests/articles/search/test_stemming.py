@@ -93,7 +93,7 @@ def test_a_stem_is_letters_and_digits_whatever_comes(language: str) -> None:
         list(stems(word, language))
 
 
-def test_a_text_is_cut_into_words_as_readers_see_them() -> None:
+def test_a_text_is_cut_into_words_as_they_are_written() -> None:
     assert WORD.findall("Брэст-Літоўск: з’езд, 2026 г. — «да\u0301та»_x ’ ʼ") == [
         "Брэст", "Літоўск", "з’езд", "2026", "г", "да\u0301та", "x", "ʼ"
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from articles.text.language_detection import recognise
+from articles.text.language_detection import detect_language
 
 CODES = ["en", "be", "ru"]
 
@@ -24,7 +24,7 @@ CODES = ["en", "be", "ru"]
     ],
 )
 def test_it_is_recognised(text: str, language: str) -> None:
-    assert recognise(text, CODES) == language
+    assert detect_language(text, CODES) == language
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_it_is_recognised(text: str, language: str) -> None:
     ],
 )
 def test_what_says_too_little_is_left_open(text: str) -> None:
-    assert recognise(text, CODES) is None
+    assert detect_language(text, CODES) is None
 
 
 def test_a_language_that_it_knows_nothing_of_is_never_named() -> None:
-    assert recognise("Ўрад зноў павысіў цэны", ["en", "lt"]) is None
+    assert detect_language("Ўрад зноў павысіў цэны", ["en", "lt"]) is None

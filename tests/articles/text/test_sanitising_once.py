@@ -12,10 +12,10 @@ import pytest
 from django.core import serializers
 from django.test import Client
 
-from articles.editorial.importing import Options, import_articles
-from articles.editorial.saving import restore
+from articles.editorial.importing import ImportOptions, import_articles
+from articles.editorial.saving import restore_revision
 from articles.models import Article, Page, Revision
-from tests.articles.browser import ADD, as_saved, page_of, typed
+from tests.articles.browser import ADD, change_url, form_data, form_data_of
 from tests.factories import MONDAY_MORNING, make_article, make_page, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -76,7 +76,9 @@ def loaded_as_a_fixture(article: Article) -> None:
 
 def restored(article: Article) -> None:
     Revision.objects.update(body=EVIL)
-    restore(article, "en", article.revisions.get(language="en"), by=None, now=MONDAY_MORNING)
+    restore_revision(
+        article, "en", article.revisions.get(language="en"), by=None, now=MONDAY_MORNING
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_no_path_into_the_column_passes_the_sanitiser_by(path: Callable[[Article
 
 def test_an_import_is_sanitised(sanitised: Counter[str]) -> None:
     line = json.dumps({"id": "1", "en": ["Title", "Lead", "a", "b", EVIL]})
-    report = import_articles([line], Options(owner=make_user(), now=MONDAY_MORNING))
+    report = import_articles([line], ImportOptions(owner=make_user(), now=MONDAY_MORNING))
     assert not report.bad
     assert "<script" not in Article.objects.get().body_en
     assert sanitised.most_common(1)[0][1] == 1
@@ -116,13 +118,13 @@ def test_a_save_at_the_desk_sanitises_what_is_typed_once(
     desk: Client, sanitised: Counter[str]
 ) -> None:
     bodies = {f"body_{code}": f"<p>{code}</p><script>x</script>" for code in ("en", "be", "ru")}
-    desk.post(ADD, typed(title_en="Title", **bodies))
+    desk.post(ADD, form_data(title_en="Title", **bodies))
     article = Article.objects.get()
     assert article.body_be == "<p>be</p>"
     assert [sanitised[body] for body in bodies.values()] == [1, 1, 1]
 
     sanitised.clear()
-    desk.post(page_of(article), as_saved(article, body_ru="<p>anew</p>"))
+    desk.post(change_url(article), form_data_of(article, body_ru="<p>anew</p>"))
     article.refresh_from_db()
     assert article.body_ru == "<p>anew</p>"
     assert max(sanitised.values()) <= 2

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
-from articles.text.typography import for_editor, foreign_marks, is_typewritten, marks_of
+from articles.text.typography import (
+    editor_config,
+    foreign_marks,
+    has_typewriter_marks,
+    punctuation_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +26,7 @@ from articles.text.typography import for_editor, foreign_marks, is_typewritten, 
     ],
 )
 def test_typewritten_marks_are_seen(text: str) -> None:
-    assert is_typewritten(text)
+    assert has_typewriter_marks(text)
 
 
 @pytest.mark.parametrize(
@@ -38,16 +43,16 @@ def test_typewritten_marks_are_seen(text: str) -> None:
     ],
 )
 def test_right_ones_raise_no_doubt(text: str) -> None:
-    assert not is_typewritten(text)
+    assert not has_typewriter_marks(text)
 
 
 def test_every_language_of_the_newsroom_has_its_marks_in_the_editor() -> None:
     for code, _name in settings.LANGUAGES:
         told = settings.CKEDITOR_CONFIGS[f"body_{code}"]["typography"]
-        assert told == for_editor(code)
-    assert marks_of("be").opening == "«"
-    assert marks_of("en").opening == "“"
-    assert marks_of("xx") == marks_of("en")
+        assert told == editor_config(code)
+    assert punctuation_of("be").opening == "«"
+    assert punctuation_of("en").opening == "“"
+    assert punctuation_of("xx") == punctuation_of("en")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from newsletter.imports import upload as uploading
+from newsletter.imports.upload import CHUNK_BYTES
 from newsletter.models import Edition, Import, ImportChunk, ImportStatus, Subscriber
-from newsletter.tasks import work_on_import
+from newsletter.tasks import process_import
 from tests.factories import enrol, make_edition, make_user
-from tests.html_pages import dense
+from tests.html_pages import normalize_html
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/newsletter/import/add/"
@@ -59,7 +59,7 @@ def upload(client: Client, content: bytes, **more: str) -> tuple[int, str]:
 def do(client: Client, row: Import, verb: str, **more: str) -> None:
     form = {"csrfmiddlewaretoken": token(client), **more}
     client.post(f"/admin/newsletter/import/{row.pk}/do/{verb}/", form)
-    work_on_import(row.pk)
+    process_import(row.pk)
     row.refresh_from_db()
 
 
@@ -69,10 +69,10 @@ def test_a_manager_uploads_looks_applies_and_undoes(manager: Client) -> None:
     assert status == 302
     row = Import.objects.get()
     assert manager.get(where).headers["Refresh"] == "2"
-    work_on_import(row.pk)
+    process_import(row.pk)
     page = manager.get(where)
     assert "Refresh" not in page.headers
-    said = dense(page.content.decode())
+    said = normalize_html(page.content.decode())
     assert "Checked: waits for you" in said
     assert "Line 3: This is no address" in said
     assert "planted" not in said
@@ -85,7 +85,7 @@ def test_a_manager_uploads_looks_applies_and_undoes(manager: Client) -> None:
     assert not Subscriber.objects.exists()
 
 
-def test_a_large_file_is_sealed_in_pieces_and_none_of_it_in_clear(
+def test_a_large_file_is_sealed_in_chunks_and_none_of_it_in_clear(
     manager: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = b"x" * 200
@@ -93,9 +93,9 @@ def test_a_large_file_is_sealed_in_pieces_and_none_of_it_in_clear(
     status, _where = upload(manager, b"email,name\n" + lines, edition=str(Edition.objects.get().pk))
     assert status == 302
     sizes = [len(bytes(chunk.sealed)) for chunk in ImportChunk.objects.all()]
-    assert len(sizes) == -(-(len(lines) + 11) // uploading.PIECE) > 1
+    assert len(sizes) == -(-(len(lines) + 11) // CHUNK_BYTES) > 1
     assert not any(b"planted" in bytes(chunk.sealed) for chunk in ImportChunk.objects.all())
-    work_on_import(Import.objects.get().pk)
+    process_import(Import.objects.get().pk)
     assert Import.objects.get().new == 2_000
 
 
@@ -107,7 +107,7 @@ def test_without_its_token_nothing_of_the_file_stays(manager: Client) -> None:
     assert not ImportChunk.objects.exists()
 
 
-def test_who_may_not_import_is_turned_away_before_the_file_is_read() -> None:
+def test_without_permission_the_file_is_not_read() -> None:
     client = Client()
     user = make_user(username="other", is_superuser=False, enrolled=False)
     user.groups.add(Group.objects.get(name="Editor"))
@@ -120,7 +120,7 @@ def test_who_may_not_import_is_turned_away_before_the_file_is_read() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 1_100_000])
-def test_an_empty_or_too_large_file_is_told_so_and_leaves_nothing(
+def test_an_empty_or_too_large_file_is_refused_and_leaves_nothing(
     content: bytes, manager: Client, settings: Settings
 ) -> None:
     settings.IMPORT_MAX_MB = 1
@@ -160,7 +160,7 @@ def test_columns_that_nobody_knows_are_named_by_a_person(manager: Client) -> Non
     edition = str(Edition.objects.get().pk)
     _status, where = upload(manager, b"who,when\na@example.org,2024-01-01\n", edition=edition)
     row = Import.objects.get()
-    work_on_import(row.pk)
+    process_import(row.pk)
     assert "Needs you to name the columns" in manager.get(where).content.decode()
     asked = manager.get(f"/admin/newsletter/import/{row.pk}/do/name-columns/").content.decode()
     assert ">who<" in asked
@@ -169,7 +169,7 @@ def test_columns_that_nobody_knows_are_named_by_a_person(manager: Client) -> Non
     assert (row.status, row.lines) == (ImportStatus.CHECKED, 1)
 
 
-def test_what_was_uploaded_may_be_thrown_away(manager: Client) -> None:
+def test_an_upload_may_be_discarded(manager: Client) -> None:
     upload(manager, b"email\na@example.org\n", edition=str(Edition.objects.get().pk))
     row = Import.objects.get()
     form = {"csrfmiddlewaretoken": token(manager)}
@@ -178,10 +178,8 @@ def test_what_was_uploaded_may_be_thrown_away(manager: Client) -> None:
     assert not ImportChunk.objects.exists()
 
 
-def test_who_has_no_question_left_is_told_before_the_file_is_read(
-    manager: Client, settings: Settings
-) -> None:
-    settings.LIST_QUESTIONS_PER_DAY = 0
+def test_without_lookups_left_the_file_is_not_read(manager: Client, settings: Settings) -> None:
+    settings.SUBSCRIBER_LOOKUPS_PER_DAY = 0
     status, said = upload(manager, b"email\na@example.org\n")
     assert status == 429
     assert "used up" in said

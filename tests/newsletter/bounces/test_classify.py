@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from keys.tokens import TOKEN_LENGTH
-from newsletter.bounces.classify import Unreadable, read
+from newsletter.bounces.classify import UnreadableMail, classify
 from tests.newsletter.bounces.mails import FORMS, nested, written
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,44 +20,44 @@ TO = f"b-{TOKEN}@bounces.newsroom.example"
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_it_is_what_it_says(form: str) -> None:
-    assert read(written(form, to=TO)).verdict == FORMS[form][0]
+def test_each_form_is_classified(form: str) -> None:
+    assert classify(written(form, to=TO)).kind == FORMS[form][0]
 
 
 @pytest.mark.parametrize("form", [form for form, (kind, _) in FORMS.items() if kind == "hard"])
-def test_where_it_was_sent_to_says_whose_letter_it_was(form: str) -> None:
-    assert read(written(form, to=TO)).return_paths == {TOKEN}
+def test_the_return_path_names_the_delivery(form: str) -> None:
+    assert classify(written(form, to=TO)).return_paths == {TOKEN}
 
 
-def test_the_envelope_and_what_servers_note_of_it_count_too() -> None:
+def test_the_envelope_recipient_counts_too() -> None:
     quoted = written("qmail", to="postmaster@newsroom.example")
-    assert read(quoted).return_paths == set()
-    assert read(quoted, TO.upper()).return_paths == {TOKEN}
+    assert classify(quoted).return_paths == set()
+    assert classify(quoted, TO.upper()).return_paths == {TOKEN}
     for header in ("Delivered-To", "X-Original-To", "Envelope-To"):
-        assert read(f"{header}: {TO}\r\n".encode() + quoted).return_paths == {TOKEN}
+        assert classify(f"{header}: {TO}\r\n".encode() + quoted).return_paths == {TOKEN}
 
 
 def test_what_a_bounce_quotes_is_not_trusted() -> None:
     claims = written("postfix: user unknown", to=TO).replace(
         b"Return-Path: <b-" + TOKEN.encode(), b"Return-Path: <b-" + OTHER.encode()
     )
-    report = read(claims)
+    report = classify(claims)
     assert report.return_paths == {TOKEN}
-    assert not report.letters
-    assert not report.messages
+    assert not report.letter_links
+    assert not report.message_ids
 
 
-def test_a_complaint_names_its_letter_by_what_it_gives_back() -> None:
-    report = read(written("arf: abuse", to=TO, message=OTHER, letter="c" * TOKEN_LENGTH))
+def test_a_complaint_names_its_letter_by_the_returned_copy() -> None:
+    report = classify(written("arf: abuse", to=TO, message=OTHER, letter="c" * TOKEN_LENGTH))
     assert report.return_paths == {TOKEN}
-    assert report.messages == {OTHER}
-    assert report.letters == {"c" * TOKEN_LENGTH}
+    assert report.message_ids == {OTHER}
+    assert report.letter_links == {"c" * TOKEN_LENGTH}
 
 
-def test_the_words_of_the_letter_that_is_given_back_do_not_count() -> None:
+def test_the_text_of_the_returned_letter_does_not_count() -> None:
     # It speaks of a user unknown to the police, of spam and of quotas.
-    full = read(written("exim: full", to=TO))
-    assert full.verdict == "soft"
+    full = classify(written("exim: full", to=TO))
+    assert full.kind == "soft"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_the_words_of_the_letter_that_is_given_back_do_not_count() -> None:
 )
 def test_rubbish_is_at_worst_unreadable(raw: bytes) -> None:
     try:
-        report = read(raw)
-    except Unreadable:
+        report = classify(raw)
+    except UnreadableMail:
         return
     assert report.return_paths == set()
 
@@ -99,12 +99,12 @@ READS_THEM_ALL = """
 import os, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
 django.setup()
-from newsletter.bounces.classify import Unreadable, read
+from newsletter.bounces.classify import UnreadableMail, classify
 from tests.newsletter.bounces.mails import HOSTILE
 for raw in HOSTILE.values():
     try:
-        read(raw)
-    except Unreadable:
+        classify(raw)
+    except UnreadableMail:
         pass
 """
 
@@ -113,11 +113,11 @@ def test_a_complaint_names_its_letter_by_its_headers_and_not_by_what_it_quotes()
     raw = written("arf: abuse", to=TO, message=OTHER, letter=OTHER).replace(
         b"The site is blocked", b"/letter/" + TOKEN.encode() + b"/ The site is blocked"
     )
-    assert read(raw).letters == {OTHER}
+    assert classify(raw).letter_links == {OTHER}
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_cut_or_bitten_mail_breaks_nothing_and_names_nobody_else(form: str) -> None:
+def test_a_truncated_or_corrupt_mail_names_nobody_else(form: str) -> None:
     whole = written(form, to=TO, message=TOKEN, letter=TOKEN)
     dice = random.Random(form)
     for _again in range(40):
@@ -126,9 +126,9 @@ def test_a_cut_or_bitten_mail_breaks_nothing_and_names_nobody_else(form: str) ->
             if bitten:
                 bitten[dice.randrange(len(bitten))] = dice.randrange(256)
         try:
-            report = read(bytes(bitten))
-        except Unreadable:
+            report = classify(bytes(bitten))
+        except UnreadableMail:
             continue
         # A bitten token is another string; that it is nobody's is for its seal to say.
-        for token in report.return_paths | report.letters | report.messages:
+        for token in report.return_paths | report.letter_links | report.message_ids:
             assert len(token) == TOKEN_LENGTH

@@ -12,13 +12,13 @@ from newsletter.bounces.mailbox_config import Mailbox
     "url",
     ["", "imaps://", "http://a:secret@c/", "imaps://host/INBOX", "imap://[x", "imaps://a:b@c:x/"],
 )
-def test_what_is_no_mailbox_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="imaps://user:password@host/INBOX") as told:
         Mailbox.parse(url)
     assert "secret" not in str(told.value)
 
 
-def test_encrypted_unless_said_otherwise() -> None:
+def test_imaps_is_encrypted() -> None:
     mailbox = Mailbox.parse("imaps://bounces:pass%40word@mail.example")
     assert (mailbox.port, mailbox.folder, mailbox.is_encrypted) == (993, "INBOX", True)
     assert mailbox.password == "pass@word"

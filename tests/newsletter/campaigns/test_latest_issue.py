@@ -14,10 +14,9 @@ from articles.models import Article
 from demo.mail_catcher.catcher import Catcher
 from keys import tokens
 from keys.sealing import worker_keys
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter import schedule
-from newsletter.campaigns import latest_issue
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import latest_issue, lifecycle
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import (
     Delivery,
@@ -33,9 +32,9 @@ from newsletter.models import (
 )
 from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_user
-from tests.html_pages import dense
-from tests.newsletter import single_mails
-from tests.newsletter.relays import Moody, after
+from tests.html_pages import normalize_html
+from tests.newsletter import transactional_mails
+from tests.newsletter.relays import ScriptedRelay, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -47,8 +46,8 @@ def come(address: str = "late@example.org", now: dt.datetime = LATER, **fields: 
     row = sign_up.sign_up(address, Edition.objects.get(), "en", now, **fields)
     reader = sign_up.process_sign_up(row.pk, now)
     assert reader is not None
-    second = Subscriber.objects.get(pk=reader).sign_up_second
-    return sign_up.confirm(tokens.make_token(Kind.CONFIRM, reader, second), now)
+    second = Subscriber.objects.get(pk=reader).sign_up_timestamp
+    return sign_up.confirm(tokens.make_token(TokenKind.CONFIRM, reader, second), now)
 
 
 def lane(mailing: Mailing, now: dt.datetime = LATER) -> None:
@@ -61,9 +60,9 @@ def recipients(relay: Catcher) -> list[str]:
 
 @pytest.fixture
 def sent(relay: Catcher) -> Mailing:
-    """Last week's letter, which three readers have."""
+    """Last week's letter, which three subscribers have."""
     mailing = make_mailing(readers=3)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     lane(mailing, NOW)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
@@ -76,24 +75,24 @@ def test_who_confirms_between_two_digests_gets_the_latest_at_once(
     reader = come()
     delivery = Delivery.objects.get(subscriber=reader)
     assert (delivery.kind, delivery.mailing) == (DeliveryKind.LATEST, sent)
-    assert schedule.settle_and_launch(LATER).lanes == [(sent.pk, 0), (sent.pk, 1)]
+    assert schedule.run_due(LATER).lanes == [(sent.pk, 0), (sent.pk, 1)]
     lane(sent)
     assert len(relay.letters) == 4
     assert recipients(relay).count("late@example.org") == 1
     delivery.refresh_from_db()
     assert delivery.status == DeliveryStatus.SENT
-    assert schedule.settle_and_launch(LATER).lanes == []
+    assert schedule.run_due(LATER).lanes == []
     assert not reader.outbox.exists()
 
 
 def test_the_mailings_own_ledger_stays_what_it_was(sent: Mailing) -> None:
-    before = mailings.ledger(sent)
+    before = lifecycle.ledger(sent)
     come()
     lane(sent)
-    assert mailings.ledger(sent) == before
-    late = mailings.late_ledger(sent)
+    assert lifecycle.ledger(sent) == before
+    late = lifecycle.late_ledger(sent)
     assert (late.audience, late.sent) == (1, 1)
-    assert mailings.report(sent.digest).endswith("EN 3, failed 0")
+    assert lifecycle.summary_line(sent.digest).endswith("EN 3, failed 0")
 
 
 def test_who_comes_back_does_not_get_the_same_digest_twice(sent: Mailing, relay: Catcher) -> None:
@@ -103,12 +102,14 @@ def test_who_comes_back_does_not_get_the_same_digest_twice(sent: Mailing, relay:
     come(address, LATER + dt.timedelta(hours=1))
     lane(sent)
     assert recipients(relay).count(address) == 1
-    assert single_mails.waiting(MailKind.WELCOME, LATER + dt.timedelta(hours=1)) == [reader.pk]
+    assert transactional_mails.waiting(MailKind.WELCOME, LATER + dt.timedelta(hours=1)) == [
+        reader.pk
+    ]
 
 
 def test_who_confirms_while_it_is_being_sent_gets_it_once(relay: Catcher) -> None:
     mailing = make_mailing(readers=1)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     reader = come(now=NOW)
     lane(mailing, NOW)
     assert recipients(relay).count("late@example.org") == 1
@@ -125,7 +126,7 @@ def test_the_next_launch_of_the_same_digest_passes_over_who_has_it(sent: Mailing
     for variant in sent.variants.all():
         variant.pk, variant.mailing = None, again
         variant.save()
-    assert mailings.launch(again, LATER) == 0
+    assert lifecycle.launch(again, LATER) == 0
 
 
 def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
@@ -133,8 +134,8 @@ def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
 ) -> None:
     make_edition(name="EN")
     reader = come()
-    assert single_mails.waiting(MailKind.WELCOME, LATER) == [reader.pk]
-    assert single_mails.send_welcome(reader.pk, LATER)
+    assert transactional_mails.waiting(MailKind.WELCOME, LATER) == [reader.pk]
+    assert transactional_mails.send_welcome(reader.pk, LATER)
     [letter] = relay.letters
     assert "30 November 2026, 09:00" in letter.contents.text
     assert "/en/letter/" in letter.contents.text
@@ -144,8 +145,8 @@ def test_where_there_is_no_digest_a_short_welcome_says_when_the_first_comes(
 def test_the_link_of_a_welcome_leaves(client: Client, relay: Catcher) -> None:
     make_edition()
     reader = come()
-    single_mails.send_welcome(reader.pk, LATER)
-    token = tokens.make_token(Kind.LETTER, reader.pk, 0)
+    transactional_mails.send_welcome(reader.pk, LATER)
+    token = tokens.make_token(TokenKind.LETTER, reader.pk, 0)
     assert token in relay.letters[0].contents.text
     client.post(f"/en/letter/{token}/")
     reader.refresh_from_db()
@@ -162,7 +163,7 @@ def test_a_letter_that_shows_a_withdrawn_text_welcomes_nobody(
     late = come("later@example.org")
     assert not Delivery.objects.filter(subscriber=late).exists()
     assert len(relay.letters) == 3
-    assert single_mails.waiting(MailKind.WELCOME, LATER) == [late.pk]
+    assert transactional_mails.waiting(MailKind.WELCOME, LATER) == [late.pk]
 
 
 def test_a_letter_that_shows_what_was_corrected_since_welcomes_nobody(sent: Mailing) -> None:
@@ -175,7 +176,7 @@ def test_a_letter_that_shows_what_was_corrected_since_welcomes_nobody(sent: Mail
 
 
 def test_a_letter_of_long_ago_is_no_greeting(sent: Mailing) -> None:
-    late = come(now=LATER + dt.timedelta(weeks=latest_issue.IS_NEWS_FOR_WEEKS + 2))
+    late = come(now=LATER + dt.timedelta(weeks=latest_issue.MAX_ISSUE_AGE_WEEKS + 2))
     assert not Delivery.objects.filter(subscriber=late).exists()
 
 
@@ -188,14 +189,14 @@ def test_a_relay_that_refuses_us_keeps_a_late_readers_letter_for_later(
     sent: Mailing, relay: Catcher
 ) -> None:
     reader = come()
-    Moody.moods["MAIL"] = after(0, "550 5.7.1 not you")
+    ScriptedRelay.replies["MAIL"] = after(0, "550 5.7.1 not you")
     lane(sent)
     delivery = Delivery.objects.get(subscriber=reader)
     assert delivery.status == DeliveryStatus.RETRY
     assert delivery.due_at > LATER
     sent.refresh_from_db()
     assert sent.status == MailingStatus.SENT
-    Moody.moods.clear()
+    ScriptedRelay.replies.clear()
     lane(sent, LATER + dt.timedelta(hours=1))
     delivery.refresh_from_db()
     assert delivery.status == DeliveryStatus.SENT
@@ -205,7 +206,7 @@ def test_a_late_readers_letter_is_tried_for_two_days_of_its_own(
     sent: Mailing, relay: Catcher
 ) -> None:
     reader = come()
-    Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
+    ScriptedRelay.replies["RCPT"] = after(0, "451 4.3.0 later")
     lane(sent)
     assert Delivery.objects.get(subscriber=reader).status == DeliveryStatus.RETRY
     lane(sent, LATER + dt.timedelta(days=3))
@@ -221,7 +222,7 @@ def test_confirming_by_the_form_hands_the_letter_to_the_lanes(
     reader = sign_up.process_sign_up(row.pk, LATER)
     assert reader
     token = tokens.make_token(
-        Kind.CONFIRM, reader, Subscriber.objects.get(pk=reader).sign_up_second
+        TokenKind.CONFIRM, reader, Subscriber.objects.get(pk=reader).sign_up_timestamp
     )
     monkeypatch.setattr("newsletter.public.views.timezone.now", lambda: LATER)
     client.post(f"/en/confirm/{token}/")
@@ -236,6 +237,8 @@ def test_an_editor_sees_late_readers_and_what_came_back_beside_the_ledger(
     lane(sent)
     Delivery.objects.filter(kind=DeliveryKind.LATEST).update(bounce="policy")
     client.force_login(make_user())
-    page = dense(client.get(f"/admin/newsletter/mailing/{sent.pk}/change/").content.decode())
+    page = normalize_html(
+        client.get(f"/admin/newsletter/mailing/{sent.pk}/change/").content.decode()
+    )
     assert "1 of 1 letters have gone" in page
     assert "is not wanted there</th><td>1</td>" in page

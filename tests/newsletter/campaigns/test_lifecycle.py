@@ -8,13 +8,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from articles.editorial.saving import save_article
 from articles.models import Digest
 from core.weeks import Week
-from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
-from newsletter.campaigns.approval import CannotApprove
+from newsletter.campaigns import approval, lifecycle
+from newsletter.campaigns.approval import ApprovalError
 from newsletter.models import Delivery, Mailing, MailingStatus, Variant, VariantKind
 from tests.factories import (
     MONDAY_MORNING,
@@ -33,7 +32,7 @@ EARLY = NOW - dt.timedelta(hours=20)
 
 
 def approved(now: dt.datetime = EARLY) -> list[Mailing]:
-    return approval.approve(gather(WEEK), make_user(), now)
+    return approval.approve(build_digest(WEEK), make_user(), now)
 
 
 def test_approving_freezes_one_mailing_for_each_edition() -> None:
@@ -64,7 +63,7 @@ def test_an_edition_with_nothing_to_show_gets_no_mailing() -> None:
 def test_approving_an_empty_digest_is_refused_and_leaves_nothing() -> None:
     make_edition(code="en")
     digest = Digest.objects.create(week=WEEK)
-    with pytest.raises(CannotApprove, match="empty"):
+    with pytest.raises(ApprovalError, match="empty"):
         approval.approve(digest, make_user(), NOW)
     assert not Mailing.objects.exists()
     assert not Digest.objects.get().is_approved
@@ -72,12 +71,12 @@ def test_approving_an_empty_digest_is_refused_and_leaves_nothing() -> None:
 
 def test_approving_without_an_edition_or_twice_is_refused() -> None:
     make_article()
-    digest = gather(WEEK)
-    with pytest.raises(CannotApprove, match="no edition"):
+    digest = build_digest(WEEK)
+    with pytest.raises(ApprovalError, match="no edition"):
         approval.approve(digest, make_user(), NOW)
     make_edition()
     approval.approve(digest, make_user(), NOW)
-    with pytest.raises(CannotApprove, match="approved already"):
+    with pytest.raises(ApprovalError, match="approved already"):
         approval.approve(digest, make_user(), NOW)
 
 
@@ -87,7 +86,7 @@ def test_readers_who_chose_the_discreet_letter_never_get_the_full_one() -> None:
     make_subscriber(edition=edition)
     make_article()
     [mailing] = approved()
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     kinds = Delivery.objects.values_list("subscriber__variant", "variant__kind")
     assert sorted(kinds) == [("discreet", "discreet"), ("full", "full")]
 
@@ -96,7 +95,7 @@ def test_an_edition_that_lost_its_neutral_sender_is_not_approved() -> None:
     edition = make_edition()
     make_subscriber(edition=edition, variant=VariantKind.DISCREET)
     make_article()
-    with pytest.raises(CannotApprove, match="discreet"):
+    with pytest.raises(ApprovalError, match="discreet"):
         approved()
 
 
@@ -128,27 +127,27 @@ def test_hours_that_daylight_saving_skips_or_doubles_happen_once(
 def test_what_is_due_is_launched_and_what_is_not_waits() -> None:
     mailing = make_mailing(now=EARLY)
     assert mailing.status == MailingStatus.SCHEDULED
-    assert mailings.launch_due(NOW - dt.timedelta(seconds=1)) == []
-    assert mailings.launch_due(NOW) == [mailing]
-    assert mailings.launch_due(NOW) == []
+    assert lifecycle.launch_due(NOW - dt.timedelta(seconds=1)) == []
+    assert lifecycle.launch_due(NOW) == [mailing]
+    assert lifecycle.launch_due(NOW) == []
     assert Delivery.objects.count() == 3
 
 
 def test_approved_within_six_hours_of_its_hour_it_goes_at_once() -> None:
     mailing = make_mailing(now=NOW + dt.timedelta(hours=5))
-    assert mailings.launch_due(NOW + dt.timedelta(hours=5)) == [mailing]
+    assert lifecycle.launch_due(NOW + dt.timedelta(hours=5)) == [mailing]
 
 
 def test_approved_later_than_that_it_is_held_for_a_person() -> None:
     mailing = make_mailing(now=NOW + dt.timedelta(hours=6))
     assert mailing.status == MailingStatus.HELD
-    assert mailings.launch_due(NOW + dt.timedelta(hours=6)) == []
-    assert mailings.launch(mailing, NOW + dt.timedelta(hours=7)) == 3
+    assert lifecycle.launch_due(NOW + dt.timedelta(hours=6)) == []
+    assert lifecycle.launch(mailing, NOW + dt.timedelta(hours=7)) == 3
 
 
 def test_a_mailing_that_missed_its_hour_is_held() -> None:
     mailing = make_mailing(now=EARLY)
-    assert mailings.launch_due(NOW + dt.timedelta(hours=7)) == []
+    assert lifecycle.launch_due(NOW + dt.timedelta(hours=7)) == []
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.HELD
 
@@ -158,7 +157,7 @@ def test_a_mailing_that_missed_its_hour_is_held() -> None:
 
 def test_the_database_allows_one_live_delivery_per_digest_and_subscriber() -> None:
     mailing = make_mailing(readers=1)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     first = Delivery.objects.get()
     first.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -172,7 +171,7 @@ def test_the_database_allows_one_mailing_per_digest_and_edition_that_is_not_canc
     twin = Mailing(digest=mailing.digest, edition=mailing.edition, due_at=NOW, approved_at=NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         twin.save()
-    mailings.cancel(mailing, NOW)
+    lifecycle.cancel(mailing, NOW)
     twin.save()
 
 
@@ -225,9 +224,9 @@ def test_a_digest_opened_again_is_approved_anew_without_what_was_withdrawn() -> 
 
 def test_an_edition_that_was_sent_keeps_its_mailing_when_the_digest_is_approved_again() -> None:
     mailing = make_mailing(readers=0, now=EARLY)
-    mailings.launch(mailing, EARLY)
-    mailings.finish_if_done(mailing, EARLY)
-    mailings.reopen(mailing.digest, EARLY)
+    lifecycle.launch(mailing, EARLY)
+    lifecycle.finish_if_done(mailing, EARLY)
+    lifecycle.reopen(mailing.digest, EARLY)
     assert approved() == []
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
@@ -235,7 +234,11 @@ def test_an_edition_that_was_sent_keeps_its_mailing_when_the_digest_is_approved_
 
 def test_the_report_is_one_line() -> None:
     mailing = make_mailing(readers=0)
-    mailings.launch(mailing, NOW)
-    assert mailings.report(mailing.digest).startswith("Digest 16–22 November 2026 not all sent yet")
-    mailings.finish_if_done(mailing, NOW)
-    assert mailings.report(mailing.digest) == "Digest 16–22 November 2026 sent: EN 0, failed 0"
+    lifecycle.launch(mailing, NOW)
+    assert lifecycle.summary_line(mailing.digest).startswith(
+        "Digest 16–22 November 2026 not all sent yet"
+    )
+    lifecycle.finish_if_done(mailing, NOW)
+    assert (
+        lifecycle.summary_line(mailing.digest) == "Digest 16–22 November 2026 sent: EN 0, failed 0"
+    )

@@ -9,19 +9,19 @@ from email.message import EmailMessage
 import pytest
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter import mime
 from newsletter.campaigns import approval, rendering
 from newsletter.mime import (
+    EncodedLetter,
     FrozenLetter,
-    LetterBroken,
-    Marks,
-    Personal,
-    Rendered,
+    InvalidLetter,
+    Personalisation,
+    Placeholders,
+    RenderedMail,
     Sender,
-    WireLetter,
 )
 from newsletter.models import Variant, VariantKind
 from tests.factories import (
@@ -35,7 +35,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 TOKEN = "a" * tokens.TOKEN_LENGTH
-PERSONAL = Personal(
+PERSONAL = Personalisation(
     recipient="reader@example.org",
     token=TOKEN,
     message_token="b" * tokens.TOKEN_LENGTH,
@@ -47,12 +47,12 @@ def frozen(code: str = "be-ru", kind: VariantKind = VariantKind.FULL) -> FrozenL
     make_edition(code=code, discreet=True)
     make_article(published_in=("ru",), topic=make_topic(code="west", position=2))
     make_article(verdict="worsened", topic=make_topic(code="elite", position=1))
-    approval.approve(gather(WEEK), make_user(), MONDAY_MORNING)
+    approval.approve(build_digest(WEEK), make_user(), MONDAY_MORNING)
     return Variant.objects.get(kind=kind).letter
 
 
 def arrived(letter: FrozenLetter, *, eight_bit: bool = True) -> EmailMessage:
-    wire = WireLetter(letter, eight_bit=eight_bit).to(PERSONAL)
+    wire = EncodedLetter(letter, eight_bit=eight_bit).to(PERSONAL)
     message = email.message_from_bytes(wire, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     assert not message.defects
@@ -122,8 +122,8 @@ def test_every_line_is_one_that_a_relay_takes(eight_bit: bool) -> None:
     article.body_be = long
     article.save()
     workflow.publish(article, "be", MONDAY_MORNING)
-    approval.approve(gather(WEEK), make_user(), MONDAY_MORNING)
-    wire = WireLetter(Variant.objects.get().letter, eight_bit=eight_bit).to(PERSONAL)
+    approval.approve(build_digest(WEEK), make_user(), MONDAY_MORNING)
+    wire = EncodedLetter(Variant.objects.get().letter, eight_bit=eight_bit).to(PERSONAL)
     lines = wire.split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line or b"\r" in line for line in lines)
@@ -134,13 +134,13 @@ def test_every_line_is_one_that_a_relay_takes(eight_bit: bool) -> None:
 
 
 def test_the_same_letter_has_the_same_message_id_for_the_same_reader() -> None:
-    assert tokens.make_token(Kind.MESSAGE, 5, 6) == tokens.make_token(Kind.MESSAGE, 5, 6)
-    assert tokens.make_token(Kind.MESSAGE, 5, 6) != tokens.make_token(Kind.MESSAGE, 6, 6)
+    assert tokens.make_token(TokenKind.MESSAGE, 5, 6) == tokens.make_token(TokenKind.MESSAGE, 5, 6)
+    assert tokens.make_token(TokenKind.MESSAGE, 5, 6) != tokens.make_token(TokenKind.MESSAGE, 6, 6)
 
 
 def freeze(text: str, html: str = "", **changed: str) -> FrozenLetter:
     """A letter of these parts, in which LINK stands for the link to leave by."""
-    marks = Marks.draw()
+    marks = Placeholders.draw()
     link = f"https://example.org/{marks.token}"
     fields = {
         "subject": "Subject",
@@ -151,7 +151,7 @@ def freeze(text: str, html: str = "", **changed: str) -> FrozenLetter:
         **changed,
     }
     return mime.freeze(
-        Rendered(fields["subject"], text.replace("LINK", link), html.replace("LINK", link)),
+        RenderedMail(fields["subject"], text.replace("LINK", link), html.replace("LINK", link)),
         Sender(fields["name"], fields["address"]),
         marks,
         list_id=fields["list_id"],
@@ -164,19 +164,19 @@ def freeze(text: str, html: str = "", **changed: str) -> FrozenLetter:
     ("text", "html"), [("none", ""), ("LINK", "none"), ("LINK LINK", ""), ("LINK", "LINK, LINK")]
 )
 def test_a_part_without_just_one_way_to_leave_is_not_frozen(text: str, html: str) -> None:
-    with pytest.raises(LetterBroken, match="one link to leave by"):
+    with pytest.raises(InvalidLetter, match="one link to leave by"):
         freeze(text, html)
 
 
 def test_a_word_that_no_line_holds_is_refused() -> None:
-    with pytest.raises(LetterBroken, match="990"):
+    with pytest.raises(InvalidLetter, match="990"):
         freeze("LINK" + "x" * 2000)
 
 
 @pytest.mark.parametrize("field", ["subject", "name", "address", "list_id", "list_name"])
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x85", "\u2028"])
 def test_no_field_of_an_edition_adds_a_header(field: str, line_break: str) -> None:
-    with pytest.raises(LetterBroken, match="no header"):
+    with pytest.raises(InvalidLetter, match="no header"):
         freeze(
             "LINK", **{field: f"a@b.example{line_break}Disposition-Notification-To: x@y.example"}
         )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from keys import sealing
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.campaigns.lifecycle import Ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.delivery.smtp.client import Connection, Event
@@ -22,16 +22,16 @@ LATER = (0, 1, 10, 30, 60, 120, 240, 480, 720, 960, 1440, 1920, 2400, 3000)
 def launched(readers: int) -> Mailing:
     """A mailing that is being sent, to so many."""
     mailing = make_mailing(readers=readers)
-    assert mailings.launch(mailing, MONDAY_MORNING) == readers
+    assert lifecycle.launch(mailing, MONDAY_MORNING) == readers
     return mailing
 
 
 def turn(mailing: Mailing, minutes: float = 0) -> Ledger:
-    """What the ledger says after a lane's turn: the same readers as before, each in one place."""
-    audience = mailings.ledger(mailing).audience
+    """The ledger after one run of a lane: it balances, with the same audience as before."""
+    audience = lifecycle.ledger(mailing).audience
     run_lane(mailing.pk, 0, lambda: MONDAY_MORNING + dt.timedelta(minutes=minutes))
     mailing.refresh_from_db()
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert counts.balances
     assert counts.audience == audience
     assert not Lane.objects.exists()
@@ -59,5 +59,5 @@ def next_events(connection: Connection) -> Iterator[Event]:
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         if not selector.select(connection.deadline - time.monotonic()):
-            raise connection.fall_silent()
+            raise connection.timeout_error()
     yield from connection.receive()

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.base import BaseEmailBackend
 from pytest_django.fixtures import Settings
 
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery.lanes import run_lane
 from newsletter.delivery.relays.config import Relay
 from newsletter.models import Delivery, DeliveryStatus, Mailing, MailingStatus, Subscriber
@@ -51,10 +51,10 @@ def nothing_fails() -> None:
 def sent_through(settings: Settings, url: str, readers: int = 3) -> Mailing:
     settings.RELAYS = (Relay.parse(url),)
     mailing = make_mailing(readers=readers)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)
     mailing.refresh_from_db()
-    assert mailings.ledger(mailing).balances
+    assert lifecycle.ledger(mailing).balances
     return mailing
 
 
@@ -115,7 +115,7 @@ def test_what_a_backend_raises_is_a_refusal_or_leaves_one_uncertain_and_pauses(
     Failing.failure = failure
     mailing = sent_through(settings, HERE)
     assert mailing.status == status
-    ledger = mailings.ledger(mailing)
+    ledger = lifecycle.ledger(mailing)
     assert (ledger.sent, ledger.failed, ledger.uncertain) == counts
     if status == MailingStatus.PAUSED:
         assert "test_backends.Failing" in mailing.pause_reason or "Failing" in mailing.pause_reason
@@ -138,7 +138,7 @@ def test_a_backend_that_says_nothing_leaves_one_uncertain(settings: Settings) ->
     Failing.answer = None
     mailing = sent_through(settings, HERE)
     assert mailing.status == MailingStatus.PAUSED
-    assert mailings.ledger(mailing).uncertain == 1
+    assert lifecycle.ledger(mailing).uncertain == 1
 
 
 @pytest.mark.parametrize("url", ["backend:", "backend:one", "backend:a b.C", "backend:os;rm.X"])

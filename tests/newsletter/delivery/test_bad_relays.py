@@ -51,16 +51,16 @@ def no_address_in(text: str) -> bool:
     ],
 )
 def test_a_relay_that_nobody_can_talk_to_costs_nothing_but_time(
-    against: Against, said: pytest.LogCaptureFixture, kind: type[bad.Polite], cause: str
+    against: Against, said: pytest.LogCaptureFixture, kind: type[bad.CorrectRelay], cause: str
 ) -> None:
     server, mailing = against(kind), launched(READERS)
     counts = turn(mailing)
     assert mailing.status == MailingStatus.SENDING
     assert counts.still_to_send == READERS
-    assert f"{server.relay()} broke off or cannot be reached ({cause})" in said.text
-    assert failover.state_of(server.relay()).cause == cause, "the admin shows it"
+    assert f"{server.relay()} failed or was lost ({cause})" in said.text
+    assert failover.get_state(server.relay()).cause == cause, "the admin shows it"
     assert no_address_in(said.text)
-    against(bad.Polite)
+    against(bad.CorrectRelay)
     assert turn(mailing, minutes=1).sent == READERS
 
 
@@ -72,7 +72,7 @@ def test_a_relay_that_drips_holds_nobody_longer_than_its_time(
     against: Against,
     settings: Settings,
     said: pytest.LogCaptureFixture,
-    kind: type[bad.Polite],
+    kind: type[bad.CorrectRelay],
 ) -> None:
     server, mailing = against(kind), launched(READERS)
     settings.RELAY_TIMEOUT = 0.4
@@ -81,7 +81,7 @@ def test_a_relay_that_drips_holds_nobody_longer_than_its_time(
     assert "does not answer within 0.4 s" in said.text
     if kind is not bad.SaysNothing:
         # It would have gone on for longer than a test may.
-        assert server.was_left.wait(5)
+        assert server.client_left.wait(5)
 
 
 def test_a_relay_that_refuses_the_connection_pauses_the_mailing(against: Against) -> None:
@@ -94,7 +94,7 @@ def test_a_relay_that_refuses_the_connection_pauses_the_mailing(against: Against
 
 @pytest.mark.parametrize("kind", [bad.RefusesTheLogIn, bad.RefusesTheLogInAndHangsUp])
 def test_a_relay_that_refuses_the_log_in_pauses_the_mailing(
-    against: Against, kind: type[bad.Polite]
+    against: Against, kind: type[bad.CorrectRelay]
 ) -> None:
     server, mailing = against(kind, log_in="newsroom:secret@"), launched(READERS)
     assert turn(mailing).still_to_send == READERS
@@ -102,9 +102,9 @@ def test_a_relay_that_refuses_the_log_in_pauses_the_mailing(
     assert mailing.pause_reason == f"{server.relay()}: refuses the log-in (535 5.7.8)"
 
 
-@pytest.mark.parametrize("kind", [bad.Polite, bad.LogsInStrangely])
+@pytest.mark.parametrize("kind", [bad.CorrectRelay, bad.LogsInStrangely])
 def test_a_relay_that_offers_no_log_in_gets_no_letter_without(
-    against: Against, kind: type[bad.Polite]
+    against: Against, kind: type[bad.CorrectRelay]
 ) -> None:
     server, mailing = against(kind, log_in="newsroom:secret@"), launched(READERS)
     turn(mailing)
@@ -128,7 +128,7 @@ def test_a_password_that_no_relay_can_be_told_is_named_without_it(against: Again
     ],
 )
 def test_a_log_in_that_may_succeed_later_is_tried_later(
-    against: Against, said: pytest.LogCaptureFixture, kind: type[bad.Polite], cause: str
+    against: Against, said: pytest.LogCaptureFixture, kind: type[bad.CorrectRelay], cause: str
 ) -> None:
     against(kind, log_in="newsroom:secret@")
     mailing = launched(READERS)
@@ -149,7 +149,7 @@ def test_a_log_in_that_may_succeed_later_is_tried_later(
 def test_a_relay_that_cannot_be_reached_is_named_with_the_cause(
     against: Against, said: pytest.LogCaptureFixture, error: OSError, cause: str
 ) -> None:
-    against(bad.Polite)
+    against(bad.CorrectRelay)
     mailing = launched(READERS)
     with mock.patch("socket.create_connection", side_effect=error):
         assert turn(mailing).still_to_send == READERS
@@ -178,7 +178,7 @@ def test_a_relay_whose_name_nobody_knows_is_named(
 def test_of_a_relays_addresses_one_that_is_dead_does_not_keep_the_others_from_being_tried(
     against: Against, settings: Settings
 ) -> None:
-    server, mailing = against(bad.Polite), launched(READERS)
+    server, mailing = against(bad.CorrectRelay), launched(READERS)
     port = server.relay().port
     real = socket.create_connection
     waits: list[float] = []
@@ -224,7 +224,7 @@ def test_a_relay_that_does_not_stop_saying_good_bye_is_left(
     server, mailing = against(bad.DripsItsGoodBye), launched(READERS)
     settings.RELAY_TIMEOUT = 0.4
     assert turn(mailing).sent == READERS
-    assert server.was_left.wait(5)
+    assert server.client_left.wait(5)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_relay_that_loses_its_head_before_the_dot_leaves_nobody_uncertain(
     against: Against,
     settings: Settings,
     said: pytest.LogCaptureFixture,
-    kind: type[bad.Polite],
+    kind: type[bad.CorrectRelay],
     cause: str,
 ) -> None:
     server, mailing = against(kind), launched(READERS)
@@ -250,7 +250,7 @@ def test_a_relay_that_loses_its_head_before_the_dot_leaves_nobody_uncertain(
     assert cause in said.text
     assert no_address_in(said.text)
     assert server.received == []
-    against(bad.Polite)
+    against(bad.CorrectRelay)
     assert turn(mailing, minutes=1).sent == READERS
 
 
@@ -266,7 +266,7 @@ def test_a_relay_that_loses_its_head_after_the_dot_leaves_that_one_reader_uncert
     against: Against,
     settings: Settings,
     said: pytest.LogCaptureFixture,
-    kind: type[bad.Polite],
+    kind: type[bad.CorrectRelay],
     cause: str,
 ) -> None:
     server, mailing, settings.CONNECTIONS = against(kind), launched(READERS), 1
@@ -318,7 +318,7 @@ def test_every_tenth_letter_may_break_off_before_its_text(
 
 @pytest.mark.parametrize("kind", [bad.DropsEveryTenthAfterTheDot, bad.TakesEveryTenthAndDropsIt])
 def test_every_tenth_letter_may_break_off_after_its_dot_and_its_reader_is_named(
-    against: Against, settings: Settings, kind: type[bad.Polite]
+    against: Against, settings: Settings, kind: type[bad.CorrectRelay]
 ) -> None:
     server, mailing, settings.CONNECTIONS = against(kind), launched(40), 2
     whose = addresses()
@@ -349,7 +349,7 @@ def test_a_relay_that_forgets_what_came_along_is_asked_in_turn_from_then_on(
 def test_a_relay_that_answers_too_often_gets_no_letter(
     against: Against,
     said: pytest.LogCaptureFixture,
-    kind: type[bad.Polite],
+    kind: type[bad.CorrectRelay],
     offers: tuple[str, ...],
 ) -> None:
     server, mailing = against(type("Twice", (kind,), {"offers": offers})), launched(READERS)
@@ -377,10 +377,10 @@ def test_a_relay_that_takes_a_letter_before_it_came_has_not_taken_it(
     ],
 )
 def test_a_letter_whose_dot_has_not_left_is_not_taken_whatever_the_relay_says(
-    against: Against, kind: type[bad.Polite], cause: str
+    against: Against, kind: type[bad.CorrectRelay], cause: str
 ) -> None:
     connection = Connection(against(kind).relay(), 5)
-    connection.address(Envelope("b@newsroom.example", "reader@example.org"))
+    connection.send_envelope(Envelope("b@newsroom.example", "reader@example.org"))
     while not any(isinstance(event, ReadyForData) for event in list(next_events(connection))):
         pass  # Each of its three answers may come by itself.
     with pytest.raises(ConnectionLost) as lost:
@@ -390,17 +390,17 @@ def test_a_letter_whose_dot_has_not_left_is_not_taken_whatever_the_relay_says(
 
 
 def put_more_than_the_system_holds(connection: Connection) -> None:
-    connection.put(b"Subject: A letter\r\n\r\n" + b"Text.\r\n" * 4_000_000)
+    connection.send_data(b"Subject: A letter\r\n\r\n" + b"Text.\r\n" * 4_000_000)
     list(next_events(connection))
 
 
-# --- Readers and editions that go ------------------------------------------------------
+# --- Subscribers and editions that go ------------------------------------------------------
 
 
 def test_who_leaves_between_claim_and_sending_gets_nothing_and_the_others_all(
     against: Against,
 ) -> None:
-    server, mailing = against(bad.Polite), launched(READERS)
+    server, mailing = against(bad.CorrectRelay), launched(READERS)
     whose, real = addresses(), ledger.claim
 
     def claim_and_one_leaves(*about: Any) -> Any:
@@ -421,7 +421,7 @@ def test_who_leaves_between_claim_and_sending_gets_nothing_and_the_others_all(
 def test_who_leaves_when_the_relay_knows_their_envelope_gets_nothing_and_the_others_all(
     against: Against, settings: Settings, connections: int
 ) -> None:
-    server, mailing, settings.CONNECTIONS = against(bad.Polite), launched(6), connections
+    server, mailing, settings.CONNECTIONS = against(bad.CorrectRelay), launched(6), connections
     whose, real, left = addresses(), batch.commit, []
 
     def one_leaves_and_commit(lane: Any, settled: Any, ids: list[int], *more: Any) -> Any:

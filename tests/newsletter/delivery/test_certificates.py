@@ -79,9 +79,9 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authori
     file = tmp_path / "authorities.pem"
     file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    handshake.certificates.cache_clear()
+    handshake.tls_context.cache_clear()
     yield authority
-    handshake.certificates.cache_clear()
+    handshake.tls_context.cache_clear()
 
 
 def shows(
@@ -106,16 +106,16 @@ def shows(
     return context
 
 
-class LogsIn(bad.Polite):
+class LogsIn(bad.CorrectRelay):
     """Takes whatever password it is told."""
 
     def on_ehlo(self, name: str) -> None:
         is_safe = isinstance(self.request, ssl.SSLSocket)
-        self.offers = (*bad.Polite.offers, *(("AUTH PLAIN",) if is_safe else ()))
+        self.offers = (*bad.CorrectRelay.offers, *(("AUTH PLAIN",) if is_safe else ()))
         super().on_ehlo(name)
 
     def on_auth(self, _rest: str) -> None:
-        self.say("235 2.7.0 in")
+        self.send_reply("235 2.7.0 in")
 
 
 @SCHEMES
@@ -189,7 +189,7 @@ def test_a_certificate_of_an_authority_that_nobody_trusts_is_named(
     ],
 )
 def test_a_relay_without_starttls_gets_nothing_in_clear(
-    against: Against, trusted: Authority, tmp_path: Path, kind: type[bad.Polite], cause: str
+    against: Against, trusted: Authority, tmp_path: Path, kind: type[bad.CorrectRelay], cause: str
 ) -> None:
     tls = shows(tmp_path, trusted)
     refused(against(kind, scheme="smtp+starttls", tls=tls, log_in=LOG_IN), cause)
@@ -207,7 +207,7 @@ def test_where_another_relay_proves_who_it_is_the_letters_take_that_one(
     assert turn(mailing).still_to_send == READERS
     assert mailing.status == MailingStatus.SENDING
     assert turn(mailing).sent == READERS
-    assert failover.state_of(expired.relay()).cause == "its certificate has expired"
+    assert failover.get_state(expired.relay()).cause == "its certificate has expired"
     assert expired.accepted == []
 
 
@@ -234,7 +234,7 @@ def test_an_answer_planted_before_the_encryption_is_not_taken_for_the_relays(
 def test_a_relay_that_speaks_no_tls_on_its_port_is_named(
     against: Against, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    port = against(bad.Polite).relay().port
+    port = against(bad.CorrectRelay).relay().port
     settings.RELAYS = (Relay.parse(f"smtps://{LOG_IN}127.0.0.1:{port}"),)
     assert turn(launched(READERS)).still_to_send == READERS
     assert "fails at TLS (wrong version number)" in caplog.text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery import batch, ledger
 from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing
 from tests.factories import A_RELAY, MONDAY_MORNING, make_mailing
@@ -41,12 +41,12 @@ def on_its_own(pool: ThreadPoolExecutor, work: Callable[..., Any], *about: objec
 
 def launched(readers: int) -> Mailing:
     mailing = make_mailing(readers=readers)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     return mailing
 
 
 def open_lane(mailing: Mailing, slot: int) -> Lane:
-    lane = ledger.take_slot(mailing, slot, NOW)
+    lane = ledger.open_lane(mailing, slot, NOW)
     assert lane is not None
     return lane
 
@@ -72,7 +72,7 @@ def test_lanes_that_claim_in_a_race_have_each_letter_once(threads: ThreadPoolExe
     claimed = [pk for future in racing for pk in future.result(60)]
     assert len(claimed) == len(set(claimed)) == READERS
     assert Delivery.objects.filter(status=DeliveryStatus.CLAIMED).count() == READERS
-    assert mailings.ledger(mailing).balances
+    assert lifecycle.ledger(mailing).balances
 
 
 def test_only_the_lane_that_claimed_a_letter_hands_it_over() -> None:
@@ -90,7 +90,7 @@ def test_of_lanes_that_race_for_a_slot_one_gets_it(threads: ThreadPoolExecutor) 
 
     def take() -> bool:
         start.wait(30)
-        return ledger.take_slot(mailing, 0, NOW) is not None
+        return ledger.open_lane(mailing, 0, NOW) is not None
 
     racing = [on_its_own(threads, take) for _ in range(LANES)]
     assert sorted(future.result(60) for future in racing) == [False] * (LANES - 1) + [True]
@@ -115,8 +115,8 @@ def test_a_lane_that_opens_while_somebody_pauses_finds_the_mailing_paused(
 ) -> None:
     mailing = launched(1)
     with transaction.atomic():
-        mailings.pause(mailing, NOW)
-        opening = on_its_own(threads, ledger.take_slot, mailing, 0, NOW)
+        lifecycle.pause(mailing, NOW)
+        opening = on_its_own(threads, ledger.open_lane, mailing, 0, NOW)
         if connection.vendor == "postgresql":
             wait_for(somebody_waits_for_a_lock, "the lane that opens", 10)
         assert not opening.done()

@@ -51,7 +51,7 @@ def disconnected_by(error: OSError) -> smtplib.SMTPServerDisconnected:
 def test_an_error_is_named_in_words_and_without_what_it_quotes(
     error: Exception, cause: str
 ) -> None:
-    assert error_messages.of(error, 30) == cause
+    assert error_messages.describe(error, 30) == cause
 
 
 @pytest.mark.parametrize(

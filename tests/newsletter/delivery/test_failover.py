@@ -11,17 +11,17 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery import ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.delivery.relays import failover, limits
 from newsletter.delivery.relays.config import Relay
 from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing, MailingStatus, RelayState
-from newsletter.models.relays import FIRST_PAUSE, LONGEST_PAUSE
+from newsletter.models.relays import MAX_BACKOFF, MIN_BACKOFF
 from newsletter.subscribers import sign_up as subscribing
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing
-from tests.newsletter import single_mails
-from tests.newsletter.relays import Moody, closed_door, hang_up, once
+from tests.newsletter import transactional_mails
+from tests.newsletter.relays import ScriptedRelay, hang_up, once, refusing_server
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -41,14 +41,14 @@ def at(catcher: Catcher) -> Relay:
 
 def launched(readers: int = 3) -> Mailing:
     mailing = make_mailing(readers=readers)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     return mailing
 
 
 def send(mailing: Mailing, now: dt.datetime = NOW, slot: int = 0) -> bool:
     more = run_lane(mailing.pk, slot, lambda: now)
     mailing.refresh_from_db()
-    assert mailings.ledger(mailing).balances
+    assert lifecycle.ledger(mailing).balances
     return more
 
 
@@ -63,38 +63,38 @@ def test_where_the_first_relay_is_down_the_next_takes_the_letters_at_once(
     assert len(relay.letters) == 3
     assert set(Delivery.objects.values_list("relay", flat=True)) == {str(at(relay))}
     state = RelayState.objects.get(name=str(DEAD))
-    assert (state.failures, state.down_until) == (1, NOW + FIRST_PAUSE)
+    assert (state.failures, state.down_until) == (1, NOW + MIN_BACKOFF)
 
 
 def test_a_relay_that_comes_back_is_used_again(
     relay: Catcher, second: Catcher, settings: Settings
 ) -> None:
     settings.RELAYS = (at(relay), at(second))
-    failover.state_of(at(relay)).fail("TimeoutError", NOW)
+    failover.get_state(at(relay)).record_failure("TimeoutError", NOW)
     mailing = launched(2)
-    send(mailing, NOW + FIRST_PAUSE)
+    send(mailing, NOW + MIN_BACKOFF)
     assert len(relay.letters) == 2
     state = RelayState.objects.get(name=str(at(relay)))
     assert (state.is_failing, state.down_until, state.cause) == (False, None, "")
 
 
 def test_a_relay_is_left_alone_for_longer_each_time_but_not_for_ever() -> None:
-    state = failover.state_of(DEAD)
+    state = failover.get_state(DEAD)
     waits = []
     for _time in range(12):
-        state.fail("TimeoutError", NOW)
+        state.record_failure("TimeoutError", NOW)
         assert state.down_until is not None
         waits.append(state.down_until - NOW)
-    assert waits[:3] == [FIRST_PAUSE, FIRST_PAUSE * 2, FIRST_PAUSE * 4]
-    assert max(waits) == LONGEST_PAUSE
+    assert waits[:3] == [MIN_BACKOFF, MIN_BACKOFF * 2, MIN_BACKOFF * 4]
+    assert max(waits) == MAX_BACKOFF
     assert state.failing_since == NOW
 
 
 def test_if_all_are_down_one_is_tried_all_the_same(relay: Catcher, settings: Settings) -> None:
     settings.RELAYS = (DEAD, at(relay))
     for one in settings.RELAYS:
-        failover.state_of(one).fail("TimeoutError", NOW)
-    failover.state_of(DEAD).fail("TimeoutError", NOW)
+        failover.get_state(one).record_failure("TimeoutError", NOW)
+    failover.get_state(DEAD).record_failure("TimeoutError", NOW)
     mailing = launched(1)
     send(mailing)
     assert len(relay.letters) == 1
@@ -104,7 +104,7 @@ def test_a_relay_that_lets_nobody_in_is_replaced_and_the_mailing_goes_on(
     relay: Catcher, settings: Settings
 ) -> None:
     mailing = launched(2)
-    with closed_door(b"554 5.7.1 go away") as port:
+    with refusing_server(b"554 5.7.1 go away") as port:
         refusing = Relay.parse(f"smtp://127.0.0.1:{port}")
         settings.RELAYS = (refusing, at(relay))
         assert send(mailing)
@@ -118,9 +118,9 @@ def test_a_relay_that_lets_nobody_in_is_replaced_and_the_mailing_goes_on(
 def test_if_no_relay_lets_us_in_the_mailing_pauses_and_names_the_last(
     settings: Settings,
 ) -> None:
-    failover.state_of(DEAD).fail("554 5.7.1", NOW, refuses=True)
+    failover.get_state(DEAD).record_failure("554 5.7.1", NOW, refuses=True)
     mailing = launched(1)
-    with closed_door(b"554 5.7.1 go away") as port:
+    with refusing_server(b"554 5.7.1 go away") as port:
         refusing = Relay.parse(f"smtp://127.0.0.1:{port}")
         settings.RELAYS = (refusing, DEAD)
         assert not send(mailing)
@@ -131,9 +131,11 @@ def test_if_no_relay_lets_us_in_the_mailing_pauses_and_names_the_last(
 def test_a_refusal_of_long_ago_is_not_held_against_a_relay(
     relay: Catcher, settings: Settings
 ) -> None:
-    failover.state_of(at(relay)).fail("554 5.7.1", NOW - dt.timedelta(days=7), refuses=True)
+    failover.get_state(at(relay)).record_failure(
+        "554 5.7.1", NOW - dt.timedelta(days=7), refuses=True
+    )
     mailing = launched(1)
-    with closed_door(b"554 5.7.1 go away") as port:
+    with refusing_server(b"554 5.7.1 go away") as port:
         settings.RELAYS = (Relay.parse(f"smtp://127.0.0.1:{port}"), at(relay))
         assert send(mailing)
         send(mailing)
@@ -146,13 +148,13 @@ def test_a_relay_that_takes_connections_and_no_letters_is_replaced(
     settings.RELAYS = (at(relay), at(second))
     settings.CONNECTIONS = 1
     mailing = launched(2)
-    Moody.moods["MAIL"] = hang_up
+    ScriptedRelay.replies["MAIL"] = hang_up
     assert send(mailing)
     # What it had in hand waits a moment, as after any break; the other goes at once.
     send(mailing)
     assert len(second.letters) == 1
-    send(mailing, NOW + ledger.RECONNECT_IN)
-    send(mailing, NOW + 2 * ledger.RECONNECT_IN)
+    send(mailing, NOW + ledger.RECONNECT_DELAY)
+    send(mailing, NOW + 2 * ledger.RECONNECT_DELAY)
     assert mailing.status == MailingStatus.SENT
     assert len(second.letters) == 2
 
@@ -163,7 +165,7 @@ def test_what_is_uncertain_on_one_relay_is_never_sent_by_another(
     settings.RELAYS = (at(relay), at(second))
     settings.CONNECTIONS = 1
     mailing = launched(3)
-    Moody.moods["KEPT"] = once(hang_up)
+    ScriptedRelay.replies["KEPT"] = once(hang_up)
     send(mailing)
     relay.stop()
     for minutes in range(3):
@@ -192,13 +194,13 @@ def test_all_lanes_together_open_no_more_connections_than_a_relay_allows(
     settings.RELAYS = (replace(DEAD, connections=3),)
     settings.CONNECTIONS = 2
     mailing = launched(1)
-    opened = [ledger.take_slot(mailing, slot, NOW) for slot in range(3)]
+    opened = [ledger.open_lane(mailing, slot, NOW) for slot in range(3)]
     assert [lane.connections if lane else None for lane in opened] == [2, 1, None]
     ledger.close_lane(opened[0], NOW)  # type: ignore[arg-type]
-    again = ledger.take_slot(mailing, 2, NOW)
+    again = ledger.open_lane(mailing, 2, NOW)
     assert again is not None
     assert again.connections == 2
-    ledger.sweep(NOW + 2 * ledger.lease())
+    ledger.reap_expired(NOW + 2 * ledger.lease_duration())
     assert not Lane.objects.exists(), "a dead lane keeps none"
 
 
@@ -207,7 +209,7 @@ def test_lanes_beyond_them_use_the_next_relay(settings: Settings) -> None:
     settings.RELAYS = (replace(DEAD, connections=1), other)
     settings.CONNECTIONS = 4
     mailing = launched(1)
-    lanes = [ledger.take_slot(mailing, slot, NOW) for slot in range(2)]
+    lanes = [ledger.open_lane(mailing, slot, NOW) for slot in range(2)]
     assert [(lane.relay, lane.connections) for lane in lanes if lane] == [
         (str(DEAD), 1),
         (str(other), 4),
@@ -225,7 +227,7 @@ def test_a_confirmation_goes_by_the_relay_that_works_and_counts_there(
         sign_up = subscribing.sign_up(f"{name}@example.org", edition, "en", NOW)
         reader = subscribing.process_sign_up(sign_up.pk, NOW)
         assert reader is not None
-        assert single_mails.send_confirmation(reader, NOW), "no limit keeps a single mail"
+        assert transactional_mails.send_confirmation(reader, NOW), "no limit keeps a single mail"
     assert len(relay.letters) == 2
     assert limits.used_today(working, NOW) == 2
     assert RelayState.objects.get(name=str(DEAD)).failures == 1, "it was left alone afterwards"

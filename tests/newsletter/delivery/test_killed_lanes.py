@@ -1,4 +1,4 @@
-"""Promise 6.2 at its exact moments: a lane in a process of its own, killed with SIGKILL."""
+"""Guarantee 2 at exact moments: a lane in its own process, killed with SIGKILL."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from django.utils import timezone
 
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery import ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import Delivery, Mailing, MailingStatus
 from tests.factories import make_mailing
-from tests.newsletter.relays import Moody
+from tests.newsletter.relays import ScriptedRelay
 from tests.services import database_url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
@@ -48,7 +48,7 @@ class LaneProcess:
             "WORKER_KEY_FILE": str(settings.WORKER_KEY_FILE),
             "INTAKE_KEY_FILE": str(settings.INTAKE_KEY_FILE),
             "LINKS_KEY_FILE": str(settings.LINKS_KEY_FILE),
-            "JOURNAL_FILE": str(settings.JOURNAL_FILE),
+            "DEPARTURES_FILE": str(settings.DEPARTURES_FILE),
             "RELAY_URL": f"smtp://127.0.0.1:{settings.RELAYS[0].port}",
             "RELAY_TIMEOUT": str(settings.RELAY_TIMEOUT),
             "CONNECTIONS": str(connections),
@@ -82,9 +82,9 @@ class LaneProcess:
 
 def recover(mailing: Mailing) -> Mailing:
     """What the tick and a fresh lane do, once the dead one's lease is over."""
-    Moody.moods.clear()
-    later = timezone.now() + ledger.lease() + dt.timedelta(seconds=1)
-    ledger.sweep(later)
+    ScriptedRelay.replies.clear()
+    later = timezone.now() + ledger.lease_duration() + dt.timedelta(seconds=1)
+    ledger.reap_expired(later)
     run_lane(mailing.pk, 0, lambda: later)
     mailing.refresh_from_db()
     return mailing
@@ -102,10 +102,10 @@ def received(relay: Catcher) -> list[str]:
 
 
 def killed_at(mailing: Mailing, moment: str, letter: int) -> None:
-    mailings.launch(mailing, timezone.now())
+    lifecycle.launch(mailing, timezone.now())
     process = LaneProcess()
     if moment == BEFORE_THE_REPLY:
-        Moody.moods["KEPT"] = process.killer(letter)
+        ScriptedRelay.replies["KEPT"] = process.killer(letter)
         process.run_until_killed(mailing)
     else:
         process.run_until_killed(mailing, moment=(moment, letter))
@@ -139,7 +139,7 @@ def test_a_lane_killed_at_this_very_moment_loses_and_doubles_nobody(
     assert len(had) == kept
 
     assert recover(mailing).status == MailingStatus.SENT
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert counts.balances
     unsure = addresses(Delivery.objects.uncertain())
     assert (counts.sent, counts.uncertain) == (READERS - len(unsure), len(unsure))
@@ -158,15 +158,15 @@ def test_a_lane_killed_at_this_very_moment_loses_and_doubles_nobody(
 def test_before_its_lease_is_over_nobody_takes_a_killed_lanes_letters(relay: Catcher) -> None:
     mailing = make_mailing(readers=READERS)
     killed_at(mailing, "before_the_text", 3)
-    Moody.moods.clear()
+    ScriptedRelay.replies.clear()
     now = timezone.now()
-    ledger.sweep(now)
+    ledger.reap_expired(now)
     for slot in range(2):
         run_lane(mailing.pk, slot, lambda: now)
     assert len(relay.letters) == 2
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENDING
-    assert mailings.ledger(mailing).still_to_send == READERS - 2
+    assert lifecycle.ledger(mailing).still_to_send == READERS - 2
 
 
 @pytest.mark.parametrize(
@@ -177,13 +177,13 @@ def test_a_lane_killed_with_several_connections_leaves_at_most_one_uncertain_for
 ) -> None:
     connections, readers = 3, 8
     mailing = make_mailing(readers=readers)
-    mailings.launch(mailing, timezone.now())
+    lifecycle.launch(mailing, timezone.now())
     process = LaneProcess()
-    Moody.moods[command] = process.killer(at_letter=at_letter)
+    ScriptedRelay.replies[command] = process.killer(at_letter=at_letter)
     process.run_until_killed(mailing, connections)
 
     assert recover(mailing).status == MailingStatus.SENT
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert counts.balances
     assert counts.uncertain <= connections
     assert counts.sent + counts.uncertain == readers, "nobody is lost"

@@ -1,4 +1,4 @@
-"""The states of a lane and of its connections are those of their tables, and no others."""
+"""The states of a lane and of its connections are those in the tables of their docstrings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pytest_django.fixtures import Settings
 
 from core.states import InvalidTransition
 from demo.mail_catcher.catcher import Catcher
-from newsletter.campaigns import lifecycle as mailings
-from newsletter.delivery import worker as turns
+from newsletter.campaigns import lifecycle
+from newsletter.delivery import worker
 from newsletter.delivery.lanes import run_lane
 from newsletter.delivery.relays.config import Relay
 from newsletter.delivery.reply_classifier import Outcome, Reply
@@ -34,7 +34,7 @@ from newsletter.delivery.worker import SENDING, LaneState, LaneWorker
 from newsletter.models import Lane, MailingStatus, RelayState
 from tests.factories import A_RELAY, MONDAY_MORNING, make_mailing
 from tests.newsletter import bad_relays as bad
-from tests.newsletter.relays import Moody, hang_up
+from tests.newsletter.relays import ScriptedRelay, hang_up
 
 NOW = MONDAY_MORNING
 LETTER = mock.Mock()
@@ -42,7 +42,7 @@ OK = (Outcome.SENT, Reply(250))
 
 
 def table(documented: type) -> dict[tuple[str, str], str]:
-    """State and event → next state, as the class's docstring has them; "any" is every state."""
+    """The next state by state and event, from the class's docstring."""
     found = {}
     for line in inspect.getdoc(documented).splitlines():  # type: ignore[union-attr]
         if not line.startswith("| ") or line.startswith("| state"):
@@ -58,7 +58,7 @@ def table(documented: type) -> dict[tuple[str, str], str]:
 
 
 class FakeConnection(mock.Mock):
-    """Says what it is told to."""
+    """Yields the event that is set."""
 
     event: Event
 
@@ -81,7 +81,7 @@ def answered_with_the_next_envelope_sent(one: LaneConnection) -> None:
 
 
 CONNECTION_EVENTS: dict[str, Callable[[LaneConnection], None]] = {
-    "address": lambda one: one.address(LETTER),
+    "send_envelope": lambda one: one.send_envelope(LETTER),
     "ReadyForData": on_reply(ReadyForData()),
     "RecipientRejected": on_reply(RecipientRejected(Outcome.GONE, Reply(550))),
     "hand_over": lambda one: one.hand_over(None),
@@ -93,7 +93,7 @@ CONNECTION = table(LaneConnection)
 
 
 def ways_there() -> dict[str, list[str]]:
-    """By which events each state is reached from a new connection."""
+    """The events that lead from a new connection to each state."""
     ways: dict[str, list[str]] = {IDLE.value: []}
     waiting = [IDLE.value]
     while waiting:
@@ -112,7 +112,7 @@ def test_every_state_of_a_connection_can_be_reached() -> None:
 
 @pytest.mark.parametrize("event", CONNECTION_EVENTS)
 @pytest.mark.parametrize("state", [state.value for state in ConnectionState])
-def test_a_connection_goes_where_its_table_says_and_nowhere_else(state: str, event: str) -> None:
+def test_a_connection_has_the_transitions_of_its_table_only(state: str, event: str) -> None:
     one = LaneConnection(FakeConnection())
     for step in ways_there()[state]:
         CONNECTION_EVENTS[step](one)
@@ -126,7 +126,7 @@ def test_a_connection_goes_where_its_table_says_and_nowhere_else(state: str, eve
     CONNECTION_EVENTS[event](one)
     assert one.state.value == following
     if one.state is not CLOSED:
-        assert (one.letter is None) == (one.state is IDLE), "a letter in hand, but when idle"
+        assert (one.letter is None) == (one.state is IDLE), "a letter in every state but idle"
 
 
 # --- A lane ------------------------------------------------------------------------------
@@ -142,28 +142,28 @@ LANE = table(LaneWorker)
 @pytest.mark.django_db
 @pytest.mark.parametrize("event", LANE_EVENTS)
 @pytest.mark.parametrize("state", LaneState)
-def test_a_lane_goes_where_its_table_says_and_never_back(state: LaneState, event: str) -> None:
+def test_a_lane_has_the_transitions_of_its_table_only(state: LaneState, event: str) -> None:
     mailing = make_mailing(readers=1)
-    worker = LaneWorker(mailing, Lane(mailing=mailing), A_RELAY, lambda: NOW, mock.Mock())
-    assert worker.state is SENDING
-    worker.state = state
-    LANE_EVENTS[event](worker)
-    said = LANE.get((state.name.lower(), event)) or LANE.get(("any", event)) or state.name
-    assert worker.state is LaneState[said.upper()]
-    assert worker.state >= state
+    lane_worker = LaneWorker(mailing, Lane(mailing=mailing), A_RELAY, lambda: NOW, mock.Mock())
+    assert lane_worker.state is SENDING
+    lane_worker.state = state
+    LANE_EVENTS[event](lane_worker)
+    following = LANE.get((state.name.lower(), event)) or LANE.get(("any", event)) or state.name
+    assert lane_worker.state is LaneState[following.upper()]
+    assert lane_worker.state >= state
     assert set(LANE.values()) | {"sending"} == {one.name.lower() for one in LaneState}
 
 
 @pytest.mark.django_db
-def test_a_relay_that_falls_silent_until_the_turn_is_over_is_left_alone_all_the_same(
+def test_a_relay_that_does_not_reply_until_the_run_ends_is_recorded_as_failing(
     settings: Settings,
 ) -> None:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     settings.RELAY_TIMEOUT = 0.4
     with (
         bad.running(bad.BadRelay(bad.DripsItsAnswers)) as server,
-        mock.patch.object(turns, "MAX_TURN_SECONDS", 0.1),
+        mock.patch.object(worker, "MAX_RUN_SECONDS", 0.1),
     ):
         settings.RELAYS = (server.relay(),)
         assert run_lane(mailing.pk, 0, lambda: NOW), "its time was up"
@@ -171,14 +171,14 @@ def test_a_relay_that_falls_silent_until_the_turn_is_over_is_left_alone_all_the_
 
 
 @pytest.mark.django_db
-def test_a_relay_that_takes_a_letter_and_then_lets_nobody_in_counts_as_refusing(
+def test_a_relay_that_accepts_a_letter_and_then_refuses_the_session_counts_as_refusing(
     relay: Catcher, settings: Settings
 ) -> None:
     settings.CONNECTIONS = 1
     settings.RELAYS = (*settings.RELAYS, Relay.parse("smtp://127.0.0.1:1"))
     mailing = make_mailing(readers=3)
-    mailings.launch(mailing, NOW)
-    Moody.moods["MAIL"] = lambda *about: hang_up(*about) if relay.letters else None
+    lifecycle.launch(mailing, NOW)
+    ScriptedRelay.replies["MAIL"] = lambda *about: hang_up(*about) if relay.letters else None
     once_only = [connecting.Connection, RelayRefuses(Reply(554, "5.7.1"))]
 
     def first_only(*about: object) -> object:

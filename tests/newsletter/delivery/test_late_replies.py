@@ -9,17 +9,16 @@ import pytest
 from django.db import OperationalError
 
 from articles.editorial import workflow
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from articles.models import Article
 from demo.mail_catcher.catcher import Catcher
 from keys.sealing import worker_keys
-from newsletter.campaigns import approval, latest_issue, signing
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import approval, latest_issue, lifecycle, signing
 from newsletter.delivery import batch, ledger
 from newsletter.delivery.lanes import run_lane
-from newsletter.delivery.ledger import Claimed
+from newsletter.delivery.ledger import ClaimedDelivery
 from newsletter.delivery.reply_classifier import Outcome, Reply
-from newsletter.models import Delivery, DeliveryStatus, Lane, Mailing, MailingStatus, Reason
+from newsletter.models import Delivery, DeliveryReason, DeliveryStatus, Lane, Mailing, MailingStatus
 from tests.factories import (
     A_RELAY,
     MONDAY_MORNING,
@@ -39,29 +38,29 @@ RELAY = "smtp://relay.example:25"
 BUSY, REFUSED = Reply(451, "4.3.2"), Reply(554, "5.7.1")
 
 
-def handed_over(mailing: Mailing) -> tuple[Lane, Claimed]:
+def handed_over(mailing: Mailing) -> tuple[Lane, ClaimedDelivery]:
     """A lane with all letters, one of which has left."""
-    lane = ledger.take_slot(mailing, 0, NOW)
+    lane = ledger.open_lane(mailing, 0, NOW)
     assert lane is not None
     first, *_rest = ledger.claim(lane, A_RELAY, NOW, 10).letters
     assert batch.commit(lane, [], [first.pk], RELAY, NOW)
     return lane, first
 
 
-def answer(lane: Lane, letter: Claimed, outcome: Outcome, reply: Reply) -> None:
-    batch.commit(lane, [ledger.settle(letter, outcome, reply, NOW)], [], RELAY, NOW)
+def answer(lane: Lane, letter: ClaimedDelivery, outcome: Outcome, reply: Reply) -> None:
+    batch.commit(lane, [ledger.result_of_reply(letter, outcome, reply, NOW)], [], RELAY, NOW)
     ledger.close_lane(lane, NOW)
 
 
 def two_articles() -> tuple[Mailing, Article]:
-    """A mailing to two readers that shows two articles, and the first of these."""
+    """A mailing to two subscribers that shows two articles, and the first of these."""
     edition = make_edition()
     for _ in range(2):
         make_subscriber(edition=edition)
     first = make_article(title="First", topic=make_topic(code="elite"))
     make_article(title="Second", topic=make_topic(code="west", position=2))
-    [mailing] = approval.approve(gather(WEEK), make_user(), NOW)
-    mailings.launch(mailing, NOW)
+    [mailing] = approval.approve(build_digest(WEEK), make_user(), NOW)
+    lifecycle.launch(mailing, NOW)
     return mailing, first
 
 
@@ -72,28 +71,30 @@ def test_a_letter_not_taken_after_its_mailing_was_cancelled_is_excluded(
     outcome: Outcome, reply: Reply
 ) -> None:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     lane, letter = handed_over(mailing)
-    mailings.cancel(mailing, NOW)
-    assert mailings.ledger(mailing).still_to_send == 1
+    lifecycle.cancel(mailing, NOW)
+    assert lifecycle.ledger(mailing).still_to_send == 1
     answer(lane, letter, outcome, reply)
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert (counts.excluded, counts.still_to_send) == (2, 0)
     late = Delivery.objects.get(pk=letter.pk)
-    assert (late.reason, late.reply_code) == (Reason.CANCELLED, reply.code)
-    # Its reader is not passed over by the mailing that takes the cancelled one's place.
-    mailings.reopen(mailing.digest, NOW)
+    assert (late.reason, late.reply_code) == (DeliveryReason.CANCELLED, reply.code)
+    # Its subscriber is not passed over by the mailing that takes the cancelled one's place.
+    lifecycle.reopen(mailing.digest, NOW)
     [anew] = approval.approve(mailing.digest, make_user(), NOW)
-    assert mailings.launch(anew, NOW) == 2
+    assert lifecycle.launch(anew, NOW) == 2
 
 
 def test_a_connection_that_breaks_after_the_mailing_was_cancelled_leaves_nothing_to_send() -> None:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     lane, letter = handed_over(mailing)
-    mailings.cancel(mailing, NOW)
-    batch.commit(lane, [ledger.lost(letter, dot_sent=False, now=NOW)], [], RELAY, NOW)
-    assert mailings.ledger(mailing).excluded == 2
+    lifecycle.cancel(mailing, NOW)
+    batch.commit(
+        lane, [ledger.result_of_lost_connection(letter, dot_sent=False, now=NOW)], [], RELAY, NOW
+    )
+    assert lifecycle.ledger(mailing).excluded == 2
 
 
 def test_a_late_readers_letter_that_shows_what_was_withdrawn_meanwhile_is_not_tried_again() -> None:
@@ -102,22 +103,22 @@ def test_a_late_readers_letter_that_shows_what_was_withdrawn_meanwhile_is_not_tr
     Delivery.objects.all().delete()
     Mailing.objects.update(status=MailingStatus.SENT)
     reader = make_subscriber(edition=mailing.edition)
-    latest = latest_issue.welcome(reader, NOW)
+    latest = latest_issue.queue_welcome(reader, NOW)
     assert latest is not None
     lane, letter = handed_over(mailing)
     workflow.withdraw(first, NOW)
     answer(lane, letter, Outcome.LATER, BUSY)
     latest.refresh_from_db()
-    assert (latest.status, latest.reason) == (DeliveryStatus.EXCLUDED, Reason.CANCELLED)
+    assert (latest.status, latest.reason) == (DeliveryStatus.EXCLUDED, DeliveryReason.CANCELLED)
 
 
 def test_a_letter_taken_after_its_mailing_was_cancelled_is_sent() -> None:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     lane, letter = handed_over(mailing)
-    mailings.cancel(mailing, NOW)
+    lifecycle.cancel(mailing, NOW)
     answer(lane, letter, Outcome.SENT, Reply(250))
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert (counts.sent, counts.excluded) == (1, 1)
 
 
@@ -128,9 +129,9 @@ def test_a_letter_that_comes_back_after_its_mailing_was_frozen_anew_goes_in_the_
     lane, letter = handed_over(mailing)
     workflow.withdraw(first, NOW)
     mailing.refresh_from_db()
-    assert approval.freeze_again(mailing, make_user(), NOW) == 1
+    assert approval.freeze_new_revision(mailing, make_user(), NOW) == 1
     answer(lane, letter, Outcome.LATER, BUSY)
-    mailings.resume(mailing, NOW)
+    lifecycle.resume(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: LATER)
     assert len(relay.letters) == 2
     assert not any("First en" in letter.contents.text for letter in relay.letters)
@@ -139,13 +140,15 @@ def test_a_letter_that_comes_back_after_its_mailing_was_frozen_anew_goes_in_the_
 def test_the_uncertain_are_sent_the_newest_revision(relay: Catcher) -> None:
     mailing, first = two_articles()
     lane, letter = handed_over(mailing)
-    batch.commit(lane, [ledger.lost(letter, dot_sent=True, now=NOW)], [], RELAY, NOW)
+    batch.commit(
+        lane, [ledger.result_of_lost_connection(letter, dot_sent=True, now=NOW)], [], RELAY, NOW
+    )
     ledger.close_lane(lane, NOW)
     workflow.withdraw(first, NOW)
     mailing.refresh_from_db()
-    approval.freeze_again(mailing, make_user(), NOW)
-    mailings.resume(mailing, NOW)
-    assert mailings.send_again(mailing, NOW) == 1
+    approval.freeze_new_revision(mailing, make_user(), NOW)
+    lifecycle.resume(mailing, NOW)
+    assert lifecycle.resend_uncertain(mailing, NOW) == 1
     run_lane(mailing.pk, 0, lambda: NOW)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
@@ -158,7 +161,7 @@ def test_a_lane_that_could_not_write_down_its_answers_leaves_them_uncertain_not_
 ) -> None:
     """The database refuses while letters are out, and takes the lane's end."""
     mailing = make_mailing(readers=3)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     real = batch.commit
 
     def once_then_refuse(*about: object) -> dict[int, int]:
@@ -172,7 +175,7 @@ def test_a_lane_that_could_not_write_down_its_answers_leaves_them_uncertain_not_
     ):
         run_lane(mailing.pk, 0, lambda: NOW)
     assert not Delivery.objects.filter(status=DeliveryStatus.HANDED_OVER).exists()
-    counts = mailings.ledger(mailing)
+    counts = lifecycle.ledger(mailing)
     assert counts.uncertain == len(relay.letters) > 0
     run_lane(mailing.pk, 0, lambda: NOW)
     mailing.refresh_from_db()

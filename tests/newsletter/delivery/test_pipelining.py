@@ -25,22 +25,22 @@ READER = "reader@example.org"
 REPLIES = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go", "TEXT": "250 kept"}
 
 
-class Scripted(bad.Polite):
+class Scripted(bad.CorrectRelay):
     """Answers by a table."""
 
     replies: Mapping[str, str]
 
     def on_mail(self, _sender: str) -> None:
-        self.say(self.replies["MAIL"])
+        self.send_reply(self.replies["MAIL"])
 
     def on_rcpt(self, _to: str) -> None:
-        self.say(self.replies["RCPT"])
+        self.send_reply(self.replies["RCPT"])
 
     def on_data(self, _nothing: str) -> None:
-        self.say(self.replies["DATA"])
+        self.send_reply(self.replies["DATA"])
         if self.replies["DATA"].startswith("354"):
-            self.hear_text()
-            self.say(self.replies["TEXT"])
+            self.read_text()
+            self.send_reply(self.replies["TEXT"])
 
 
 class Flushing(bad.ForgetsWhatCameAlong, Scripted):
@@ -65,19 +65,19 @@ def send(server: bad.BadRelay, times: int = 1, timeout: float = 5) -> list[tuple
     """Letters one after the other over one connection, each with the next one's envelope."""
     envelope = Envelope("b@newsroom.example", READER)
     connection = Connection(server.relay(), timeout)
-    connection.address(envelope)
+    connection.send_envelope(envelope)
     begun, answers = 1, []
     try:
         while len(answers) < times:
             for event in next_events(connection):
                 then = envelope if begun < times else None
                 if isinstance(event, ReadyForData):
-                    connection.put(LETTER, then)
+                    connection.send_data(LETTER, then)
                     begun += then is not None
                     continue
                 answers.append((event.outcome, event.reply.code))
                 if isinstance(event, RecipientRejected) and then is not None:
-                    connection.address(then)
+                    connection.send_envelope(then)
                     begun += 1
     finally:
         connection.close()

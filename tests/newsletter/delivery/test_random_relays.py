@@ -29,7 +29,7 @@ def seeds(quick: int, all_of_them: int) -> list[object]:
     return [*range(quick), *(pytest.param(n, marks=long) for n in range(quick, all_of_them))]
 
 
-def kind_of(kind: type[bad.Polite], seed: int) -> type[bad.Polite]:
+def kind_of(kind: type[bad.CorrectRelay], seed: int) -> type[bad.CorrectRelay]:
     """One with chances of its own."""
     chances = random.Random(seed)
     return type(kind.__name__, (kind,), {"chances": chances, "offers": OFFERS[seed % 2]})
@@ -40,7 +40,7 @@ def kind_of(kind: type[bad.Polite], seed: int) -> type[bad.Polite]:
 def test_whatever_it_decides_each_letter_is_where_the_relay_says(
     against: Against, settings: Settings, seed: int
 ) -> None:
-    server, mailing = against(kind_of(bad.Whims, seed)), launched(READERS)
+    server, mailing = against(kind_of(bad.RandomReplies, seed)), launched(READERS)
     settings.CONNECTIONS = 1 + seed % 3
     whose = addresses()
     for minutes in LATER:
@@ -82,8 +82,8 @@ def test_noise_ends_a_connection_in_one_of_two_ways_only(against: Against, seed:
 
 def speak_for_ever(connection: Connection, envelope: Envelope) -> None:
     """Letter after letter, as a lane does."""
-    connection.address(envelope)
+    connection.send_envelope(envelope)
     while True:
         for event in next_events(connection):
             if isinstance(event, ReadyForData):
-                connection.put(b"Subject: A letter\r\n\r\nText.\r\n", envelope)
+                connection.send_data(b"Subject: A letter\r\n\r\nText.\r\n", envelope)

@@ -24,7 +24,7 @@ def test_several_relays_stand_in_their_order_with_their_limits() -> None:
 def test_a_relay_without_options_has_no_limits() -> None:
     relay = Relay.parse("smtp://a.example")
     assert (relay.connections, relay.per_minute, relay.per_day) == (None, None, None)
-    assert relay.most_on(dt.date(2026, 11, 25)) is None
+    assert relay.daily_limit(dt.date(2026, 11, 25)) is None
 
 
 @pytest.mark.parametrize(

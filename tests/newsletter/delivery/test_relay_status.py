@@ -12,12 +12,12 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery.lanes import run_lane
 from newsletter.delivery.relays import failover
 from newsletter.delivery.relays.config import Relay
-from newsletter.delivery.relays.status import OFTEN, Word, standings
-from newsletter.management.commands.mailing_progress import told
+from newsletter.delivery.relays.status import ALERT_AFTER_FAILURES, RelayHealth, relay_statuses
+from newsletter.management.commands.mailing_progress import progress_line
 from newsletter.models import Mailing
 from newsletter.stats import alerts
 from newsletter.stats.counts import count
@@ -32,51 +32,55 @@ SECOND = Relay.parse("smtp://second.example?warm_up=500&since=2026-11-23")
 
 def launched() -> Mailing:
     mailing = make_mailing(readers=2)
-    mailings.launch(mailing, NOW)
+    lifecycle.launch(mailing, NOW)
     mailing.refresh_from_db()
     return mailing
 
 
-def fail_often(relay: Relay, now: dt.datetime, times: int = OFTEN) -> None:
+def fail_often(relay: Relay, now: dt.datetime, times: int = ALERT_AFTER_FAILURES) -> None:
     for _time in range(times):
-        failover.state_of(relay).fail("TimeoutError", now)
+        failover.get_state(relay).record_failure("TimeoutError", now)
 
 
 def test_each_relay_says_how_it_stands(relay: Catcher, settings: Settings) -> None:
     used = replace(settings.RELAYS[0], per_day=2)
     settings.RELAYS = (FIRST, SECOND, used)
-    assert [one.word for one in standings(NOW)] == [Word.UNUSED] * 3
+    assert [one.health for one in relay_statuses(NOW)] == [RelayHealth.UNUSED] * 3
     fail_often(FIRST, NOW, 1)
-    failover.state_of(SECOND).fail("535 5.7.8", NOW, refuses=True)
+    failover.get_state(SECOND).record_failure("535 5.7.8", NOW, refuses=True)
     run_lane(launched().pk, 0, lambda: NOW)
-    first, second, third = standings(NOW)
-    assert [one.word for one in (first, second, third)] == [Word.FAILS, Word.REFUSES, Word.FULL]
+    first, second, third = relay_statuses(NOW)
+    assert [one.health for one in (first, second, third)] == [
+        RelayHealth.FAILS,
+        RelayHealth.REFUSES,
+        RelayHealth.FULL,
+    ]
     assert (second.cap_today, second.is_warming_up) == (500, True)
     assert (third.used_today, third.is_warming_up) == (2, False)
-    assert standings(NOW + dt.timedelta(days=1))[2].word is Word.WORKS
+    assert relay_statuses(NOW + dt.timedelta(days=1))[2].health is RelayHealth.WORKS
 
 
 def test_a_relay_that_fails_once_alarms_nobody_and_one_that_keeps_failing_does(
     settings: Settings,
 ) -> None:
     settings.RELAYS = (FIRST, SECOND)
-    fail_often(FIRST, NOW, OFTEN - 1)
-    assert alerts.relays_word(NOW) == "ok"
+    fail_often(FIRST, NOW, ALERT_AFTER_FAILURES - 1)
+    assert alerts.relays_health(NOW) == "ok"
     fail_often(FIRST, NOW, 1)
-    assert alerts.relays_word(NOW) == "failing"
-    assert alerts.relays_word(NOW + dt.timedelta(days=2)) == "ok", "nothing is known of today"
-    failover.state_of(FIRST).work(NOW)
-    assert alerts.relays_word(NOW) == "ok"
+    assert alerts.relays_health(NOW) == "failing"
+    assert alerts.relays_health(NOW + dt.timedelta(days=2)) == "ok", "nothing is known of today"
+    failover.get_state(FIRST).record_success(NOW)
+    assert alerts.relays_health(NOW) == "ok"
 
 
 def test_a_relay_that_refuses_alarms_at_once_and_one_that_was_taken_out_never(
     settings: Settings,
 ) -> None:
     settings.RELAYS = (FIRST, SECOND)
-    failover.state_of(SECOND).fail("535 5.7.8", NOW, refuses=True)
-    assert alerts.relays_word(NOW) == "failing"
+    failover.get_state(SECOND).record_failure("535 5.7.8", NOW, refuses=True)
+    assert alerts.relays_health(NOW) == "failing"
     settings.RELAYS = (FIRST,)
-    assert alerts.relays_word(NOW) == "ok"
+    assert alerts.relays_health(NOW) == "ok"
 
 
 def test_the_mailings_page_and_the_first_page_name_the_relay_and_the_cause(
@@ -108,4 +112,4 @@ def test_a_terminal_names_a_relay_that_fails(settings: Settings) -> None:
     mailing = launched()
     fail_often(FIRST, NOW, 1)
     progress = Progress(mailing, count(mailing, lambda: NOW))
-    assert "first.example:25 fails: TimeoutError" in told(progress, standings(NOW))
+    assert "first.example:25 fails: TimeoutError" in progress_line(progress, relay_statuses(NOW))

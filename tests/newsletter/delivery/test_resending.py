@@ -13,7 +13,7 @@ from articles.editorial import workflow
 from articles.models import Article
 from core.states import InvalidTransition
 from demo.mail_catcher.catcher import Catcher
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns import lifecycle
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import Delivery, Mailing, MailingStatus, Subscriber
 from staff.models import AuditAction, AuditEntry
@@ -22,7 +22,7 @@ from tests.factories import (
     make_mailing,
     make_user,
 )
-from tests.newsletter.relays import Moody, hang_up, once
+from tests.newsletter.relays import ScriptedRelay, hang_up, once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -33,14 +33,14 @@ LATER = NOW + dt.timedelta(hours=2)
 def sent(relay: Catcher) -> Mailing:
     """To three, of whom nobody knows whether the first one has it."""
     mailing = make_mailing(readers=3)
-    mailings.launch(mailing, NOW)
-    Moody.moods["KEPT"] = once(hang_up)
+    lifecycle.launch(mailing, NOW)
+    ScriptedRelay.replies["KEPT"] = once(hang_up)
     for _turn in range(2):
         run_lane(mailing.pk, 0, lambda: NOW)
     run_lane(mailing.pk, 0, lambda: LATER)
     mailing.refresh_from_db()
     assert mailing.status == MailingStatus.SENT
-    assert mailings.ledger(mailing).uncertain == 1
+    assert lifecycle.ledger(mailing).uncertain == 1
     return mailing
 
 
@@ -55,35 +55,35 @@ def test_a_person_sends_to_the_uncertain_again_and_to_nobody_else(
 ) -> None:
     uncertain = Delivery.objects.uncertain().get()
     before = len(relay.letters)
-    assert mailings.send_again(sent, LATER, by=make_user()) == 1
+    assert lifecycle.resend_uncertain(sent, LATER, by=make_user()) == 1
     run_lane(sent.pk, 0, lambda: LATER)
     assert len(relay.letters) == before + 1
     uncertain.refresh_from_db()
     assert uncertain.status == "sent"
     sent.refresh_from_db()
     assert sent.status == MailingStatus.SENT
-    assert mailings.ledger(sent).balances
+    assert lifecycle.ledger(sent).balances
     assert AuditEntry.objects.get(action=AuditAction.SENT_AGAIN).detail == "1"
-    assert mailings.send_again(sent, LATER) == 0
+    assert lifecycle.resend_uncertain(sent, LATER) == 0
 
 
 def test_who_has_left_meanwhile_is_not_sent_again(sent: Mailing, relay: Catcher) -> None:
     reader = Subscriber.objects.get(deliveries=Delivery.objects.uncertain().get())
     reader.end("left", LATER)
     before = len(relay.letters)
-    mailings.send_again(sent, LATER)
+    lifecycle.resend_uncertain(sent, LATER)
     run_lane(sent.pk, 0, lambda: LATER)
     assert len(relay.letters) == before
-    assert mailings.ledger(sent).excluded == 1
+    assert lifecycle.ledger(sent).excluded == 1
 
 
 def test_a_withdrawn_text_is_sent_to_nobody_again(sent: Mailing) -> None:
     workflow.withdraw(Article.objects.get(), LATER, by=make_user())
     with pytest.raises(InvalidTransition, match="was withdrawn"):
-        mailings.send_again(sent, LATER)
+        lifecycle.resend_uncertain(sent, LATER)
     Mailing.objects.update(status=MailingStatus.CANCELLED)
     with pytest.raises(InvalidTransition, match="Only a mailing that was sent"):
-        mailings.send_again(sent, LATER)
+        lifecycle.resend_uncertain(sent, LATER)
     assert Delivery.objects.uncertain().count() == 1
 
 

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
-from newsletter.bounces.apply import obey
+from newsletter.bounces.apply import apply_mail
 from newsletter.delivery import transactional
 from newsletter.delivery.relays.config import Relay
 from newsletter.delivery.transactional import send_due
@@ -31,13 +31,13 @@ from newsletter.models import (
     SubscriberStatus,
     Suppression,
 )
-from newsletter.models.outbox import LEASE
+from newsletter.models.outbox import LEASE_DURATION
 from newsletter.subscribers import sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
-from tests.newsletter import single_mails
-from tests.newsletter.bad_relays import BadRelay, Polite, running
+from tests.newsletter import transactional_mails
+from tests.newsletter.bad_relays import BadRelay, CorrectRelay, running
 from tests.newsletter.bounces.mails import FORMS, written
-from tests.newsletter.relays import Moody, to
+from tests.newsletter.relays import ScriptedRelay, to
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -64,19 +64,19 @@ def signed_up(edition: Edition, *names: str) -> list[Subscriber]:
 
 def welcomed(name: str, edition: Edition) -> Subscriber:
     subscriber = make_subscriber(edition=edition, address=f"{name}@example.org")
-    single_mails.put(subscriber.pk, NOW, MailKind.WELCOME)
+    transactional_mails.put(subscriber.pk, NOW, MailKind.WELCOME)
     return subscriber
 
 
-class HangsUpAfterEach(Polite):
+class HangsUpAfterEach(CorrectRelay):
     """Takes one mail and closes, as some relays do after so many."""
 
-    def letter_came(self, number: int) -> None:
-        super().letter_came(number)
+    def handle_letter(self, number: int) -> None:
+        super().handle_letter(number)
         self.request.close()
 
 
-class TakesSevenBits(Polite):
+class TakesSevenBits(CorrectRelay):
     offers = ("PIPELINING",)
 
 
@@ -89,7 +89,7 @@ class RefusesMailboxes(BaseEmailBackend):
 
 def test_all_that_are_due_leave_by_one_connection(edition: Edition, settings: Settings) -> None:
     signed_up(edition, "a", "b", "c")
-    with running(BadRelay(Polite)) as server:
+    with running(BadRelay(CorrectRelay)) as server:
         settings.RELAYS = (server.relay(),)
         assert not send_due(clock)
     assert sorted(server.accepted) == [f"{name}@example.org" for name in "abc"]
@@ -133,12 +133,12 @@ def test_while_no_relay_can_be_reached_one_mail_asks_and_the_rest_wait(
     assert not send_due(clock)
     assert OutboxMail.objects.due(NOW).count() == 2
     assert RelayState.objects.get().failures == 1
-    later = NOW + transactional.RECONNECT_IN
+    later = NOW + transactional.RECONNECT_DELAY
     assert OutboxMail.objects.due(later).count() == 3
 
 
 def test_one_refused_mailbox_stops_nobody_else(edition: Edition, relay: Catcher) -> None:
-    Moody.moods["RCPT"] = to("b@example.org", "554 5.7.1 not by our rules")
+    ScriptedRelay.replies["RCPT"] = to("b@example.org", "554 5.7.1 not by our rules")
     signed_up(edition, "a", "b", "c")
     send_due(clock)
     assert {one.envelope.recipients[0] for one in relay.letters} == {
@@ -153,7 +153,7 @@ def test_one_refused_mailbox_stops_nobody_else(edition: Edition, relay: Catcher)
 def test_what_is_put_off_waits_ever_longer_and_is_given_up_after_two_days(
     edition: Edition, relay: Catcher
 ) -> None:
-    Moody.moods["RCPT"] = to("a@example.org", "451 4.7.1 later")
+    ScriptedRelay.replies["RCPT"] = to("a@example.org", "451 4.7.1 later")
     signed_up(edition, "a")
     waits, moment = [], NOW
     while waiting := OutboxMail.objects.first():
@@ -171,7 +171,7 @@ def test_a_worker_that_dies_meanwhile_leaves_the_mail_to_the_next(edition: Editi
     assert waiting.claim(NOW)
     [same] = OutboxMail.objects.all()
     assert not OutboxMail.objects.due(NOW).exists()
-    assert same.claim(NOW + LEASE)
+    assert same.claim(NOW + LEASE_DURATION)
     assert not waiting.remove(), "the first of them has lost it"
     assert same.remove()
 
@@ -194,7 +194,7 @@ def test_a_provider_that_knows_no_such_mailbox_is_asked_once(
 
 
 def test_a_mailbox_that_is_gone_ends_who_is_on_the_list(edition: Edition, relay: Catcher) -> None:
-    Moody.moods["RCPT"] = lambda _server, _about: "550 5.1.1 unknown"
+    ScriptedRelay.replies["RCPT"] = lambda _server, _about: "550 5.1.1 unknown"
     subscriber = welcomed("reader", edition)
     send_due(clock)
     subscriber.refresh_from_db()
@@ -259,7 +259,7 @@ def return_path(relay: Catcher) -> str:
 def test_a_welcome_that_comes_back_ends_its_subscriber(edition: Edition, relay: Catcher) -> None:
     subscriber, other = welcomed("a", edition), make_subscriber(edition=edition)
     send_due(clock)
-    assert obey(written(HARD, to=return_path(relay)), NOW) == "hard"
+    assert apply_mail(written(HARD, to=return_path(relay)), NOW) == "hard"
     subscriber.refresh_from_db()
     other.refresh_from_db()
     assert (subscriber.status, other.status) == ("bounced", "active")
@@ -272,7 +272,7 @@ def test_a_bounce_of_a_mail_from_before_a_return_ends_nobody(
     send_due(clock)
     later = NOW + dt.timedelta(days=40)
     Subscriber.objects.update(signed_up_at=later, confirmed_at=later)
-    obey(written(HARD, to=return_path(relay)), later)
+    apply_mail(written(HARD, to=return_path(relay)), later)
     subscriber.refresh_from_db()
     assert subscriber.status == SubscriberStatus.ACTIVE
 
@@ -282,10 +282,10 @@ def test_a_confirmation_that_comes_back_suppresses_nobody_and_a_complaint_does(
 ) -> None:
     [subscriber] = signed_up(edition, "a")
     send_due(clock)
-    obey(written(HARD, to=return_path(relay)), NOW)
+    apply_mail(written(HARD, to=return_path(relay)), NOW)
     subscriber.refresh_from_db()
     assert subscriber.status == SubscriberStatus.PENDING
-    obey(written(COMPLAINT, to=return_path(relay)), NOW)
+    apply_mail(written(COMPLAINT, to=return_path(relay)), NOW)
     subscriber.refresh_from_db()
     assert subscriber.status == SubscriberStatus.COMPLAINED
     assert not OutboxMail.objects.exists()
@@ -296,7 +296,7 @@ def test_a_confirmation_that_comes_back_suppresses_nobody_and_a_complaint_does(
 
 def test_who_leaves_or_is_forgotten_gets_none_of_the_mails_that_waited(edition: Edition) -> None:
     left, forgotten = welcomed("a", edition), welcomed("b", edition)
-    left.end(SubscriberStatus.LEFT, NOW)
+    left.end(SubscriberStatus.UNSUBSCRIBED, NOW)
     forgotten.forget(NOW)
     assert not OutboxMail.objects.exists()
 

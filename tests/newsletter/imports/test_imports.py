@@ -15,20 +15,20 @@ from pytest_django.fixtures import Settings
 
 from core.states import InvalidTransition
 from keys import sealing
-from keys.sealing import KeyMissing
+from keys.sealing import KeyNotFound
 from newsletter import schedule
 from newsletter.imports import apply, columns, dry_run, reading
 from newsletter.imports.columns import Column
-from newsletter.imports.reading import NoList
-from newsletter.imports.upload import Intake, take_whole
+from newsletter.imports.reading import UnreadableFile
+from newsletter.imports.upload import ChunkWriter, import_from_chunks
 from newsletter.models import (
     Departure,
     Edition,
     Import,
     ImportChunk,
     ImportStatus,
-    Problem,
-    StagedReader,
+    LineProblem,
+    StagedSubscriber,
     Subscriber,
     SubscriberStatus,
     Suppression,
@@ -36,8 +36,8 @@ from newsletter.models import (
 from newsletter.models.imports import COUNTS
 from newsletter.privacy import retention
 from newsletter.subscribers import lookup, lookup_limits, preferences
-from newsletter.subscribers.lookup_limits import TooManyQuestions
-from newsletter.tasks import work_on_import
+from newsletter.subscribers.lookup_limits import TooManyLookups
+from newsletter.tasks import process_import
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
@@ -64,8 +64,8 @@ def compared(text: str | bytes, edition: str = "") -> tuple[Import, Counter[str]
     """Taken in and looked at, in pieces that cut lines and letters anywhere; its exact counts."""
     raw = text.encode() if isinstance(text, str) else text
     chosen = Edition.objects.filter(code=edition).first()
-    row = take_whole((raw[at : at + 7] for at in range(0, len(raw), 7)), chosen, NOW)
-    found = dry_run.check(row.pk, clock)
+    row = import_from_chunks((raw[at : at + 7] for at in range(0, len(raw), 7)), chosen, NOW)
+    found = dry_run.check_import(row.pk, clock)
     assert found is not None
     row.refresh_from_db()
     return row, found
@@ -73,8 +73,8 @@ def compared(text: str | bytes, edition: str = "") -> tuple[Import, Counter[str]
 
 def applied(text: str | bytes, edition: str = "") -> Import:
     row = checked(text, edition)
-    apply.ask_to_apply(row, make_user(), NOW)
-    apply.apply(row.pk, clock)
+    apply.request_apply(row, make_user(), NOW)
+    apply.apply_import(row.pk, clock)
     row.refresh_from_db()
     return row
 
@@ -83,7 +83,7 @@ def on_list() -> dict[str, str]:
     """Who is active, and in which edition."""
     keys = sealing.worker_keys()
     rows = Subscriber.objects.active().select_related("edition")
-    return {reader.address(keys): reader.edition.code for reader in rows}
+    return {subscriber.address(keys): subscriber.edition.code for subscriber in rows}
 
 
 def problems(row: Import) -> list[tuple[int, str]]:
@@ -91,7 +91,7 @@ def problems(row: Import) -> list[tuple[int, str]]:
 
 
 @pytest.mark.both_databases
-def test_a_check_says_the_difference_and_adds_nobody() -> None:
+def test_a_dry_run_counts_the_difference_and_adds_nobody() -> None:
     edition = Edition.objects.get(code="en")
     make_subscriber(edition=edition, address="known@example.org")
     make_subscriber(edition=edition, address="gone@example.org").end("left", NOW)
@@ -107,7 +107,7 @@ def test_a_check_says_the_difference_and_adds_nobody() -> None:
     assert row.status == ImportStatus.CHECKED
     names = ("lines", "new", "doubled", "known", "suppressed", "invalid")
     assert [found[name] for name in names] == [6, 1, 1, 1, 1, 2]
-    assert problems(row) == [(6, Problem.BAD_ADDRESS), (7, Problem.NO_EDITION)]
+    assert problems(row) == [(6, LineProblem.BAD_ADDRESS), (7, LineProblem.NO_EDITION)]
     assert list(on_list()) == ["known@example.org"]
     assert not ImportChunk.objects.exists()
 
@@ -130,17 +130,17 @@ def test_applying_adds_them_as_they_consented() -> None:
     moments = set(Subscriber.objects.values_list("confirmed_at", flat=True))
     assert moments == {dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC), NOW}
     assert set(Subscriber.objects.values_list("wording", flat=True)) == {0}
-    assert not StagedReader.objects.exists()
+    assert not StagedSubscriber.objects.exists()
 
 
 @pytest.mark.both_databases
-def test_nobody_who_left_between_check_and_apply_is_brought_back() -> None:
+def test_nobody_who_unsubscribed_between_dry_run_and_apply_is_added() -> None:
     row = checked("email,edition\na@example.org,en\nb@example.org,en\n")
     Suppression.objects.create(
         address_hash=sealing.worker_keys().hash_address("a@example.org", 1), reason="complained"
     )
-    apply.ask_to_apply(row, make_user(), NOW)
-    apply.apply(row.pk, clock)
+    apply.request_apply(row, make_user(), NOW)
+    apply.apply_import(row.pk, clock)
     assert list(on_list()) == ["b@example.org"]
 
 
@@ -169,14 +169,14 @@ def test_nobody_who_left_between_check_and_apply_is_brought_back() -> None:
         ("email,статус", "x@example.org,отписан", "y@example.org,подписан"),
     ],
 )
-def test_whom_a_file_calls_gone_is_never_added(header: str, gone: str, here: str) -> None:
+def test_unsubscribed_lines_are_never_added(header: str, gone: str, here: str) -> None:
     row = applied(f"{header}\n{gone}\n{here}\n", "en")
     assert row.refused == 1
     assert list(on_list()) == ["y@example.org"]
 
 
 @pytest.mark.parametrize("first", ["subscribed", "unsubscribed"])
-def test_whom_a_file_calls_both_here_and_gone_is_not_added(
+def test_an_address_both_subscribed_and_unsubscribed_is_not_added(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = "unsubscribed" if first == "subscribed" else "subscribed"
@@ -184,7 +184,7 @@ def test_whom_a_file_calls_both_here_and_gone_is_not_added(
         f"email,status\nx@example.org,{first}\ny@example.org,subscribed\nX@example.org,{second}\n"
     )
     for batch in (1, 2000):
-        monkeypatch.setattr(dry_run, "BATCH", batch)
+        monkeypatch.setattr(dry_run, "BATCH_SIZE", batch)
         _row, found = compared(text, "en")
         assert (found["new"], found["refused"]) == (1, 1), batch
     applied(text, "en")
@@ -203,9 +203,9 @@ EXPORTS = {
 
 
 @pytest.mark.parametrize("exporter", EXPORTS)
-def test_the_exports_of_others_are_recognised(exporter: str) -> None:
+def test_exports_of_other_services_are_recognised(exporter: str) -> None:
     names = EXPORTS[exporter].split(",")
-    found = columns.recognise(names)
+    found = columns.detect_columns(names)
     assert found.count(Column.ADDRESS) == 1
     assert found.count(Column.CONSENT) == 1
     cells = {
@@ -246,10 +246,10 @@ def test_a_bare_list_of_addresses_is_enough() -> None:
     assert applied("a@example.org\nb@example.org\n", "en").added == 2
 
 
-def test_a_broken_row_is_named_and_the_rest_goes_on() -> None:
+def test_a_broken_row_is_reported_and_the_rest_goes_on() -> None:
     rest = "".join(f"r{n}@example.org,en\n" for n in range(50))
     row, found = compared(f'email,edition\na@example.org,en\n"b@example.org,en\n{rest}')
-    assert problems(row) == [(3, Problem.BROKEN)]
+    assert problems(row) == [(3, LineProblem.BROKEN)]
     assert found["new"] == 51
 
 
@@ -278,9 +278,9 @@ def test_naughty_strings_add_nobody_and_stop_nothing() -> None:
         (b"a," * 200 + b"b\n", "more columns"),
     ],
 )
-def test_a_file_that_is_no_list_is_told_so(raw: bytes, told: str) -> None:
+def test_a_file_that_is_no_list_is_refused(raw: bytes, told: str) -> None:
     if not raw:
-        with pytest.raises(NoList, match=told):
+        with pytest.raises(UnreadableFile, match=told):
             checked(raw)
         return
     row = checked(raw)
@@ -289,14 +289,14 @@ def test_a_file_that_is_no_list_is_told_so(raw: bytes, told: str) -> None:
     assert not ImportChunk.objects.exists()
 
 
-def test_where_nobody_can_tell_a_person_names_the_columns() -> None:
+def test_unknown_columns_are_named_by_a_person() -> None:
     row = checked("who,wann\na@example.org,2024-01-01\n", "en")
     assert row.status == ImportStatus.UNNAMED
     assert row.header == ["who", "wann"]
     with pytest.raises(InvalidTransition, match="exactly one"):
         apply.name_columns(row, ["", "consent"])
     apply.name_columns(row, ["address", "consent"])
-    found = dry_run.check(row.pk, clock)
+    found = dry_run.check_import(row.pk, clock)
     row.refresh_from_db()
     assert (row.status, found) == (ImportStatus.CHECKED, Counter(lines=1, new=1))
 
@@ -304,7 +304,7 @@ def test_where_nobody_can_tell_a_person_names_the_columns() -> None:
 @pytest.mark.parametrize(
     "first", ["a@example.org;b", "Ivan <ivan@example.org>,Minsk", "Ivan,+375 29 1234567", "x" * 50]
 )
-def test_a_first_line_of_somebodys_data_is_never_kept(first: str) -> None:
+def test_a_first_line_with_personal_data_is_never_stored(first: str) -> None:
     row = checked(f"{first}\nb@example.org,x\n", "en")
     assert row.status in {ImportStatus.FAILED, ImportStatus.UNNAMED}
     assert not any(row.header)
@@ -315,21 +315,21 @@ def test_a_first_line_of_somebodys_data_is_never_kept(first: str) -> None:
     "status",
     ["opted out", "opt-out", "hard bounced", "left", "unsub", "abuse", "выйшаў", "invalid", ""],
 )
-def test_of_a_status_only_what_is_known_to_be_a_yes_lets_a_line_in(status: str) -> None:
+def test_an_unknown_status_excludes_a_line(status: str) -> None:
     applied(f"email,status\na@example.org,{status}\nb@example.org,subscribed\n", "en")
     assert list(on_list()) == ["b@example.org"]
 
 
-def test_a_comma_in_a_name_does_not_move_a_status_away() -> None:
+def test_an_unquoted_comma_does_not_shift_the_status() -> None:
     row = applied("email,name,status\na@example.org,Doe, John,unsubscribed\n", "en")
-    assert problems(row) == [(2, Problem.BROKEN)]
+    assert problems(row) == [(2, LineProblem.BROKEN)]
     assert not on_list()
     refused = checked("a@example.org,unsubscribed\n", "en")
     assert refused.status == ImportStatus.FAILED
 
 
 @pytest.mark.parametrize("column", ["CLEAN_TIME", "bounced", "UNSUB_TIME", "Unsubscribed"])
-def test_a_column_that_says_when_or_whether_somebody_left_keeps_them_out(column: str) -> None:
+def test_an_unsubscribe_column_excludes_a_line(column: str) -> None:
     applied(f"email,{column}\na@example.org,2016-01-01\nb@example.org,\nc@example.org,yes\n", "en")
     assert list(on_list()) == ["b@example.org"]
 
@@ -337,59 +337,59 @@ def test_a_column_that_says_when_or_whether_somebody_left_keeps_them_out(column:
 @pytest.mark.parametrize(
     "date", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+05:00", "2024-13-45", "2024-01-01x"]
 )
-def test_a_date_that_no_calendar_has_stops_nothing(date: str) -> None:
+def test_an_impossible_date_is_ignored(date: str) -> None:
     applied(f"email,created_at\na@example.org,{date}\n", "en")
     assert len(on_list()) == 1
 
 
-def test_whatever_a_file_breaks_is_tried_once_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_raises_fails_once_and_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(_text: str) -> None:
         raise OverflowError("planted@example.org")
 
-    monkeypatch.setattr(columns, "parse_moment", breaks)
+    monkeypatch.setattr(columns, "parse_utc_datetime", breaks)
     row = checked("email,created_at\na@example.org,2024-01-01\n", "en")
     assert row.status == ImportStatus.FAILED
-    assert schedule.settle_and_launch(NOW + DAY).imports == []
+    assert schedule.run_due(NOW + DAY).imports == []
 
 
-def test_a_byte_that_is_no_letter_does_not_change_the_coding_of_the_rest() -> None:
+def test_an_invalid_byte_does_not_change_the_detected_encoding() -> None:
     raw = "email,x\na@пошта.бел,так\n".encode() + b"b@example.org,\xd4\n"
     applied(raw, "en")
     assert set(on_list()) == {"a@xn--80a1acn3a.xn--90ais", "b@example.org"}
 
 
-def test_a_mark_within_a_word_is_a_letter_like_any_other() -> None:
+def test_a_quotation_mark_inside_a_cell_is_literal() -> None:
     applied('email,x\na@example.org,5" of rain\nb@example.org,y\n', "en")
     assert set(on_list()) == {"a@example.org", "b@example.org"}
 
 
-def test_pieces_that_were_swapped_do_not_open() -> None:
-    row = take_whole([b"email\n" + b"a@example.org\n" * 30_000], None, NOW)
+def test_swapped_chunks_do_not_open() -> None:
+    row = import_from_chunks([b"email\n" + b"a@example.org\n" * 30_000], None, NOW)
     first, second = row.chunks.all()
     first.sealed, second.sealed = second.sealed, first.sealed
     first.save()
     second.save()
-    dry_run.check(row.pk, clock)
+    dry_run.check_import(row.pk, clock)
     row.refresh_from_db()
     assert row.status == ImportStatus.FAILED
 
 
 @pytest.mark.both_databases
-def test_undoing_while_it_is_applied_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apply, "BATCH", 2)
+def test_undo_during_apply_removes_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "BATCH_SIZE", 2)
     row = checked("email\n" + "".join(f"r{n}@example.org\n" for n in range(7)), "en")
-    apply.ask_to_apply(row, make_user(), NOW)
+    apply.request_apply(row, make_user(), NOW)
     inserted, batches = apply._insert, iter(range(9))
 
     def undone_in_between(*about: object) -> int:
         count = inserted(*about)  # type: ignore[arg-type]
         if next(batches) == 1:
-            apply.ask_to_undo(row, make_user(), NOW)
+            apply.request_undo(row, make_user(), NOW)
         return count
 
     monkeypatch.setattr(apply, "_insert", undone_in_between)
-    apply.apply(row.pk, clock)
-    apply.undo(row.pk, clock)
+    apply.apply_import(row.pk, clock)
+    apply.undo_import(row.pk, clock)
     row.refresh_from_db()
     assert (row.status, row.removed) == (ImportStatus.UNDONE, 4)
     assert not Subscriber.objects.exists()
@@ -399,16 +399,18 @@ def test_undoing_while_it_is_applied_leaves_nobody_behind(monkeypatch: pytest.Mo
 
 
 @pytest.mark.both_databases
-def test_undoing_takes_back_whom_it_added_and_who_did_nothing_since() -> None:
+def test_undo_removes_whom_it_added_and_who_changed_nothing_since() -> None:
     stays = make_subscriber(edition=Edition.objects.get(code="en"), address="old@example.org")
     row = applied("email\na@example.org\nb@example.org\nc@example.org\n", "en")
     keys = sealing.worker_keys()
-    readers = {one.address(keys): one for one in Subscriber.objects.active()}
-    readers["b@example.org"].end(SubscriberStatus.LEFT, NOW)
+    subscribers = {one.address(keys): one for one in Subscriber.objects.active()}
+    subscribers["b@example.org"].end(SubscriberStatus.UNSUBSCRIBED, NOW)
     other = Edition.objects.get(code="be-ru")
-    preferences.change(readers["c@example.org"], edition=other, variant="full", language="be")
-    apply.ask_to_undo(row, make_user(), NOW)
-    apply.undo(row.pk, clock)
+    preferences.update_preferences(
+        subscribers["c@example.org"], edition=other, variant="full", language="be"
+    )
+    apply.request_undo(row, make_user(), NOW)
+    apply.undo_import(row.pk, clock)
     row.refresh_from_db()
     assert (row.status, row.removed) == (ImportStatus.UNDONE, 1)
     assert set(on_list()) == {"old@example.org", "c@example.org"}
@@ -420,14 +422,14 @@ def test_undoing_takes_back_whom_it_added_and_who_did_nothing_since() -> None:
 
 def test_what_was_undone_may_be_imported_again() -> None:
     row = applied("email\na@example.org\n", "en")
-    apply.ask_to_undo(row, make_user(), NOW)
-    apply.undo(row.pk, clock)
+    apply.request_undo(row, make_user(), NOW)
+    apply.undo_import(row.pk, clock)
     assert applied("email\na@example.org\n", "en").added == 1
 
 
-def test_each_step_is_written_down() -> None:
+def test_each_step_is_audited() -> None:
     row = applied("email\na@example.org\n", "en")
-    apply.ask_to_undo(row, make_user(), NOW)
+    apply.request_undo(row, make_user(), NOW)
     done = set(AuditEntry.objects.filter(subject_id=row.pk).values_list("action", flat=True))
     assert {AuditAction.UPLOADED, AuditAction.APPLIED, AuditAction.UNDONE} <= done
 
@@ -435,12 +437,12 @@ def test_each_step_is_written_down() -> None:
 def test_a_step_that_is_not_next_is_refused() -> None:
     row = checked("email\na@example.org\n", "en")
     with pytest.raises(InvalidTransition):
-        apply.ask_to_undo(row, make_user(), NOW)
-    apply.ask_to_apply(row, make_user(), NOW)
+        apply.request_undo(row, make_user(), NOW)
+    apply.request_apply(row, make_user(), NOW)
     with pytest.raises(InvalidTransition):
-        apply.ask_to_apply(row, make_user(), NOW)
+        apply.request_apply(row, make_user(), NOW)
     with pytest.raises(InvalidTransition, match="Undo it"):
-        apply.throw_away(row, make_user(), NOW)
+        apply.discard_import(row, make_user(), NOW)
     assert not AuditEntry.objects.filter(action=AuditAction.DISCARDED).exists()
 
 
@@ -459,14 +461,16 @@ def test_a_dry_run_says_the_same_whether_or_not_one_person_is_on_the_list(around
     """Alone in the file, or among so many made-up ones that the file is no small one."""
     text = f"email\n{around}asked@example.org\n"
     before = seen(checked(text, "en"))
-    reader = make_subscriber(edition=Edition.objects.get(code="en"), address="asked@example.org")
+    subscriber = make_subscriber(
+        edition=Edition.objects.get(code="en"), address="asked@example.org"
+    )
     assert seen(checked(text, "en")) == before
-    reader.end(SubscriberStatus.LEFT, NOW)
+    subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
     assert seen(checked(text, "en")) == before
 
 
-def test_while_a_file_is_read_the_row_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dry_run, "BATCH", 1)
+def test_the_row_shows_no_interim_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dry_run, "BATCH_SIZE", 1)
     rows: list[Import] = []
     renewed = Import.renew
 
@@ -480,36 +484,36 @@ def test_while_a_file_is_read_the_row_says_nothing(monkeypatch: pytest.MonkeyPat
     assert {row.new + row.known + row.suppressed + row.doubled for row in rows} == {0}
 
 
-def test_dry_runs_of_any_size_cost_a_question_each(settings: Settings) -> None:
-    settings.LIST_QUESTIONS_PER_DAY_TOTAL = settings.LIST_QUESTIONS_PER_DAY = 3
+def test_each_dry_run_counts_as_one_lookup(settings: Settings) -> None:
+    settings.SUBSCRIBER_LOOKUPS_PER_DAY_TOTAL = settings.SUBSCRIBER_LOOKUPS_PER_DAY = 3
     for text in ("a@example.org\n", MADE_UP):
         assert checked(f"email\n{text}", "en").status == ImportStatus.CHECKED
-    inquiry = lookup.ask("a@example.org", make_user(), NOW)
-    lookup.answer(inquiry.pk, NOW)
+    inquiry = lookup.request_lookup("a@example.org", make_user(), NOW)
+    lookup.answer_lookup(inquiry.pk, NOW)
     refused = checked("email\na@example.org\n", "en")
     assert (refused.status, refused.new) == (ImportStatus.FAILED, 0)
     assert "used up" in refused.failure
     assert not refused.staged.exists()
     assert not refused.chunks.exists()
-    with pytest.raises(TooManyQuestions):
-        lookup.ask("a@example.org", make_user(), NOW)
+    with pytest.raises(TooManyLookups):
+        lookup.request_lookup("a@example.org", make_user(), NOW)
 
 
 @pytest.mark.both_databases
-def test_two_dry_runs_at_once_share_what_is_left(
+def test_concurrent_dry_runs_share_the_limit(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both were begun while there was one question left; the answer is what counts."""
-    settings.LIST_QUESTIONS_PER_DAY = 1
-    monkeypatch.setattr(lookup_limits, "check_left", lambda *_about: None)
+    settings.SUBSCRIBER_LOOKUPS_PER_DAY = 1
+    monkeypatch.setattr(lookup_limits, "check_quota", lambda *_about: None)
     assert checked("email\na@example.org\n", "en").status == ImportStatus.CHECKED
     assert checked("email\na@example.org\n", "en").status == ImportStatus.FAILED
 
 
-def test_each_dry_run_is_written_down_with_its_counts_and_so_is_throwing_it_away() -> None:
+def test_each_dry_run_and_its_discarding_are_audited() -> None:
     row = checked(f"email\n{MADE_UP}rubbish\n", "en")
     pk = row.pk
-    apply.throw_away(row, make_user(), NOW)
+    apply.discard_import(row, make_user(), NOW)
     assert not Import.objects.exists()
     entries = {entry.action: entry.detail for entry in AuditEntry.objects.filter(subject_id=pk)}
     for action in (AuditAction.CHECKED, AuditAction.DISCARDED):
@@ -517,10 +521,10 @@ def test_each_dry_run_is_written_down_with_its_counts_and_so_is_throwing_it_away
         assert "invalid: 1" in entries[action]
 
 
-def test_whoever_can_read_the_list_anyway_is_told_exactly_and_without_limit(
+def test_the_command_has_exact_counts_and_no_limit(
     tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.LIST_QUESTIONS_PER_DAY = 0
+    settings.SUBSCRIBER_LOOKUPS_PER_DAY = 0
     (tmp_path / "list.csv").write_text("email\na@example.org\n")
     call_command("import_subscribers", tmp_path / "list.csv", edition="en")
     assert "1 lines: 1 new, 0 known" in capsys.readouterr().out
@@ -534,13 +538,13 @@ class Killed(BaseException):
 
 
 @pytest.mark.both_databases
-def test_a_check_that_was_killed_begins_anew_with_the_same_result(
+def test_a_killed_dry_run_starts_again_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dry_run, "BATCH", 2)
+    monkeypatch.setattr(dry_run, "BATCH_SIZE", 2)
     text = "email\n" + "".join(f"r{n}@example.org\nrubbish{n}\n" for n in range(5))
     raw = text.encode()
-    row = take_whole([raw], Edition.objects.get(code="en"), NOW)
+    row = import_from_chunks([raw], Edition.objects.get(code="en"), NOW)
     renewed = Import.renew
     calls = iter(range(10))
 
@@ -552,22 +556,22 @@ def test_a_check_that_was_killed_begins_anew_with_the_same_result(
     with monkeypatch.context() as patch:
         patch.setattr(Import, "renew", killed)
         with pytest.raises(Killed):
-            dry_run.check(row.pk, clock)
-    assert not dry_run.check(row.pk, clock), "the dead worker's lease still holds"
+            dry_run.check_import(row.pk, clock)
+    assert not dry_run.check_import(row.pk, clock), "the dead worker's lease still holds"
     later = NOW + dt.timedelta(minutes=6)
-    assert schedule.settle_and_launch(later).imports == [row.pk]
-    found = dry_run.check(row.pk, lambda: later)
+    assert schedule.run_due(later).imports == [row.pk]
+    found = dry_run.check_import(row.pk, lambda: later)
     assert found == Counter(lines=10, new=5, invalid=5)
     assert row.staged.count() == 5
 
 
 @pytest.mark.both_databases
-def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
+def test_a_killed_apply_continues_and_adds_everybody_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(apply, "BATCH", 2)
+    monkeypatch.setattr(apply, "BATCH_SIZE", 2)
     row = checked("email\n" + "".join(f"r{n}@example.org\n" for n in range(7)), "en")
-    apply.ask_to_apply(row, make_user(), NOW)
+    apply.request_apply(row, make_user(), NOW)
 
     holds, batches = Import.hold, iter(range(9))
 
@@ -579,11 +583,11 @@ def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
     with monkeypatch.context() as patch:
         patch.setattr(Import, "hold", killed)
         with pytest.raises(Killed):
-            apply.apply(row.pk, clock)
+            apply.apply_import(row.pk, clock)
     assert Subscriber.objects.count() == 2
     later = NOW + dt.timedelta(minutes=6)
-    work_on_import(row.pk)  # The lease of the dead one is long over by the real clock.
-    apply.apply(row.pk, lambda: later)
+    process_import(row.pk)  # The lease of the dead one is long over by the real clock.
+    apply.apply_import(row.pk, lambda: later)
     row.refresh_from_db()
     assert (row.status, row.added) == (ImportStatus.APPLIED, 7)
     assert Subscriber.objects.count() == 7
@@ -591,33 +595,33 @@ def test_an_apply_that_was_killed_goes_on_and_adds_everybody_once(
 
 @pytest.mark.both_databases
 def test_two_workers_do_not_do_one_import_at_once() -> None:
-    row = take_whole([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
+    row = import_from_chunks([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
     assert row.take(NOW)
-    assert not dry_run.check(row.pk, clock)
+    assert not dry_run.check_import(row.pk, clock)
 
 
 def test_it_runs_only_where_the_key_is(without_worker_key: None, tmp_path: Path) -> None:
-    row = take_whole([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
-    with pytest.raises(KeyMissing):
-        dry_run.check(row.pk, clock)
+    row = import_from_chunks([b"email\na@example.org\n"], Edition.objects.get(code="en"), NOW)
+    with pytest.raises(KeyNotFound):
+        dry_run.check_import(row.pk, clock)
     (tmp_path / "list.csv").write_text("email\n")
     with pytest.raises(CommandError, match="not given the worker's key"):
         call_command("import_subscribers", tmp_path / "list.csv")
 
 
-def test_what_nobody_applied_goes_after_a_week() -> None:
+def test_an_unapplied_import_expires_after_a_week() -> None:
     checked("email\na@example.org\n", "en")
-    Intake(NOW).take(b"half")
-    retention.obey(NOW + 7 * DAY)
+    ChunkWriter(NOW).write(b"half")
+    retention.apply_retention(NOW + 7 * DAY)
     assert not Import.objects.exists()
-    assert not StagedReader.objects.exists()
+    assert not StagedSubscriber.objects.exists()
 
 
 def dump() -> bytes:
     """Every table of the list's, as bytes."""
     with connection.cursor() as cursor:
         found = b""
-        for model in (Import, ImportChunk, StagedReader, Subscriber):
+        for model in (Import, ImportChunk, StagedSubscriber, Subscriber):
             cursor.execute(f"SELECT * FROM {model._meta.db_table}")
             for cells in cursor.fetchall():
                 found += b"|".join(
@@ -629,14 +633,14 @@ def dump() -> bytes:
 
 @pytest.mark.both_databases
 def test_no_address_is_ever_in_clear_in_the_database() -> None:
-    row = take_whole(
+    row = import_from_chunks(
         [b"email\nplanted@example.org\nplanted-rubbish@\n"], Edition.objects.first(), NOW
     )
     assert b"planted" not in dump()
-    dry_run.check(row.pk, clock)
+    dry_run.check_import(row.pk, clock)
     assert b"planted" not in dump()
-    apply.ask_to_apply(row, make_user(), NOW)
-    apply.apply(row.pk, clock)
+    apply.request_apply(row, make_user(), NOW)
+    apply.apply_import(row.pk, clock)
     assert b"planted" not in dump()
     assert on_list()
 
@@ -644,7 +648,7 @@ def test_no_address_is_ever_in_clear_in_the_database() -> None:
 # --- The command -----------------------------------------------------------------------
 
 
-def test_the_command_is_a_dry_run_unless_told_otherwise(
+def test_the_command_is_a_dry_run_by_default(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "list.csv"
@@ -684,14 +688,14 @@ def test_the_command_says_what_to_do(tmp_path: Path) -> None:
 # --- Reading ---------------------------------------------------------------------------
 
 
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
+def test_an_endless_line_does_not_fill_the_memory() -> None:
     def pieces() -> Iterator[bytes]:
         yield b"email\n"
         for _ in range(200):
             yield b"x" * 65536
         yield b"\na@example.org\n"
 
-    found = list(reading.rows(pieces))
+    found = list(reading.read_rows(pieces))
     assert [row.line for row in found] == [1, 2, 3]
     assert found[1].cells is None
     assert found[2].cells == ["a@example.org"]
@@ -701,13 +705,13 @@ def test_a_stray_quotation_mark_costs_its_own_line_only() -> None:
     text = (
         b'email,name\na@example.org,O"Neil\nb@example.org,x\nc@example.org,"y"\nd@example.org,P"\n'
     )
-    cells = {row.line: row.cells for row in reading.rows(lambda: [text])}
+    cells = {row.line: row.cells for row in reading.read_rows(lambda: [text])}
     assert cells[3] == ["b@example.org", "x"]
     assert cells[4] == ["c@example.org", "y"]
 
 
 def test_an_upload_needs_a_key_to_seal_with(settings: object, tmp_path: Path) -> None:
     settings.INTAKE_KEY_FILE = tmp_path / "none"  # type: ignore[attr-defined]
-    with pytest.raises(KeyMissing):
-        Intake(NOW)
+    with pytest.raises(KeyNotFound):
+        ChunkWriter(NOW)
     assert not Import.objects.exists()

@@ -15,10 +15,18 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
-from keys.sealing import KeyMissing
-from newsletter.campaigns import lifecycle as mailings
+from keys.sealing import KeyNotFound
+from newsletter.campaigns.lifecycle import launch
 from newsletter.delivery.lanes import run_lane
-from newsletter.models import Delivery, Edition, Inquiry, Mailing, MailingStatus, SignUp, Subscriber
+from newsletter.models import (
+    Delivery,
+    Edition,
+    Mailing,
+    MailingStatus,
+    SignUp,
+    Subscriber,
+    SubscriberLookup,
+)
 from newsletter.privacy import reencryption
 from newsletter.subscribers import lookup, sign_up
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber, make_user
@@ -33,13 +41,13 @@ import sys, django
 django.setup()
 from newsletter.models import Subscriber
 from keys import sealing
-reader = Subscriber.objects.get()
-print(reader.address(sealing.worker_keys()), flush=True)
+subscriber = Subscriber.objects.get()
+print(subscriber.address(sealing.worker_keys()), flush=True)
 sys.stdin.readline()
 try:
-    print(reader.address(sealing.worker_keys()))
-except sealing.KeyMissing:
-    print("KeyMissing")
+    print(subscriber.address(sealing.worker_keys()))
+except sealing.KeyNotFound:
+    print("KeyNotFound")
 """
 
 
@@ -64,19 +72,19 @@ def sealed() -> set[bytes]:
 
 
 @pytest.mark.django_db
-def test_after_shred_list_nothing_opens_the_list(own_set: Path, relay: Catcher) -> None:
+def test_after_destroy_keys_nothing_opens_the_list(own_set: Path, relay: Catcher) -> None:
     mailing = make_mailing(readers=2)
     sign_up.sign_up("a@example.org", Edition.objects.get(), "en", NOW)
-    lookup.ask("a@example.org", make_user(), NOW)
-    mailings.launch(mailing, NOW)
+    lookup.request_lookup("a@example.org", make_user(), NOW)
+    launch(mailing, NOW)
     call_command("destroy_keys", *PHRASE)
     assert list(own_set.iterdir()) == []
     assert not SignUp.objects.exists()
-    assert not Inquiry.objects.exists()
+    assert not SubscriberLookup.objects.exists()
     assert sealed() == {b""}
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyNotFound):
         run_lane(mailing.pk, 0, lambda: NOW)
-    with pytest.raises(KeyMissing):
+    with pytest.raises(KeyNotFound):
         sign_up.sign_up("a@example.org", Edition.objects.get(), "en", NOW)
     assert relay.letters == []
     # Nobody is marked as failed: a restored set of keys finds the ledger as it was.
@@ -85,9 +93,7 @@ def test_after_shred_list_nothing_opens_the_list(own_set: Path, relay: Catcher) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_that_had_opened_the_list_opens_it_no_more(
-    own_set: Path, settings: Settings
-) -> None:
+def test_a_process_that_had_the_keys_loses_them(own_set: Path, settings: Settings) -> None:
     make_subscriber(edition=make_edition(), address="a@example.org")
     other = subprocess.Popen(
         [sys.executable, "-c", LOOK_TWICE],
@@ -101,10 +107,10 @@ def test_a_process_that_had_opened_the_list_opens_it_no_more(
         assert other.stdout is not None
         assert other.stdout.readline() == "a@example.org\n"
         # Only the keys: what the other process holds of the row would still be there to open.
-        with mock.patch.object(reencryption, "blank", return_value=[]):
+        with mock.patch.object(reencryption, "erase_sealed_data", return_value=[]):
             call_command("destroy_keys", *PHRASE)
         said, _errors = other.communicate("now\n", timeout=60)
-        assert said == "KeyMissing\n"
+        assert said == "KeyNotFound\n"
     finally:
         other.kill()
         other.wait()
@@ -120,31 +126,31 @@ def test_the_keys_go_though_no_database_answers(own_set: Path, settings: Setting
     )
     assert done.returncode == 0, done.stderr
     assert list(own_set.iterdir()) == []
-    assert "Not blanked: the database (OperationalError)" in done.stderr
+    assert "Not erased: the database (OperationalError)" in done.stderr
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_table_that_is_locked_or_broken_keeps_no_other_full(own_set: Path) -> None:
+def test_a_locked_or_broken_table_does_not_protect_the_others(own_set: Path) -> None:
     edition = make_edition()
     make_subscriber(edition=edition)
     sign_up.sign_up("a@example.org", edition, "en", NOW)
-    lookup.ask("a@example.org", make_user(), NOW)
+    lookup.request_lookup("a@example.org", make_user(), NOW)
     errors = io.StringIO()
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE newsletter_inquiry RENAME TO away")
+        cursor.execute("ALTER TABLE newsletter_subscriberlookup RENAME TO away")
     try:
         call_command("destroy_keys", *PHRASE, stderr=errors)
         assert sealed() == {b""}
         assert not SignUp.objects.exists()
-        assert "Not blanked: " in errors.getvalue()
+        assert "Not erased: " in errors.getvalue()
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE away RENAME TO newsletter_inquiry")
+            cursor.execute("ALTER TABLE away RENAME TO newsletter_subscriberlookup")
 
 
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-def test_rows_that_somebody_holds_are_waited_for_some_seconds_only(own_set: Path) -> None:
+def test_locked_rows_are_waited_for_some_seconds_only(own_set: Path) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has one lock, and its own limit on waiting for it")
     make_subscriber(edition=make_edition())
@@ -158,11 +164,11 @@ def test_rows_that_somebody_holds_are_waited_for_some_seconds_only(own_set: Path
     finally:
         holder.close()
     assert list(own_set.iterdir()) == []
-    assert "Not blanked: subscribers (OperationalError)" in errors.getvalue()
+    assert "Not erased: subscribers (OperationalError)" in errors.getvalue()
 
 
 @pytest.mark.django_db
-def test_nothing_is_destroyed_by_a_slip_of_the_hand(own_set: Path) -> None:
+def test_nothing_is_destroyed_without_the_phrase(own_set: Path) -> None:
     for words in ("yes", "destroy"):
         with pytest.raises(CommandError, match="Nothing was destroyed"):
             call_command("destroy_keys", "--yes", words)

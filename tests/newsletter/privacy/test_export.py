@@ -14,10 +14,10 @@ from django.core.management import CommandError, call_command
 
 from keys import sealing
 from newsletter.imports import apply, dry_run
-from newsletter.imports.upload import take_whole
+from newsletter.imports.upload import import_from_chunks
 from newsletter.models import Edition, Subscriber, SubscriberStatus, VariantKind
 from newsletter.privacy import export
-from newsletter.privacy.export import harmless
+from newsletter.privacy.export import escape_cell
 from staff.models import AuditAction, AuditEntry
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
 
@@ -27,13 +27,15 @@ REASON = "--reason=The newsroom moves to another server."
 
 
 @pytest.fixture(autouse=True)
-def readers() -> None:
+def subscribers() -> None:
     edition = make_edition(code="en")
     make_user(username="chief")
     make_subscriber(edition=edition, address="a@example.org", variant=VariantKind.DISCREET)
     make_subscriber(edition=edition, address="=cmd@example.org")
     make_subscriber(edition=make_edition(code="be-ru"), address="b@example.org")
-    make_subscriber(edition=edition, address="gone@example.org").end(SubscriberStatus.LEFT, NOW)
+    make_subscriber(edition=edition, address="gone@example.org").end(
+        SubscriberStatus.UNSUBSCRIBED, NOW
+    )
 
 
 def exported(path: Path, *more: str) -> list[dict[str, str]]:
@@ -43,7 +45,7 @@ def exported(path: Path, *more: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.both_databases
-def test_the_active_readers_are_written_and_nobody_who_has_gone(tmp_path: Path) -> None:
+def test_only_active_subscribers_are_exported(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     rows = exported(path)
     assert {row["email"] for row in rows} == {"a@example.org", "'=cmd@example.org", "b@example.org"}
@@ -59,29 +61,29 @@ def test_what_was_exported_can_be_imported(tmp_path: Path) -> None:
     Subscriber.objects.update(confirmed_at=dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC))
     keys = sealing.worker_keys()
     before = {
-        reader.address(keys): (reader.edition.code, reader.confirmed_at)
-        for reader in Subscriber.objects.active().select_related("edition")
+        subscriber.address(keys): (subscriber.edition.code, subscriber.confirmed_at)
+        for subscriber in Subscriber.objects.active().select_related("edition")
     }
     exported(path)
     Subscriber.objects.all().delete()
-    row = take_whole([path.read_bytes()], None, NOW)
-    assert dry_run.check(row.pk, lambda: NOW) == Counter(lines=4, new=4)
-    apply.ask_to_apply(row, make_user(), NOW)
-    apply.apply(row.pk, lambda: NOW)
+    row = import_from_chunks([path.read_bytes()], None, NOW)
+    assert dry_run.check_import(row.pk, lambda: NOW) == Counter(lines=4, new=4)
+    apply.request_apply(row, make_user(), NOW)
+    apply.apply_import(row.pk, lambda: NOW)
     again = {
-        reader.address(keys): (reader.edition.code, reader.confirmed_at)
-        for reader in Subscriber.objects.select_related("edition")
+        subscriber.address(keys): (subscriber.edition.code, subscriber.confirmed_at)
+        for subscriber in Subscriber.objects.select_related("edition")
     }
     assert again == before
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+375@x.by", "-2@x.by", "@SUM", "\t=1", "\r=1"])
 def test_no_formula_survives(cell: str) -> None:
-    assert harmless(cell) == f"'{cell}"
-    assert harmless("a@example.org") == "a@example.org"
+    assert escape_cell(cell) == f"'{cell}"
+    assert escape_cell("a@example.org") == "a@example.org"
 
 
-def test_who_and_why_is_written_down_before_the_first_byte(tmp_path: Path) -> None:
+def test_an_export_is_audited_before_its_first_byte(tmp_path: Path) -> None:
     with (
         mock.patch.object(export.csv, "writer", side_effect=OSError(28, "No space left")),
         pytest.raises(CommandError, match="No space left"),

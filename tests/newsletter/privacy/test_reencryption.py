@@ -17,12 +17,12 @@ from pytest_django.fixtures import Settings
 
 from keys import keyring, sealing
 from newsletter.imports import apply, dry_run
-from newsletter.imports.upload import take_whole
+from newsletter.imports.upload import import_from_chunks
 from newsletter.models import (
-    Inquiry,
     SignUp,
-    StagedReader,
+    StagedSubscriber,
     Subscriber,
+    SubscriberLookup,
     SubscriberStatus,
 )
 from newsletter.privacy import reencryption
@@ -36,24 +36,24 @@ NOW = MONDAY_MORNING
 RESEAL = """
 import os, django
 django.setup()
-from newsletter.privacy import reencryption as resealing
-resealing.BATCH = 3
+from newsletter.privacy import reencryption
+reencryption.BATCH_SIZE = 3
 def report(done):
     print(done, flush=True)
     if done >= 6:
         os.kill(os.getpid(), 9)
-resealing.reseal(report)
+reencryption.reencrypt(report)
 """
 
 
-MEET_AND_RESEAL = """
+MEET_AND_REENCRYPT = """
 import sys, django
 django.setup()
-from newsletter.privacy import reencryption as resealing
-resealing.BATCH = 3
+from newsletter.privacy import reencryption
+reencryption.BATCH_SIZE = 3
 print("ready", flush=True)
 sys.stdin.readline()
-resealing.reseal(lambda done: None)
+reencryption.reencrypt(lambda done: None)
 """
 
 
@@ -65,7 +65,7 @@ def own_set(fresh_keys: Path) -> Path:
 
 def rotate(folder: Path) -> None:
     keyring.add_generation(folder / "worker.key")
-    keyring.renew_intake(folder / "worker.key", folder / "intake.pub")
+    keyring.renew_intake_key(folder / "worker.key", folder / "intake.pub")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -84,7 +84,7 @@ def generations() -> list[int]:
 
 def open_all() -> set[str]:
     keys = sealing.worker_keys()
-    return {reader.address(keys) for reader in Subscriber.objects.active()}
+    return {subscriber.address(keys) for subscriber in Subscriber.objects.active()}
 
 
 @pytest.mark.django_db
@@ -93,42 +93,44 @@ def test_every_address_comes_under_the_newest_generation(own_set: Path) -> None:
     wanted = {f"r{number}@example.org" for number in range(5)}
     for address in wanted:
         make_subscriber(edition=edition, address=address)
-    make_subscriber(edition=edition).end(SubscriberStatus.LEFT, NOW)
+    make_subscriber(edition=edition).end(SubscriberStatus.UNSUBSCRIBED, NOW)
     rotate(own_set)
     said: list[int] = []
-    with mock.patch.object(reencryption, "BATCH", 2):
-        assert reencryption.reseal(said.append) == 5
+    with mock.patch.object(reencryption, "BATCH_SIZE", 2):
+        assert reencryption.reencrypt(said.append) == 5
     assert said == [2, 4, 5]
     assert open_all() == wanted
     assert generations() == [1, 2, 2, 2, 2, 2]
-    assert reencryption.reseal(said.append) == 0
+    assert reencryption.reencrypt(said.append) == 0
     call_command("rotate_keys", "--finish", verbosity=0)
     assert open_all() == wanted
 
 
 @pytest.mark.django_db
 def test_addresses_from_before_they_were_padded_are_sealed_as_long_as_every_other(
-    sealed_unpadded: Callable[[str, int], bytes],
+    seal_without_padding: Callable[[str, int], bytes],
 ) -> None:
     """Without a rotation: an upgrade is enough."""
     edition = make_edition(code="en")
     wanted = {"a@b.by", f"{'long' * 15}@{'domain' * 10}.example.org", "reader@example.org"}
     for address in wanted:
-        reader = make_subscriber(edition=edition, address=address)
-        reader.sealed_address = sealed_unpadded(address, reader.pk)
-        reader.save()
-    row = take_whole([b"email,edition\nc@d.by,en\nsomebody.else@example.org,en\n"], None, NOW)
-    dry_run.check(row.pk, lambda: NOW)
-    staged = StagedReader.objects.order_by("pk")[0]
-    staged.sealed_address = sealed_unpadded("c@d.by", staged.reader)
+        subscriber = make_subscriber(edition=edition, address=address)
+        subscriber.sealed_address = seal_without_padding(address, subscriber.pk)
+        subscriber.save()
+    row = import_from_chunks(
+        [b"email,edition\nc@d.by,en\nsomebody.else@example.org,en\n"], None, NOW
+    )
+    dry_run.check_import(row.pk, lambda: NOW)
+    staged = StagedSubscriber.objects.order_by("pk")[0]
+    staged.sealed_address = seal_without_padding("c@d.by", staged.reader)
     staged.save()
     assert len(lengths()) == 4
     assert open_all() == wanted
     call_command("reencrypt_list")
     assert lengths() == {sealing.SEALED_ADDRESS_BYTES}
-    assert reencryption.reseal(lambda _done: None) == 0
-    apply.ask_to_apply(row, make_user(), NOW)
-    apply.apply(row.pk, lambda: NOW)
+    assert reencryption.reencrypt(lambda _done: None) == 0
+    apply.request_apply(row, make_user(), NOW)
+    apply.apply_import(row.pk, lambda: NOW)
     assert open_all() == wanted | {"c@d.by", "somebody.else@example.org"}
     assert lengths() == {sealing.SEALED_ADDRESS_BYTES}
 
@@ -149,33 +151,33 @@ def test_what_waits_for_a_worker_tells_no_length_either(table: str) -> None:
         if table == "sign-ups":
             sign_up.sign_up(address, edition, "en", NOW)
         else:
-            lookup.ask(address, user, NOW)
-    rows = (SignUp if table == "sign-ups" else Inquiry)._default_manager
+            lookup.request_lookup(address, user, NOW)
+    rows = (SignUp if table == "sign-ups" else SubscriberLookup)._default_manager
     found = [len(sealed) for sealed in rows.values_list("sealed_address", flat=True)]
     assert len(found) == 3
     assert len(set(found)) == 1
 
 
 @pytest.mark.django_db
-def test_who_leaves_while_the_list_is_sealed_anew_stays_gone(own_set: Path) -> None:
-    reader = make_subscriber(edition=make_edition())
+def test_an_unsubscribe_during_reencryption_stays(own_set: Path) -> None:
+    subscriber = make_subscriber(edition=make_edition())
     rotate(own_set)
     opened = sealing.WorkerKeys.open_address
 
     def leaves(keys: sealing.WorkerKeys, *about: object) -> str:
         address = opened(keys, *about)  # type: ignore[arg-type]
-        Subscriber.objects.get(pk=reader.pk).end(SubscriberStatus.LEFT, NOW)
+        Subscriber.objects.get(pk=subscriber.pk).end(SubscriberStatus.UNSUBSCRIBED, NOW)
         return address
 
     with mock.patch.object(sealing.WorkerKeys, "open_address", leaves):
-        reencryption.reseal(lambda _done: None)
-    reader.refresh_from_db()
-    assert not reader.sealed_address
-    assert reader.status == SubscriberStatus.LEFT
+        reencryption.reencrypt(lambda _done: None)
+    subscriber.refresh_from_db()
+    assert not subscriber.sealed_address
+    assert subscriber.status == SubscriberStatus.UNSUBSCRIBED
 
 
 @pytest.mark.django_db(transaction=True)
-def test_killed_in_the_middle_it_goes_on_where_it_was(own_set: Path, settings: Settings) -> None:
+def test_a_killed_reencryption_continues_where_it_was(own_set: Path, settings: Settings) -> None:
     edition = make_edition()
     wanted = {f"r{number}@example.org" for number in range(10)}
     for address in wanted:
@@ -191,7 +193,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(own_set: Path, settings: S
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert generations() == [1] * 4 + [2] * 6
     assert open_all() == wanted
-    assert reencryption.reseal(lambda _done: None) == 4
+    assert reencryption.reencrypt(lambda _done: None) == 4
     assert open_all() == wanted
 
 
@@ -204,7 +206,7 @@ def test_two_at_once_do_no_harm(own_set: Path, settings: Settings) -> None:
     rotate(own_set)
     both = [
         subprocess.Popen(
-            [sys.executable, "-c", MEET_AND_RESEAL],
+            [sys.executable, "-c", MEET_AND_REENCRYPT],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -233,7 +235,7 @@ def test_two_at_once_do_no_harm(own_set: Path, settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-def test_a_row_that_nobody_can_open_is_named_and_holds_up_no_other(own_set: Path) -> None:
+def test_an_undecryptable_row_is_reported_and_blocks_no_other(own_set: Path) -> None:
     edition = make_edition()
     damaged, forgotten = (make_subscriber(edition=edition) for _number in range(2))
     Subscriber.objects.filter(pk=damaged.pk).update(sealed_address=b"x" * 40)
@@ -242,7 +244,7 @@ def test_a_row_that_nobody_can_open_is_named_and_holds_up_no_other(own_set: Path
     for address in well:
         make_subscriber(edition=edition, address=address)
     rotate(own_set)
-    with mock.patch.object(reencryption, "BATCH", 2), pytest.raises(CommandError) as told:
+    with mock.patch.object(reencryption, "BATCH_SIZE", 2), pytest.raises(CommandError) as told:
         call_command("reencrypt_list")
     assert f"subscriber {damaged.pk}" in str(told.value)
     assert f"subscriber {forgotten.pk}" in str(told.value)
@@ -250,4 +252,4 @@ def test_a_row_that_nobody_can_open_is_named_and_holds_up_no_other(own_set: Path
     # What no key opens is no reason to keep an older one.
     call_command("rotate_keys", "--finish")
     kept = Subscriber.objects.exclude(pk__in=[damaged.pk, forgotten.pk])
-    assert {reader.address(sealing.worker_keys()) for reader in kept} == well
+    assert {subscriber.address(sealing.worker_keys()) for subscriber in kept} == well

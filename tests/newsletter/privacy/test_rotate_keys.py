@@ -17,21 +17,21 @@ from pytest_django.fixtures import Settings
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
 from keys.sealing import WorkerKeys
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch, resume
 from newsletter.delivery import ledger
 from newsletter.delivery.lanes import run_lane
 from newsletter.imports import apply, dry_run
-from newsletter.imports.upload import Intake, take_whole
+from newsletter.imports.upload import ChunkWriter, import_from_chunks
 from newsletter.models import (
     Delivery,
     DeliveryStatus,
     HashGeneration,
-    Inquiry,
     Mailing,
     MailingStatus,
     SignUp,
-    StagedReader,
+    StagedSubscriber,
     Subscriber,
+    SubscriberLookup,
     SubscriberStatus,
 )
 from newsletter.privacy import reencryption
@@ -51,7 +51,7 @@ def own_set(fresh_keys: Path) -> Path:
 @pytest.fixture
 def mailing(relay: Catcher) -> Mailing:
     made = make_mailing(readers=3)
-    mailings.launch(made, NOW)
+    launch(made, NOW)
     return made
 
 
@@ -68,7 +68,7 @@ def rotate(*, finish: bool = False) -> None:
         call_command("rotate_keys", "--finish")
 
 
-def run_with(mailing: Mailing, claim: Callable[..., ledger.Batch]) -> None:
+def run_with(mailing: Mailing, claim: Callable[..., ledger.ClaimedBatch]) -> None:
     """One turn of a lane, whose first claim is this one."""
     with mock.patch.object(ledger, "claim", claim):
         run_lane(mailing.pk, 0, lambda: NOW)
@@ -84,7 +84,7 @@ def test_keys_that_change_during_a_turn_stop_no_mailing(
 ) -> None:
     claim, turned = ledger.claim, []
 
-    def rotates_first(*about: Any) -> ledger.Batch:
+    def rotates_first(*about: Any) -> ledger.ClaimedBatch:
         if not turned:
             turned.append(1)
             rotate(finish=finish)
@@ -95,13 +95,11 @@ def test_keys_that_change_during_a_turn_stop_no_mailing(
     assert mailing.status == MailingStatus.SENT
 
 
-def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
-    mailing: Mailing, relay: Catcher
-) -> None:
+def test_a_row_claimed_under_older_keys_is_read_again(mailing: Mailing, relay: Catcher) -> None:
     """Some rows of a claim are sealed anew already, the others just after it."""
     claim, turned = ledger.claim, []
 
-    def rotates_half_way(*about: Any) -> ledger.Batch:
+    def rotates_half_way(*about: Any) -> ledger.ClaimedBatch:
         if turned:
             return claim(*about)
         turned.append(1)
@@ -109,7 +107,7 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
         rows = Subscriber.objects.order_by("pk")
         first = rows[0]
         keys = sealing.worker_keys()
-        first.put_address(first.address(keys), keys, HashGeneration.held(keys))
+        first.set_address(first.address(keys), keys, HashGeneration.lock_shared(keys))
         first.save()
         batch = claim(*about)
         batch.letters.sort(key=lambda one: one.subscriber != first.pk)
@@ -122,19 +120,19 @@ def test_a_row_that_was_claimed_under_the_older_keys_is_looked_at_again(
     assert mailing.status == MailingStatus.SENT
 
 
-def test_who_leaves_while_the_keys_change_is_excluded_and_not_failed(
+def test_an_unsubscribe_during_a_rotation_is_excluded_and_not_failed(
     mailing: Mailing, relay: Catcher
 ) -> None:
     claim, turned = ledger.claim, []
 
-    def rotates_and_one_leaves(*about: Any) -> ledger.Batch:
+    def rotates_and_one_leaves(*about: Any) -> ledger.ClaimedBatch:
         if turned:
             return claim(*about)
         turned.append(1)
         call_command("rotate_keys")
         call_command("reencrypt_list")
         batch = claim(*about)
-        Subscriber.objects.order_by("pk")[1].end(SubscriberStatus.LEFT, NOW)
+        Subscriber.objects.order_by("pk")[1].end(SubscriberStatus.UNSUBSCRIBED, NOW)
         return batch
 
     run_with(mailing, rotates_and_one_leaves)
@@ -154,7 +152,7 @@ def test_a_lane_on_a_host_without_the_new_key_fails_nobody(
     assert "generation 2" in mailing.pause_reason
     assert Delivery.objects.still_to_send().count() == 3
     settings.WORKER_KEY_FILE = here
-    mailings.resume(mailing, NOW)
+    resume(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)
     assert len(relay.letters) == 3
 
@@ -196,59 +194,59 @@ def test_an_older_generation_is_not_dropped_while_anything_needs_it() -> None:
     edition = make_edition()
     make_subscriber(edition=edition)
     sign_up.sign_up("a@example.org", edition, "en", NOW)
-    lookup.ask("a@example.org", make_user(), NOW)
-    intake = Intake(NOW)
-    intake.take(b"email\n")
-    intake.finish()
+    lookup.request_lookup("a@example.org", make_user(), NOW)
+    writer = ChunkWriter(NOW)
+    writer.write(b"email\n")
+    writer.close()
     call_command("rotate_keys")
     keys = sealing.worker_keys()
-    assert len(list(reencryption.needs_older(keys))) == 4
+    assert len(list(reencryption.tables_needing_older_keys(keys))) == 4
     call_command("reencrypt_list")
     with pytest.raises(CommandError) as told:
         call_command("rotate_keys", "--finish")
     assert "sign-ups" in str(told.value)
     assert "subscribers" not in str(told.value)
     SignUp.objects.all().delete()
-    Inquiry.objects.all().delete()
-    intake.drop()
+    SubscriberLookup.objects.all().delete()
+    writer.discard()
     call_command("rotate_keys", "--finish")
     assert set(sealing.worker_keys().secrets) == {2}
 
 
-def test_no_reader_slips_past_who_moves_from_an_import_to_the_list_meanwhile() -> None:
+def test_a_row_that_moves_from_an_import_to_the_list_is_not_missed() -> None:
     make_edition(code="en")
-    row = take_whole([b"email,edition\na@example.org,en\n"], None, NOW)
-    dry_run.check(row.pk, lambda: NOW)
-    apply.ask_to_apply(row, make_user(), NOW)
+    row = import_from_chunks([b"email,edition\na@example.org,en\n"], None, NOW)
+    dry_run.check_import(row.pk, lambda: NOW)
+    apply.request_apply(row, make_user(), NOW)
     call_command("rotate_keys")
-    older, asked = reencryption._older, []
+    older, asked = reencryption._of_older_generation, []
 
     def moves_before_the_second(model: type[models.Model], keys: WorkerKeys) -> Any:
         if asked:
-            apply.apply(row.pk, lambda: NOW)
+            apply.apply_import(row.pk, lambda: NOW)
         asked.append(model)
         return older(model, keys)
 
-    with mock.patch.object(reencryption, "_older", moves_before_the_second):
-        assert list(reencryption.needs_older(sealing.worker_keys()))
-    assert not StagedReader.objects.exists()
+    with mock.patch.object(reencryption, "_of_older_generation", moves_before_the_second):
+        assert list(reencryption.tables_needing_older_keys(sealing.worker_keys()))
+    assert not StagedSubscriber.objects.exists()
     assert Subscriber.objects.get().key_generation == 1
 
 
-def test_a_rotation_that_comes_between_the_look_and_the_drop_drops_no_more() -> None:
-    reader = make_subscriber(edition=make_edition(), address="a@example.org")
+def test_a_concurrent_rotation_drops_no_newer_key() -> None:
+    subscriber = make_subscriber(edition=make_edition(), address="a@example.org")
     rotate()
-    looks = reencryption.needs_older
+    looks = reencryption.tables_needing_older_keys
 
     def rotates_after_it(keys: WorkerKeys) -> Iterator[str]:
         yield from list(looks(keys))
         call_command("rotate_keys")
 
-    with mock.patch.object(reencryption, "needs_older", rotates_after_it):
+    with mock.patch.object(reencryption, "tables_needing_older_keys", rotates_after_it):
         call_command("rotate_keys", "--finish")
     assert set(sealing.worker_keys().secrets) == {2, 3}
-    reader.refresh_from_db()
-    assert reader.address(sealing.worker_keys()) == "a@example.org"
+    subscriber.refresh_from_db()
+    assert subscriber.address(sealing.worker_keys()) == "a@example.org"
 
 
 def test_a_host_with_an_older_file_makes_no_second_generation_of_that_number(
@@ -262,7 +260,7 @@ def test_a_host_with_an_older_file_makes_no_second_generation_of_that_number(
     assert elsewhere.read_text() == before
 
 
-def test_every_table_with_something_sealed_is_looked_at() -> None:
+def test_every_table_with_sealed_data_is_checked() -> None:
     known = {(model, "sealed_address") for model, _number in reencryption.LIST_SEALS}
     known |= {(model, column) for model, column, _purpose in reencryption.INTAKE_SEALS}
     sealed = {
@@ -271,4 +269,6 @@ def test_every_table_with_something_sealed_is_looked_at() -> None:
         for field in model._meta.get_fields()
         if isinstance(field, models.BinaryField) and "sealed" in field.name
     }
-    assert known | {(Inquiry, "sealed_subject")} == sealed, "it says so where it cannot be opened"
+    assert known | {(SubscriberLookup, "sealed_subject")} == sealed, (
+        "it says so where it cannot be opened"
+    )

@@ -1,4 +1,4 @@
-"""The public forms, as a reader's browser and a mail scanner meet them."""
+"""The public forms, as a subscriber's browser and a mail scanner meet them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from keys import tokens
-from keys.tokens import Kind
+from keys.tokens import TokenKind
 from newsletter.models import Edition, SignUp, Subscriber, SubscriberStatus
 from newsletter.subscribers import sign_up as subscribing
-from newsletter.tasks import take_sign_ups
+from newsletter.tasks import process_sign_ups
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber
-from tests.newsletter import single_mails
+from tests.newsletter import transactional_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -31,12 +31,12 @@ def edition() -> Edition:
 
 
 @pytest.fixture
-def reader(edition: Edition) -> Subscriber:
+def subscriber(edition: Edition) -> Subscriber:
     return make_subscriber(edition=edition, address="reader@example.org")
 
 
-def letter_path(reader: Subscriber) -> str:
-    return f"/be/letter/{tokens.make_token(Kind.LETTER, reader.pk, 1)}/"
+def letter_path(subscriber: Subscriber) -> str:
+    return f"/be/letter/{tokens.make_token(TokenKind.LETTER, subscriber.pk, 1)}/"
 
 
 def sign_up(client: Client, address: str, edition: str = "be-ru") -> HttpResponse:
@@ -46,16 +46,16 @@ def sign_up(client: Client, address: str, edition: str = "be-ru") -> HttpRespons
     return response
 
 
-def status(reader: Subscriber) -> str:
-    reader.refresh_from_db()
-    return str(reader.status)
+def status(subscriber: Subscriber) -> str:
+    subscriber.refresh_from_db()
+    return str(subscriber.status)
 
 
 def test_the_answer_is_the_same_for_every_address(
-    client: Client, reader: Subscriber, without_worker_key: None
+    client: Client, subscriber: Subscriber, without_worker_key: None
 ) -> None:
     make_edition(code="en")
-    gone = make_subscriber_gone(reader)
+    gone = make_subscriber_gone(subscriber)
     answers = [
         sign_up(client, address)
         for address in ("new@example.org", "reader@example.org", gone, "new@example.org")
@@ -66,9 +66,9 @@ def test_the_answer_is_the_same_for_every_address(
     assert SignUp.objects.count() == 4
 
 
-def make_subscriber_gone(reader: Subscriber) -> str:
+def make_subscriber_gone(subscriber: Subscriber) -> str:
     """Somebody who left; kept out of the web process, which has no key in this test."""
-    reader.end(SubscriberStatus.LEFT, reader.signed_up_at)
+    subscriber.end(SubscriberStatus.UNSUBSCRIBED, subscriber.signed_up_at)
     return "reader@example.org"
 
 
@@ -99,7 +99,7 @@ def test_a_broker_that_is_down_loses_no_sign_up(
     def refuse(*_ids: int) -> None:
         raise OperationalError("nobody there")
 
-    monkeypatch.setattr(take_sign_ups, "delay", refuse)
+    monkeypatch.setattr(process_sign_ups, "delay", refuse)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
         assert sign_up(client, "new@example.org").status_code == 200
     assert SignUp.objects.count() == 1
@@ -131,7 +131,7 @@ def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
     row = subscribing.sign_up("new@example.org", edition, "be", NOW)
     subscriber_id = subscribing.process_sign_up(row.pk, NOW)
     assert subscriber_id is not None
-    single_mails.send_confirmation(subscriber_id, NOW)
+    transactional_mails.send_confirmation(subscriber_id, NOW)
     found = re.search(r"https?://[^/]+(/be/confirm/\S+)", mail.outbox[0].body)
     assert found
     path = found.group(1)
@@ -145,16 +145,18 @@ def test_confirming_takes_a_post(client: Client, edition: Edition) -> None:
     assert status(subscriber) == SubscriberStatus.ACTIVE
 
 
-def test_leaving_takes_a_post_and_one_click_is_enough(client: Client, reader: Subscriber) -> None:
-    path = letter_path(reader)
+def test_unsubscribing_takes_a_post_and_one_click_is_enough(
+    client: Client, subscriber: Subscriber
+) -> None:
+    path = letter_path(subscriber)
     for _ in range(2):
         assert client.get(path).status_code == 200
         assert client.head(path).status_code == 200
-        assert status(reader) == SubscriberStatus.ACTIVE
+        assert status(subscriber) == SubscriberStatus.ACTIVE
     # RFC 8058, 3.1: the mail provider posts this, without a cookie or a referrer.
     answer = client.post(path, {"List-Unsubscribe": "One-Click"})
     assert answer.status_code == 200
-    assert status(reader) == SubscriberStatus.LEFT
+    assert status(subscriber) == SubscriberStatus.UNSUBSCRIBED
     # And again, from another letter or in doubt: kind, and still left.
     assert client.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.get(path).status_code == 200
@@ -162,7 +164,7 @@ def test_leaving_takes_a_post_and_one_click_is_enough(client: Client, reader: Su
 
 @pytest.mark.parametrize("kind", ["confirm", "letter", "preferences"])
 @pytest.mark.parametrize("token", ["short", "a" * 44, "a" * 46, "a" * 45, "ж" * 45, "a" * 90])
-def test_a_cut_or_foreign_link_is_told_so_kindly(
+def test_a_truncated_or_forged_link_says_so(
     client: Client, edition: Edition, kind: str, token: str
 ) -> None:
     path = f"/ru/{kind}/{token}/"
@@ -170,39 +172,37 @@ def test_a_cut_or_foreign_link_is_told_so_kindly(
     assert client.post(path).status_code == 404
 
 
-def test_a_token_that_stands_there_twice_is_not_taken_for_one(
-    client: Client, reader: Subscriber
-) -> None:
-    token = tokens.make_token(Kind.LETTER, reader.pk, 1)
+def test_a_doubled_token_is_refused(client: Client, subscriber: Subscriber) -> None:
+    token = tokens.make_token(TokenKind.LETTER, subscriber.pk, 1)
     assert client.post(f"/ru/letter/{token}{token}/").status_code == 404
-    assert status(reader) == SubscriberStatus.ACTIVE
+    assert status(subscriber) == SubscriberStatus.ACTIVE
 
 
-def test_the_link_of_any_old_letter_leaves(client: Client, reader: Subscriber) -> None:
-    # Whatever mailing it was, of last year or gone since: the reader's row is what counts.
-    token = tokens.make_token(Kind.LETTER, reader.pk, 4_000_000_000)
+def test_the_link_of_any_old_letter_unsubscribes(client: Client, subscriber: Subscriber) -> None:
+    # Whatever mailing it was, of last year or gone since: the subscriber's row is what counts.
+    token = tokens.make_token(TokenKind.LETTER, subscriber.pk, 4_000_000_000)
     assert client.post(f"/ru/letter/{token.upper()}/").status_code == 200
-    assert status(reader) == SubscriberStatus.LEFT
+    assert status(subscriber) == SubscriberStatus.UNSUBSCRIBED
 
 
 def test_a_link_to_a_subscriber_who_is_gone_for_good_is_kind(
-    client: Client, reader: Subscriber
+    client: Client, subscriber: Subscriber
 ) -> None:
-    path = letter_path(reader)
-    reader.delete()
+    path = letter_path(subscriber)
+    subscriber.delete()
     assert client.get(path).status_code == 200
     assert client.post(path).status_code == 200
 
 
-def test_an_old_confirmation_says_what_to_do(client: Client, reader: Subscriber) -> None:
-    token = tokens.make_token(Kind.CONFIRM, reader.pk, 1)
+def test_an_old_confirmation_says_what_to_do(client: Client, subscriber: Subscriber) -> None:
+    token = tokens.make_token(TokenKind.CONFIRM, subscriber.pk, 1)
     assert client.get(f"/en/confirm/{token}/").status_code == 410
 
 
-def test_no_form_sets_a_cookie_or_may_be_kept(client: Client, reader: Subscriber) -> None:
-    for path in ("/be/subscribe/", "/be/subscribe/done/", letter_path(reader)):
+def test_no_form_sets_a_cookie_or_may_be_kept(client: Client, subscriber: Subscriber) -> None:
+    for path in ("/be/subscribe/", "/be/subscribe/done/", letter_path(subscriber)):
         answer = client.get(path)
         assert not answer.cookies
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert "Cookie" not in answer.headers.get("Vary", "")
-    assert "no-store" in client.get(letter_path(reader)).headers["Cache-Control"]
+    assert "no-store" in client.get(letter_path(subscriber)).headers["Cache-Control"]

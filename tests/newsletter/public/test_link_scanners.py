@@ -1,4 +1,4 @@
-"""Mail scanners open every link of every letter. Others' lists lost their readers by that."""
+"""Mail scanners open every link of every letter. Others' lists lost their subscribers by that."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.apps import apps
 from django.core import mail
 from django.test import Client
 
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from demo.mail_catcher.catcher import Catcher
 from demo.mail_catcher.letters import Letter
 from newsletter.campaigns import approval
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import Edition, Mailing, MailKind, Subscriber, VariantKind
 from newsletter.subscribers import sign_up
@@ -27,7 +27,7 @@ from tests.factories import (
     make_subscriber,
     make_user,
 )
-from tests.newsletter import single_mails
+from tests.newsletter import transactional_mails
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -43,27 +43,27 @@ def everything() -> dict[str, list[Any]]:
 
 
 def send_a_digest() -> None:
-    """To a reader of each edition and variant."""
+    """To a subscriber of each edition and variant."""
     for edition in Edition.objects.all():
         for kind in VariantKind:
             make_subscriber(edition=edition, variant=kind)
     make_article()
-    for mailing in approval.approve(gather(WEEK), make_user(), NOW):
-        mailings.launch(mailing, NOW)
+    for mailing in approval.approve(build_digest(WEEK), make_user(), NOW):
+        launch(mailing, NOW)
         run_lane(mailing.pk, 0, lambda: NOW)
 
 
 def ask_welcome_and_answer(variant: str) -> None:
-    """The single mails, to a reader who signs up."""
+    """The single mails, to a subscriber who signs up."""
     edition = Edition.objects.get(code="en")
     row = sign_up.sign_up(f"{variant}@example.org", edition, "en", NOW, variant=variant)
-    reader = sign_up.process_sign_up(row.pk, NOW)
-    assert reader is not None
-    single_mails.send_confirmation(reader, NOW)
-    Subscriber.objects.get(pk=reader).confirm(NOW)
-    single_mails.put(reader, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
-    single_mails.send_welcome(reader, NOW)
-    single_mails.send_preferences_link(reader, NOW)
+    subscriber = sign_up.process_sign_up(row.pk, NOW)
+    assert subscriber is not None
+    transactional_mails.send_confirmation(subscriber, NOW)
+    Subscriber.objects.get(pk=subscriber).confirm(NOW)
+    transactional_mails.put(subscriber, NOW, MailKind.WELCOME, MailKind.PREFERENCES)
+    transactional_mails.send_welcome(subscriber, NOW)
+    transactional_mails.send_preferences_link(subscriber, NOW)
 
 
 def links_of(letter: Letter) -> set[str]:
@@ -85,11 +85,11 @@ def test_a_scanner_that_opens_every_link_of_every_letter_changes_nothing(
     links = set().union(*(links_of(letter) for letter in letters))
     kinds = {path.split("/")[2] for link in links if (path := urlsplit(link).path).count("/") > 2}
     assert {"letter", "confirm", "preferences"} <= kinds
-    # A signed-up reader confirmed by hand: their link would do nothing. Ask one more.
+    # A signed-up subscriber confirmed by hand: their link would do nothing. Ask one more.
     row = sign_up.sign_up("one.more@example.org", Edition.objects.get(code="en"), "en", NOW)
     pending = sign_up.process_sign_up(row.pk, NOW)
     assert pending is not None
-    single_mails.send_confirmation(pending, NOW)
+    transactional_mails.send_confirmation(pending, NOW)
     links |= links_of(relay.letters[-1])
 
     before, sent = everything(), len(relay.letters)
@@ -107,16 +107,16 @@ def test_a_scanner_that_opens_every_link_of_every_letter_changes_nothing(
     assert Mailing.objects.count() == 2
 
 
-def test_what_a_scanner_did_not_do_the_reader_still_can(client: Client, relay: Catcher) -> None:
+def test_after_a_scanner_the_subscriber_still_can(client: Client, relay: Catcher) -> None:
     make_edition(code="en")
-    reader = make_subscriber(edition=Edition.objects.get())
+    subscriber = make_subscriber(edition=Edition.objects.get())
     make_article()
-    [mailing] = approval.approve(gather(WEEK), make_user(), NOW)
-    mailings.launch(mailing, NOW)
+    [mailing] = approval.approve(build_digest(WEEK), make_user(), NOW)
+    launch(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)
     [letter] = relay.letters
     [leave] = [link for link in links_of(letter) if "/letter/" in link]
     client.get(urlsplit(leave).path)
     client.post(urlsplit(leave).path, {"List-Unsubscribe": "One-Click"})
-    reader.refresh_from_db()
-    assert reader.status == "left"
+    subscriber.refresh_from_db()
+    assert subscriber.status == "left"

@@ -12,12 +12,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from articles.editorial.digest_builder import gather
+from articles.editorial.digest_builder import build_digest
 from articles.models import Digest
 from core import heartbeats
 from demo.mail_catcher.catcher import Catcher
 from newsletter import schedule
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch, pause
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import Delivery, DeliveryStatus, Mailing, MailingStatus
 from newsletter.stats import alerts
@@ -30,15 +30,15 @@ from tests.factories import (
     make_user,
 )
 from tests.factories import WEEK as LAST_WEEK
-from tests.newsletter.relays import Moody
+from tests.newsletter.relays import ScriptedRelay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 DUE = MONDAY_MORNING
 IN_TIME, LATE = DUE + dt.timedelta(minutes=59), DUE + dt.timedelta(minutes=61)
 
 
-def waiting(readers: int = 2) -> Mailing:
-    mailing = make_mailing(readers=readers, now=DUE - dt.timedelta(hours=2))
+def waiting(subscribers: int = 2) -> Mailing:
+    mailing = make_mailing(readers=subscribers, now=DUE - dt.timedelta(hours=2))
     assert mailing.due_at == DUE
     return mailing
 
@@ -54,20 +54,20 @@ def held() -> None:
 
 def paused() -> None:
     mailing = waiting()
-    mailings.launch(mailing, DUE)
-    mailings.pause(mailing, DUE, why="The relay: 550 5.7.1")
+    launch(mailing, DUE)
+    pause(mailing, DUE, why="The relay: 550 5.7.1")
 
 
 def a_dead_worker() -> None:
     """Beat has launched it, and no lane comes."""
     waiting()
-    schedule.settle_and_launch(DUE)
+    schedule.run_due(DUE)
 
 
 def unapproved() -> None:
     make_edition()
     make_article()
-    gather(LAST_WEEK)
+    build_digest(LAST_WEEK)
 
 
 def ungathered() -> None:
@@ -79,12 +79,12 @@ CAUSES = [nobody_ticks, held, paused, a_dead_worker, unapproved, ungathered]
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_whatever_keeps_a_letter_an_hour_after_its_time_alarms(cause: Callable[[], None]) -> None:
+def test_an_overdue_mailing_causes_an_alert(cause: Callable[[], None]) -> None:
     cause()
-    assert not alerts.alarms(IN_TIME)
-    assert alerts.alarms(LATE)
-    assert alerts.word(IN_TIME) == health.OK
-    assert alerts.word(LATE) == "overdue"
+    assert not alerts.find_alerts(IN_TIME)
+    assert alerts.find_alerts(LATE)
+    assert alerts.letters_health(IN_TIME) == health.OK
+    assert alerts.letters_health(LATE) == "overdue"
 
 
 def test_the_first_page_says_so_in_each_language(
@@ -104,54 +104,54 @@ def test_the_first_page_says_so_in_each_language(
         assert words in client.get("/admin/").content.decode()
 
 
-def test_a_mailing_that_went_or_was_given_up_alarms_nobody(relay: Catcher) -> None:
+def test_a_sent_or_cancelled_mailing_causes_no_alert(relay: Catcher) -> None:
     mailing = waiting()
-    mailings.launch(mailing, DUE)
+    launch(mailing, DUE)
     run_lane(mailing.pk, 0, lambda: DUE)
-    assert not alerts.alarms(LATE)
+    assert not alerts.find_alerts(LATE)
     Mailing.objects.update(status=MailingStatus.CANCELLED)
-    assert not alerts.alarms(LATE)
+    assert not alerts.find_alerts(LATE)
 
 
-def test_a_few_full_mailboxes_are_no_alarm_for_two_days(relay: Catcher) -> None:
-    mailing = waiting(readers=21)
-    mailings.launch(mailing, DUE)
+def test_a_few_full_mailboxes_cause_no_alert(relay: Catcher) -> None:
+    mailing = waiting(subscribers=21)
+    launch(mailing, DUE)
     Delivery.objects.update(status=DeliveryStatus.SENT, attempts=1, settled_at=DUE)
     one = Delivery.objects.all()[0]
     Delivery.objects.filter(pk=one.pk).update(status=DeliveryStatus.RETRY, settled_at=None)
-    assert not alerts.alarms(LATE)
+    assert not alerts.find_alerts(LATE)
     # But a letter that was never tried is, and so are many that the relay puts off.
     Delivery.objects.filter(pk=one.pk).update(attempts=0)
-    assert alerts.alarms(LATE).mailings == [mailing]
+    assert alerts.find_alerts(LATE).mailings == [mailing]
     Delivery.objects.update(attempts=1, status=DeliveryStatus.RETRY)
-    assert alerts.alarms(LATE).mailings == [mailing]
+    assert alerts.find_alerts(LATE).mailings == [mailing]
 
 
-def test_a_relay_that_puts_everything_off_alarms(relay: Catcher) -> None:
+def test_a_relay_that_defers_everything_causes_an_alert(relay: Catcher) -> None:
     mailing = waiting()
-    mailings.launch(mailing, DUE)
-    Moody.moods["MAIL"] = lambda _server, _about: "451 4.7.1 slow down"
+    launch(mailing, DUE)
+    ScriptedRelay.replies["MAIL"] = lambda _server, _about: "451 4.7.1 slow down"
     run_lane(mailing.pk, 0, lambda: DUE)
-    assert alerts.alarms(LATE)
+    assert alerts.find_alerts(LATE)
 
 
-def test_a_week_without_letters_is_no_alarm() -> None:
+def test_a_week_without_letters_causes_no_alert() -> None:
     edition = make_edition()
-    assert not alerts.alarms(LATE), "nothing was written"
+    assert not alerts.find_alerts(LATE), "nothing was written"
     make_article()
     Digest.objects.create(week=LAST_WEEK)
-    assert not alerts.alarms(LATE), "the digest is empty on purpose"
+    assert not alerts.find_alerts(LATE), "the digest is empty on purpose"
     Digest.objects.all().delete()
-    assert alerts.alarms(LATE).unapproved == [(edition, DUE)]
-    assert not alerts.alarms(DUE + dt.timedelta(days=1)), "nobody means to gather it any more"
+    assert alerts.find_alerts(LATE).unapproved == [(edition, DUE)]
+    assert not alerts.find_alerts(DUE + dt.timedelta(days=1)), "nobody means to gather it any more"
 
 
-def test_an_edition_that_an_approved_digest_has_nothing_for_is_no_alarm(relay: Catcher) -> None:
+def test_an_edition_without_texts_in_an_approved_digest_causes_no_alert(relay: Catcher) -> None:
     make_edition(code="be-ru")
     mailing = waiting()
-    mailings.launch(mailing, DUE)
+    launch(mailing, DUE)
     run_lane(mailing.pk, 0, lambda: DUE)
-    assert not alerts.alarms(LATE)
+    assert not alerts.find_alerts(LATE)
 
 
 # --- What gives no sign of life --------------------------------------------------------
@@ -167,9 +167,7 @@ def engine(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_staff_are_told_at_once_that_no_worker_no_intake_and_no_beat_lives(
-    client: Client, engine: None
-) -> None:
+def test_the_dashboard_names_processes_without_a_heartbeat(client: Client, engine: None) -> None:
     mailing = waiting()
     page = f"/admin/newsletter/mailing/{mailing.pk}/change/"
     client.force_login(make_user())
@@ -181,10 +179,10 @@ def test_the_staff_are_told_at_once_that_no_worker_no_intake_and_no_beat_lives(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_lives_is_not_spoken_of(client: Client, engine: None) -> None:
+def test_responsive_processes_are_not_mentioned(client: Client, engine: None) -> None:
     mailing = waiting()
     client.force_login(make_user())
-    for process in heartbeats.LATEST:
+    for process in heartbeats.MAX_AGE_SECONDS:
         heartbeats.beat(process)
     said = client.get(f"/admin/newsletter/mailing/{mailing.pk}/change/").content.decode()
     assert "sign of life" not in said
@@ -192,7 +190,7 @@ def test_who_lives_is_not_spoken_of(client: Client, engine: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_away_is_named_and_nobody_is_accused_for_it(
+def test_an_unreachable_broker_is_named_alone(
     client: Client, settings: Settings, tmp_path: Path
 ) -> None:
     waiting()

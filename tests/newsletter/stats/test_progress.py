@@ -17,14 +17,14 @@ from django.test.utils import CaptureQueriesContext
 from redis.exceptions import ConnectionError as ConnectionFailed
 
 from demo.mail_catcher.catcher import Catcher
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch, pause
 from newsletter.delivery.lanes import run_lane
 from newsletter.management.commands import mailing_progress
-from newsletter.models import Delivery, DeliveryStatus, Mailing, MailingStatus, Reason
+from newsletter.models import Delivery, DeliveryReason, DeliveryStatus, Mailing, MailingStatus
 from newsletter.stats import counts
 from newsletter.stats.progress import Progress
 from tests.factories import MONDAY_MORNING, make_mailing, make_user
-from tests.newsletter.relays import Moody, hang_up, once
+from tests.newsletter.relays import ScriptedRelay, hang_up, once
 
 pytestmark = pytest.mark.django_db
 NOW = MONDAY_MORNING
@@ -34,7 +34,7 @@ RELAY = "smtp://relay.example:25"
 @pytest.fixture(scope="module")
 def launched(shared_rows: None) -> int:
     mailing = make_mailing(readers=20)
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     return mailing.pk
 
 
@@ -70,16 +70,16 @@ def test_the_rate_is_that_of_the_last_minute_and_says_when_all_is_done(mailing: 
     settle(3, after(2.6), DeliveryStatus.EXCLUDED)
     seen = progress(mailing, 3)
     assert seen.rate == pytest.approx(6 / 30), "six within half a minute; who left is no letter"
-    assert seen.left == dt.timedelta(seconds=7 / (6 / 30))
+    assert seen.time_left == dt.timedelta(seconds=7 / (6 / 30))
     assert (seen.done, seen.percent) == (13, 65)
     assert progress(mailing, 10).rate == 0
-    assert progress(mailing, 10).done_at is None
+    assert progress(mailing, 10).expected_end is None
 
 
 def test_no_rate_is_said_to_hold_for_a_mailing_that_is_paused(mailing: Mailing) -> None:
     settle(10, after(1))
-    mailings.pause(mailing, after(1))
-    assert progress(mailing, 1.1).done_at is None
+    pause(mailing, after(1))
+    assert progress(mailing, 1.1).expected_end is None
 
 
 def test_a_clock_that_ran_ahead_counts_for_nothing_today(mailing: Mailing) -> None:
@@ -111,82 +111,82 @@ def test_each_relay_has_its_own_counts(mailing: Mailing) -> None:
 
 
 @pytest.mark.both_databases
-def test_it_stands_still_only_if_letters_could_leave(mailing: Mailing) -> None:
-    assert not progress(mailing, 2).stands_still
-    assert progress(mailing, 4).stands_still
+def test_it_is_stalled_only_if_letters_could_be_sent(mailing: Mailing) -> None:
+    assert not progress(mailing, 2).is_stalled
+    assert progress(mailing, 4).is_stalled
     settle(19, after(4))
-    assert not progress(mailing, 5).stands_still
-    assert progress(mailing, 8).stands_still
+    assert not progress(mailing, 5).is_stalled
+    assert progress(mailing, 8).is_stalled
     settle(1, after(4), DeliveryStatus.RETRY, settled_at=None, due_at=after(20))
     waits = progress(mailing, 8)
-    assert not waits.stands_still
-    assert (waits.tried_again_later, waits.next_try) == (1, after(20))
+    assert not waits.is_stalled
+    assert (waits.waiting_for_retry, waits.next_retry_at) == (1, after(20))
     Mailing.objects.update(status=MailingStatus.PAUSED)
     mailing.refresh_from_db()
-    assert not progress(mailing, 30).stands_still
+    assert not progress(mailing, 30).is_stalled
 
 
 # --- Cheaply ---------------------------------------------------------------------------
 
 
 @pytest.mark.both_databases
-def test_however_many_look_the_ledger_is_read_once(mailing: Mailing) -> None:
+def test_concurrent_page_views_read_the_ledger_once(mailing: Mailing) -> None:
     cache.clear()
     with CaptureQueriesContext(
         connection,
     ) as asked:
         for _looker in range(20):
-            counts.recent(mailing, at(1), counts.count)
+            counts.cached_stats(mailing, at(1), counts.count)
     read = [one for one in asked.captured_queries if "newsletter_delivery" in one["sql"]]
     assert len(read) == 1
 
 
-def test_a_reading_that_took_long_is_used_for_long(mailing: Mailing) -> None:
+def test_slow_stats_are_cached_longer(mailing: Mailing) -> None:
     cache.clear()
     ticks = iter([after(1), after(1.1)])
-    tally = counts.recent(mailing, lambda: next(ticks, after(1.1)), counts.count)
+    tally = counts.cached_stats(mailing, lambda: next(ticks, after(1.1)), counts.count)
     assert tally.took == dt.timedelta(seconds=6)
-    assert tally.good_for == dt.timedelta(seconds=150), "a twenty-fifth of the time at most"
+    assert tally.cache_ttl == dt.timedelta(seconds=150), "a twenty-fifth of the time at most"
     settle(5, after(1))
-    assert counts.recent(mailing, at(3), counts.count) == tally
-    assert counts.recent(mailing, at(4), counts.count) != tally
+    assert counts.cached_stats(mailing, at(3), counts.count) == tally
+    assert counts.cached_stats(mailing, at(4), counts.count) != tally
 
 
-def test_an_answer_of_a_clock_that_was_put_back_since_is_not_kept(mailing: Mailing) -> None:
+def test_stats_from_before_a_clock_was_set_back_are_not_used(mailing: Mailing) -> None:
     cache.clear()
-    counts.recent(mailing, at(60), counts.count)
+    counts.cached_stats(mailing, at(60), counts.count)
     settle(5, after(1))
-    assert counts.recent(mailing, at(1), counts.count).at == after(1)
+    assert counts.cached_stats(mailing, at(1), counts.count).at == after(1)
 
 
 def test_a_pause_is_seen_at_once(mailing: Mailing) -> None:
     cache.clear()
-    counts.recent(mailing, at(1), counts.count)
+    counts.cached_stats(mailing, at(1), counts.count)
     settle(5, after(1))
-    mailings.pause(mailing, after(1))
-    tally = counts.recent(mailing, at(1), counts.count)
+    pause(mailing, after(1))
+    tally = counts.cached_stats(mailing, at(1), counts.count)
     assert counts.ledger_of(tally.weekly).sent == 5
 
 
-def test_while_one_counts_the_others_are_told_the_last(mailing: Mailing) -> None:
+def test_while_one_counts_the_others_get_stale_stats(mailing: Mailing) -> None:
     cache.clear()
-    first = counts.recent(mailing, at(1), counts.count)
+    first = counts.cached_stats(mailing, at(1), counts.count)
     told = []
 
-    def slow(mailing: Mailing, clock: counts.Clock) -> counts.Tally:
-        told.append(counts.recent(mailing, at(2), slow))
+    def slow(mailing: Mailing, clock: counts.Clock) -> counts.DeliveryStats:
+        told.append(counts.cached_stats(mailing, at(2), slow))
         return counts.count(mailing, clock)
 
     slow.__name__ = counts.count.__name__
     settle(5, after(1))
-    assert counts.recent(mailing, at(2), slow) != first
+    assert counts.cached_stats(mailing, at(2), slow) != first
     assert told == [first]
 
 
 def test_without_the_cache_the_figures_are_there_all_the_same(mailing: Mailing) -> None:
     with patch.object(counts, "cache") as away:
         away.get.side_effect = ConnectionFailed
-        assert counts.recent(mailing, at(1), counts.count).weekly
+        assert counts.cached_stats(mailing, at(1), counts.count).weekly
 
 
 # --- In the admin ----------------------------------------------------------------------
@@ -209,13 +209,13 @@ def test_the_page_shows_all_without_its_script(client: Client, mailing: Mailing)
         assert "50 %" in said
         assert RELAY in said
         assert 'data-status="sending"' in said
-    assert "watching.js" in page
+    assert "progress.js" in page
     assert "@example.org" not in page
     assert "Report so far" in page
     assert "Report so far" not in part
 
 
-def test_whoever_may_not_see_mailings_is_not_told(client: Client, mailing: Mailing) -> None:
+def test_the_progress_needs_a_permission(client: Client, mailing: Mailing) -> None:
     path = f"/admin/newsletter/mailing/{mailing.pk}/progress/"
     assert client.get(path).status_code == 302
     client.force_login(make_user(username="analyst", is_superuser=False))
@@ -263,7 +263,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def sent(relay: Catcher, mailing: Mailing) -> Mailing:
     """To twenty, of whom nobody knows whether one has it."""
-    Moody.moods["KEPT"] = once(hang_up)
+    ScriptedRelay.replies["KEPT"] = once(hang_up)
     for minutes in (0, 0, 120):
         run_lane(mailing.pk, 0, at(minutes))
     mailing.refresh_from_db()
@@ -296,7 +296,7 @@ def test_a_terminal_gets_a_bar(sent: Mailing, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("status", "word"), [("paused", "Paused"), ("held", "Held"), ("cancelled", "Cancelled")]
 )
-def test_watching_ends_where_a_mailing_stands_still_and_fails_with_the_reason(
+def test_the_command_ends_at_a_pause_and_fails_with_the_reason(
     mailing: Mailing, status: str, word: str
 ) -> None:
     Mailing.objects.update(status=status, pause_reason="The relay: 550 5.7.1")
@@ -304,7 +304,7 @@ def test_watching_ends_where_a_mailing_stands_still_and_fails_with_the_reason(
         watched(mailing)
 
 
-def test_one_that_is_not_there_is_said_to_be_so() -> None:
+def test_an_unknown_mailing_is_reported() -> None:
     with pytest.raises(CommandError, match=r"no mailing 0.*mailing list"):
         call_command("mailing_progress", 0)
     with pytest.raises(CommandError, match="invalid int value"):
@@ -381,8 +381,8 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(
     assert mailing.status == MailingStatus.SENDING
 
 
-def test_who_waits_for_another_try_is_told(mailing: Mailing) -> None:
+def test_waiting_retries_are_reported(mailing: Mailing) -> None:
     settle(19, after(1))
-    again = {"settled_at": None, "due_at": after(20), "reason": Reason.LATER}
+    again = {"settled_at": None, "due_at": after(20), "reason": DeliveryReason.LATER}
     settle(1, after(1), DeliveryStatus.RETRY, **again)
-    assert "again from 07:20 UTC on: 1" in mailing_progress.told(progress(mailing, 2))
+    assert "again from 07:20 UTC on: 1" in mailing_progress.progress_line(progress(mailing, 2))

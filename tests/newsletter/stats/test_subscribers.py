@@ -1,4 +1,4 @@
-"""How many readers there are, and no number that could be a person."""
+"""How many subscribers there are, and no number that could be a person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from newsletter.models.quotas import CONFIRMATIONS, HOUR, window_start
 from newsletter.stats import charts, subscribers
 from newsletter.stats.subscribers import Cell, hide_small
 from tests.factories import MONDAY_MORNING, make_edition, make_subscriber, make_user
-from tests.svg_measures import parts_of
+from tests.svg_measures import elements_of
 
 NOW = MONDAY_MORNING
 STATUSES = list(SubscriberStatus)
@@ -43,32 +43,32 @@ def test_small_numbers_are_hidden_and_cannot_be_worked_out(
 
 
 @pytest.mark.django_db
-def test_readers_are_counted_by_edition_and_status() -> None:
+def test_subscribers_are_counted_by_edition_and_status() -> None:
     en, be = make_edition(code="en"), make_edition(code="be-ru", position=2)
     for _ in range(7):
         make_subscriber(edition=en)
         make_subscriber(edition=be)
-    for reader in Subscriber.objects.filter(edition=be)[:2]:
-        reader.end(SubscriberStatus.LEFT, NOW)
-    [first, second] = subscribers.by_status()
+    for subscriber in Subscriber.objects.filter(edition=be)[:2]:
+        subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    [first, second] = subscribers.count_by_status()
     assert shown(first.cells)[STATUSES.index(SubscriberStatus.ACTIVE)] == 7
     assert shown(second.cells)[STATUSES.index(SubscriberStatus.ACTIVE)] == 5
-    assert shown(second.cells)[STATUSES.index(SubscriberStatus.LEFT)] is None
+    assert shown(second.cells)[STATUSES.index(SubscriberStatus.UNSUBSCRIBED)] is None
 
 
 @pytest.mark.django_db
-def test_months_run_over_the_turn_of_the_year_and_count_who_came_and_went() -> None:
+def test_months_span_the_new_year_and_count_confirmed_and_ended() -> None:
     edition = make_edition()
     december = dt.datetime(2025, 12, 31, 23, 59, tzinfo=dt.UTC)
     for _ in range(6):
         make_subscriber(edition=edition, now=december)
-    for reader in Subscriber.objects.all():
-        reader.end(SubscriberStatus.LEFT, NOW)
-    months = subscribers.by_month(NOW)
-    assert len(months) == subscribers.MONTHS
+    for subscriber in Subscriber.objects.all():
+        subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    months = subscribers.count_by_month(NOW)
+    assert len(months) == subscribers.MONTHS_SHOWN
     assert months[0].first == dt.date(2025, 12, 1)
-    assert shown(months[0].came) == [6]
-    assert shown(months[-1].went) == [6]
+    assert shown(months[0].confirmed) == [6]
+    assert shown(months[-1].ended) == [6]
     assert shown(months[5].cells) == [0, 0]
 
 
@@ -76,23 +76,21 @@ def test_a_bar_is_as_high_as_its_number_and_a_hidden_one_tells_nothing() -> None
     edition = Edition(name="EN")
     month = dt.date(2026, 1, 1)
     months = [
-        subscribers.Month(month, [Cell(11)], [Cell(2, is_hidden=True)]),
-        subscribers.Month(month, [Cell(1, is_hidden=True)], [Cell(0)]),
+        subscribers.MonthlyCounts(month, [Cell(11)], [Cell(2, is_hidden=True)]),
+        subscribers.MonthlyCounts(month, [Cell(1, is_hidden=True)], [Cell(0)]),
     ]
-    bars = parts_of(charts.by_month(months, [edition]), "rect")
+    bars = elements_of(charts.subscribers_chart(months, [edition]), "rect")
     [up, down, hidden] = [(int(one["y"]), int(one["height"])) for one in bars]
     assert up == (0, 110)
     assert down == (110, 40), "from the line on"
     assert up[1] + down[1] == charts.LIST_HEIGHT
     assert hidden[1] == down[1]
     assert bars[2]["text"].endswith(": ·")
-    assert not charts.by_month([], [])
+    assert not charts.subscribers_chart([], [])
 
 
 @pytest.mark.django_db
-def test_the_manager_is_told_when_more_sign_up_than_can_be_asked(
-    client: Client, settings: Settings
-) -> None:
+def test_the_page_says_when_the_hourly_limit_is_reached(client: Client, settings: Settings) -> None:
     settings.CONFIRMATIONS_PER_HOUR = 1
     client.force_login(make_user())
     calm = client.get("/admin/").content.decode()

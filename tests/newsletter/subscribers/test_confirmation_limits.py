@@ -12,16 +12,16 @@ from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
-from newsletter.models import Edition, OutboxMail, SignUp, Spending, Subscriber, WorkerQuota
-from newsletter.models.outbox import LEASE
+from newsletter.models import Edition, OutboxMail, Quota, SignUp, Subscriber, WorkerQuota
+from newsletter.models.outbox import LEASE_DURATION
 from newsletter.models.quotas import CONFIRMATIONS, DAY, HOUR, OVERFULL, window_start
 from newsletter.privacy import retention
 from newsletter.subscribers import sign_up
-from newsletter.subscribers.canonical_addresses import canonical, server_of
-from newsletter.tasks import take_sign_ups
+from newsletter.subscribers.canonical_addresses import canonical_address, provider_or_domain
+from newsletter.tasks import process_sign_ups
 from tests.factories import MONDAY_MORNING, make_edition
-from tests.newsletter import single_mails
-from tests.newsletter.relays import Moody, after
+from tests.newsletter import transactional_mails
+from tests.newsletter.relays import ScriptedRelay, after
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 NOW = MONDAY_MORNING
@@ -43,7 +43,7 @@ def mailed(subscribers: Iterable[int], now: dt.datetime = NOW) -> list[str]:
     """Whom the confirmations of this moment went to."""
     mail.outbox.clear()
     for pk in subscribers:
-        single_mails.send_confirmation(pk, now)
+        transactional_mails.send_confirmation(pk, now)
     return [to for message in mail.outbox for to in message.to]
 
 
@@ -73,10 +73,10 @@ def test_one_mailbox_is_asked_three_times_a_day_however_it_is_written(
     # As it was typed: the one form is for counting alone.
     assert mailed(asked) == addresses[:3]
     assert mailed(asked) == mailed(asked, NOW + dt.timedelta(hours=3)) == []
-    assert Spending.spent(OVERFULL, window_start(NOW, DAY)) == len(addresses) - 3
+    assert Quota.spent(OVERFULL, window_start(NOW, DAY)) == len(addresses) - 3
 
 
-def test_who_was_given_up_today_may_sign_up_again_tomorrow(edition: Edition) -> None:
+def test_a_dropped_confirmation_may_be_requested_again_tomorrow(edition: Edition) -> None:
     mailed(arrive(edition, [f"reader+{n}@example.org" for n in range(3)]))
     assert mailed(arrive(edition, ["reader@example.org"])) == []
     tomorrow = NOW + DAY
@@ -85,14 +85,14 @@ def test_who_was_given_up_today_may_sign_up_again_tomorrow(edition: Edition) -> 
     ]
 
 
-def test_one_mailbox_that_is_full_stops_nobody_else(edition: Edition) -> None:
+def test_a_mailbox_at_its_limit_stops_nobody_else(edition: Edition) -> None:
     bomb = arrive(edition, [f"victim+{n}@example.org" for n in range(9)])
     other = arrive(edition, ["other@example.org"])
     assert mailed([*bomb, *other])[3:] == ["other@example.org"]
     assert WorkerQuota.spent(CONFIRMATIONS, window_start(NOW, HOUR)) == 4
 
 
-def test_past_a_providers_hour_its_mailboxes_wait_and_others_do_not(
+def test_past_a_providers_hourly_limit_its_mailboxes_wait_and_others_do_not(
     edition: Edition, settings: Settings
 ) -> None:
     settings.CONFIRMATIONS_PER_PROVIDER = 2
@@ -109,22 +109,20 @@ def test_a_relay_that_does_not_take_it_costs_a_mailbox_nothing(
     edition: Edition, relay: Catcher, settings: Settings
 ) -> None:
     settings.CONFIRMATIONS_PER_MAILBOX = settings.CONFIRMATIONS_PER_PROVIDER = 1
-    [reader] = arrive(edition, ["a@example.org"])
-    Moody.moods["RCPT"] = after(0, "451 4.3.0 later")
-    assert not single_mails.send_confirmation(reader, NOW)
-    Moody.moods.clear()
-    assert single_mails.send_confirmation(reader, NOW + LEASE)
+    [subscriber] = arrive(edition, ["a@example.org"])
+    ScriptedRelay.replies["RCPT"] = after(0, "451 4.3.0 later")
+    assert not transactional_mails.send_confirmation(subscriber, NOW)
+    ScriptedRelay.replies.clear()
+    assert transactional_mails.send_confirmation(subscriber, NOW + LEASE_DURATION)
 
 
-def test_whoever_signs_up_is_told_the_same_however_full_the_mailbox_is(
-    client: Client, edition: Edition
-) -> None:
+def test_the_response_is_the_same_at_a_mailboxs_limit(client: Client, edition: Edition) -> None:
     answers = set()
     for number in range(6):
         form = {"email": f"victim+{number}@example.org", "edition": "en"}
         answer = client.post("/en/subscribe/", form)
         answers.add((answer.status_code, answer.content, str(dict(answer.headers))))
-        take_sign_ups()
+        process_sign_ups()
         mailed(Subscriber.objects.values_list("pk", flat=True))
     assert len(answers) == 1
 
@@ -146,9 +144,9 @@ def test_no_count_names_a_mailbox_or_a_domain_or_is_the_same_on_two_days(
 
 def test_counts_of_mailboxes_are_gone_two_days_later(edition: Edition) -> None:
     mailed(arrive(edition, ["a@example.org"]))
-    retention.obey(NOW + DAY)
+    retention.apply_retention(NOW + DAY)
     assert WorkerQuota.objects.exists()
-    retention.obey(NOW + 3 * DAY)
+    retention.apply_retention(NOW + 3 * DAY)
     assert not WorkerQuota.objects.exists()
 
 
@@ -170,18 +168,18 @@ def test_counts_of_mailboxes_are_gone_two_days_later(edition: Edition) -> None:
         (".@gmail.com", ".@gmail.com"),
     ],
 )
-def test_the_ways_to_write_one_mailbox_are_counted_as_one(written: str, counted: str) -> None:
-    assert canonical(written) == counted
-    assert canonical(counted) == counted
+def test_all_addresses_of_a_mailbox_count_as_one(written: str, counted: str) -> None:
+    assert canonical_address(written) == counted
+    assert canonical_address(counted) == counted
 
 
-def test_a_provider_is_known_under_all_its_domains() -> None:
-    assert server_of("a@yandex.by") == server_of("a@ya.ru") == "yandex"
-    assert server_of("a@private.example") == "private.example"
+def test_a_provider_is_recognised_by_all_its_domains() -> None:
+    assert provider_or_domain("a@yandex.by") == provider_or_domain("a@ya.ru") == "yandex"
+    assert provider_or_domain("a@private.example") == "private.example"
 
 
 @pytest.mark.parametrize("inside", [b"\xff\xfe", b"nobody", b"a@b.example\r\nBcc: c@d.example"])
-def test_what_the_form_would_refuse_is_dropped_and_in_nobodys_way(
+def test_a_sealed_address_that_the_form_would_refuse_is_dropped(
     edition: Edition, inside: bytes
 ) -> None:
     """As whoever has the web process may write it."""

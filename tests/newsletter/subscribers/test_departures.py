@@ -1,4 +1,4 @@
-"""The journal of departures: no restored backup brings anybody back."""
+"""The departures log: no restored backup brings anybody back."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as live
+from django.conf import settings as live_settings
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from demo.mail_catcher.catcher import Catcher
 from keys import sealing
 from newsletter import schedule
-from newsletter.campaigns import lifecycle as mailings
+from newsletter.campaigns.lifecycle import launch, ledger, resume
 from newsletter.delivery.lanes import run_lane
 from newsletter.models import (
     Delivery,
     Departure,
+    DeparturesLogPosition,
     Edition,
-    JournalMark,
     Mailing,
     MailingStatus,
     Subscriber,
@@ -28,7 +28,12 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.subscribers import departures, sign_up
-from newsletter.subscribers.departures import HEAD_BYTES, LINE_BYTES, Journal, JournalBroken
+from newsletter.subscribers.departures import (
+    HEADER_BYTES,
+    LINE_BYTES,
+    DeparturesLog,
+    DeparturesLogBroken,
+)
 from tests.factories import MONDAY_MORNING, make_edition, make_mailing, make_subscriber
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -47,7 +52,7 @@ class Backup:
     def __init__(self) -> None:
         self.rows: dict[type[Any], list[dict[str, Any]]] = {
             model: list(model.objects.values())
-            for model in (Subscriber, Suppression, Departure, JournalMark)
+            for model in (Subscriber, Suppression, Departure, DeparturesLogPosition)
         }
 
     def restore(self) -> None:
@@ -57,7 +62,7 @@ class Backup:
 
 
 def size() -> int:
-    return (live.JOURNAL_FILE.stat().st_size - HEAD_BYTES) // LINE_BYTES
+    return (live_settings.DEPARTURES_FILE.stat().st_size - HEADER_BYTES) // LINE_BYTES
 
 
 def gone(subscriber: Subscriber) -> bool:
@@ -69,19 +74,19 @@ def test_a_backup_of_last_week_brings_nobody_back(edition: Edition) -> None:
     left, bounced, complained, forgotten, stays = (
         make_subscriber(edition=edition, now=NOW - 30 * DAY) for _ in range(5)
     )
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
     backup = Backup()
-    left.end(SubscriberStatus.LEFT, NOW)
+    left.end(SubscriberStatus.UNSUBSCRIBED, NOW)
     bounced.end(SubscriberStatus.BOUNCED, NOW)
     complained.end(SubscriberStatus.COMPLAINED, NOW)
     forgotten.forget(NOW)
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
     assert not Departure.objects.exists()
     assert size() == 4
 
     backup.restore()
     assert not gone(left)
-    assert departures.catch_up() == 4
+    assert departures.replay_missed() == 4
     assert gone(left)
     assert gone(bounced)
     assert gone(complained)
@@ -89,92 +94,95 @@ def test_a_backup_of_last_week_brings_nobody_back(edition: Edition) -> None:
     assert not gone(stays)
     reasons = set(Suppression.objects.values_list("reason", flat=True))
     assert reasons == {"left", "bounced", "complained"}
-    assert departures.catch_up() == 0
+    assert departures.replay_missed() == 0
 
 
-def test_no_letter_leaves_before_a_restored_database_has_heard_who_left(relay: Catcher) -> None:
+def test_nothing_is_sent_before_a_restored_database_has_replayed_the_log(relay: Catcher) -> None:
     mailing = make_mailing(readers=3)
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
     backup = Backup()
-    reader = Subscriber.objects.first()
-    assert reader is not None
-    reader.end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
+    subscriber = Subscriber.objects.first()
+    assert subscriber is not None
+    subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    schedule.update_departures_log()
     backup.restore()
-    mailings.launch(mailing, NOW)
+    launch(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)
     assert len(relay.letters) == 2
-    assert mailings.ledger(mailing).excluded == 1
-    assert Delivery.objects.get(subscriber=reader).status == "excluded"
+    assert ledger(mailing).excluded == 1
+    assert Delivery.objects.get(subscriber=subscriber).status == "excluded"
 
 
-def test_a_missing_journal_stops_the_sending_and_says_what_to_do(relay: Catcher) -> None:
+def test_a_missing_departures_log_stops_the_sending_and_says_what_to_do(relay: Catcher) -> None:
     mailing = make_mailing(readers=2)
-    schedule.keep_the_journal()
-    live.JOURNAL_FILE.unlink()
-    mailings.launch(mailing, NOW)
+    schedule.update_departures_log()
+    live_settings.DEPARTURES_FILE.unlink()
+    launch(mailing, NOW)
     assert not run_lane(mailing.pk, 0, lambda: NOW)
     mailing = Mailing.objects.get()
     assert mailing.status == MailingStatus.PAUSED
-    assert "journal of departures is missing" in mailing.pause_reason
+    assert "departures log is missing" in mailing.pause_reason
     assert relay.letters == []
     with pytest.raises(CommandError, match="start-anew"):
         call_command("departures")
     call_command("departures", "--start-anew", verbosity=0)
-    mailings.resume(mailing, NOW)
+    resume(mailing, NOW)
     run_lane(mailing.pk, 0, lambda: NOW)
     assert len(relay.letters) == 2
 
 
-def test_another_databases_journal_is_not_taken_for_ours(edition: Edition, tmp_path: Path) -> None:
-    schedule.keep_the_journal()
-    live.JOURNAL_FILE.unlink()
-    Journal.make(live.JOURNAL_FILE)
-    with pytest.raises(JournalBroken, match="another database"):
-        departures.catch_up()
+def test_the_log_of_another_database_is_refused(edition: Edition, tmp_path: Path) -> None:
+    schedule.update_departures_log()
+    live_settings.DEPARTURES_FILE.unlink()
+    DeparturesLog.create(live_settings.DEPARTURES_FILE)
+    with pytest.raises(DeparturesLogBroken, match="another database"):
+        departures.replay_missed()
 
 
-def test_what_is_no_journal_is_told_so(edition: Edition) -> None:
-    live.JOURNAL_FILE.parent.mkdir(parents=True)
-    live.JOURNAL_FILE.write_text("rubbish")
-    with pytest.raises(JournalBroken, match="is no journal"):
-        departures.catch_up()
+def test_a_file_that_is_no_departures_log_is_refused(edition: Edition) -> None:
+    live_settings.DEPARTURES_FILE.parent.mkdir(parents=True)
+    live_settings.DEPARTURES_FILE.write_text("rubbish")
+    with pytest.raises(DeparturesLogBroken, match="is no departures log"):
+        departures.replay_missed()
 
 
-def test_a_shorter_journal_than_the_database_knows_is_told_so(edition: Edition) -> None:
-    make_subscriber(edition=edition).end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
-    with live.JOURNAL_FILE.open("r+b") as file:
-        file.truncate(HEAD_BYTES)
-    with pytest.raises(JournalBroken, match="has 0 lines and this database knows 1"):
-        departures.catch_up()
+def test_a_log_shorter_than_the_database_knows_is_refused(edition: Edition) -> None:
+    make_subscriber(edition=edition).end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    schedule.update_departures_log()
+    with live_settings.DEPARTURES_FILE.open("r+b") as file:
+        file.truncate(HEADER_BYTES)
+    with pytest.raises(DeparturesLogBroken, match="has 0 lines and this database knows 1"):
+        departures.replay_missed()
 
 
 def test_a_damaged_line_is_named(edition: Edition) -> None:
-    schedule.keep_the_journal()
-    with live.JOURNAL_FILE.open("ab") as file:
+    schedule.update_departures_log()
+    with live_settings.DEPARTURES_FILE.open("ab") as file:
         file.write(b"?" * LINE_BYTES)
-    with pytest.raises(JournalBroken, match="Line 1 of"):
-        departures.catch_up()
+    with pytest.raises(DeparturesLogBroken, match="Line 1 of"):
+        departures.replay_missed()
 
 
-def test_a_line_that_a_crash_cut_is_written_again_whole(edition: Edition) -> None:
+def test_a_line_truncated_by_a_crash_is_written_again(edition: Edition) -> None:
     one, two = make_subscriber(edition=edition), make_subscriber(edition=edition)
-    one.end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
-    with live.JOURNAL_FILE.open("ab") as file:
+    one.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    schedule.update_departures_log()
+    with live_settings.DEPARTURES_FILE.open("ab") as file:
         file.write(b"000001")
-    two.end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
+    two.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    schedule.update_departures_log()
     assert size() == 2
-    assert [line.kind for line in Journal(live.JOURNAL_FILE).since(0)] == ["l", "l"]
+    assert [line.kind for line in DeparturesLog(live_settings.DEPARTURES_FILE).lines_after(0)] == [
+        "l",
+        "l",
+    ]
 
 
 def test_a_crash_between_file_and_database_writes_twice_and_does_no_harm(
     edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = make_subscriber(edition=edition)
-    reader.end(SubscriberStatus.LEFT, NOW)
+    subscriber = make_subscriber(edition=edition)
+    subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
 
     class Crash(Exception):
         pass
@@ -182,89 +190,91 @@ def test_a_crash_between_file_and_database_writes_twice_and_does_no_harm(
     def crash(*_args: Any, **_kwargs: Any) -> None:
         raise Crash
 
-    departures.catch_up()
+    departures.replay_missed()
     with monkeypatch.context() as patch:
-        patch.setattr(departures.JournalMark.objects, "update", crash)
+        patch.setattr(departures.DeparturesLogPosition.objects, "update", crash)
         with pytest.raises(Crash):
-            departures.write_down()
+            departures.append_pending()
     assert Departure.objects.count() == 1
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
     assert not Departure.objects.exists()
     assert size() == 2
-    assert gone(reader)
+    assert gone(subscriber)
 
 
-def test_who_came_back_after_leaving_stays(edition: Edition) -> None:
-    reader = make_subscriber(edition=edition, address="reader@example.org", now=NOW - 9 * DAY)
-    schedule.keep_the_journal()
+def test_a_subscriber_who_signed_up_again_stays(edition: Edition) -> None:
+    subscriber = make_subscriber(edition=edition, address="reader@example.org", now=NOW - 9 * DAY)
+    schedule.update_departures_log()
     before = Backup()
-    reader.end(SubscriberStatus.LEFT, NOW - 8 * DAY)
+    subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW - 8 * DAY)
     row = sign_up.sign_up("reader@example.org", edition, "be", NOW - 7 * DAY)
     sign_up.process_sign_up(row.pk, NOW - 7 * DAY)
     Subscriber.objects.get().confirm(NOW - 7 * DAY)
     after = Backup()
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
 
     after.restore()
-    departures.catch_up()
+    departures.replay_missed()
     assert Subscriber.objects.get().status == SubscriberStatus.ACTIVE
     # The oldest backup knows them from before: they had come back to stay, so they stay.
     before.restore()
-    departures.catch_up()
+    departures.replay_missed()
     assert Subscriber.objects.get().status == SubscriberStatus.ACTIVE
 
 
 def test_lines_older_than_any_backup_are_pruned_and_the_rest_keeps_its_numbers(
     edition: Edition, settings: Settings
 ) -> None:
-    settings.JOURNAL_DAYS = 90
+    settings.DEPARTURES_DAYS = 90
     for days in (100, 95, 10):
-        make_subscriber(edition=edition).end(SubscriberStatus.LEFT, NOW - days * DAY)
-    schedule.keep_the_journal()
+        make_subscriber(edition=edition).end(SubscriberStatus.UNSUBSCRIBED, NOW - days * DAY)
+    schedule.update_departures_log()
     assert departures.prune(NOW) == 2
     assert size() == 1
-    assert Journal(settings.JOURNAL_FILE).lines == 3
-    assert departures.catch_up() == 0
-    make_subscriber(edition=edition).end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
-    assert JournalMark.objects.get().lines == 4
-    JournalMark.objects.update(lines=1)
-    with pytest.raises(JournalBroken, match="older than the journal reaches back"):
-        departures.catch_up()
+    assert DeparturesLog(settings.DEPARTURES_FILE).line_count == 3
+    assert departures.replay_missed() == 0
+    make_subscriber(edition=edition).end(SubscriberStatus.UNSUBSCRIBED, NOW)
+    schedule.update_departures_log()
+    assert DeparturesLogPosition.objects.get().lines == 4
+    DeparturesLogPosition.objects.update(lines=1)
+    with pytest.raises(DeparturesLogBroken, match="older than the departures log reaches back"):
+        departures.replay_missed()
 
 
-def test_the_journal_holds_keyed_hashes_and_is_its_owners_alone(edition: Edition) -> None:
-    make_subscriber(edition=edition, address="reader@example.org").end(SubscriberStatus.LEFT, NOW)
-    schedule.keep_the_journal()
-    [line] = Journal(live.JOURNAL_FILE).since(0)
+def test_the_log_holds_keyed_hashes_and_is_readable_by_its_owner_alone(edition: Edition) -> None:
+    make_subscriber(edition=edition, address="reader@example.org").end(
+        SubscriberStatus.UNSUBSCRIBED, NOW
+    )
+    schedule.update_departures_log()
+    [line] = DeparturesLog(live_settings.DEPARTURES_FILE).lines_after(0)
     assert line.address_hash == sealing.worker_keys().hash_address("reader@example.org", 1)
-    assert live.JOURNAL_FILE.stat().st_mode & 0o777 == 0o600
-    assert b"example" not in live.JOURNAL_FILE.read_bytes()
+    assert live_settings.DEPARTURES_FILE.stat().st_mode & 0o777 == 0o600
+    assert b"example" not in live_settings.DEPARTURES_FILE.read_bytes()
 
 
-def test_where_the_workers_key_is_not_no_journal_is_made(
+def test_without_the_worker_key_no_log_is_created(
     edition: Edition, without_worker_key: None
 ) -> None:
     make_subscriber_row = Departure.objects.create(address_hash=b"0" * 32, kind="l", at=NOW)
-    schedule.keep_the_journal()
-    assert not live.JOURNAL_FILE.exists()
+    schedule.update_departures_log()
+    assert not live_settings.DEPARTURES_FILE.exists()
     assert Departure.objects.get() == make_subscriber_row
 
 
 def test_a_full_disk_keeps_departures_in_the_database(
     edition: Edition, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reader = make_subscriber(edition=edition)
-    schedule.keep_the_journal()
+    subscriber = make_subscriber(edition=edition)
+    schedule.update_departures_log()
 
     def full(*_args: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "append", full)
-        assert reader.end(SubscriberStatus.LEFT, NOW)
-        schedule.keep_the_journal()
+        patch.setattr(DeparturesLog, "append", full)
+        assert subscriber.end(SubscriberStatus.UNSUBSCRIBED, NOW)
+        schedule.update_departures_log()
     assert "cannot be kept" in caplog.text
     assert Departure.objects.count() == 1
-    schedule.keep_the_journal()
+    schedule.update_departures_log()
     assert size() == 1
