@@ -1,8 +1,8 @@
-"""Pictures of the demo in Chromium, to look at: `make screenshots`.
+"""Screenshots of the demo in Chromium: `make screenshots`.
 
 Runs the demo newsroom on free ports in a folder of its own, photographs the site, the admin
-and the caught letters at the widths of a phone, a tablet and a desk, by day and by night, into
-var/screenshots/, and puts the best, made small, into docs/pictures/. Exits with 1 if a page is
+and the caught letters at the widths of a phone, a tablet and a desktop, in light and dark mode,
+into var/screenshots/, and puts the best, made small, into docs/pictures/. Exits with 1 if a page is
 wider than its window.
 """
 
@@ -27,15 +27,15 @@ sys.path.insert(0, str(ROOT))
 
 from demo.mail_catcher.letters import Letter, LetterBox  # noqa: E402
 from tests.chromium import running_chromium  # noqa: E402
-from tests.services import Missing  # noqa: E402
+from tests.services import ServiceNotInstalled  # noqa: E402
 
 OUTPUT = ROOT / "var" / "screenshots"
 PICTURES = ROOT / "docs" / "pictures"
-PHONE, TABLET, DESK = 360, 768, 1280
-HEIGHTS = {PHONE: 740, TABLET: 1024, DESK: 900}
+PHONE, TABLET, DESKTOP = 360, 768, 1280
+HEIGHTS = {PHONE: 740, TABLET: 1024, DESKTOP: 900}
 THEMES = ("light", "dark")
 COLOURS = 128
-"""What a picture in the documents is reduced to."""
+"""Of a picture in the documents."""
 READY = "Ctrl-C stops everything"
 
 
@@ -45,13 +45,13 @@ class Shot:
 
     name: str
     path: str
-    widths: tuple[int, ...] = (PHONE, TABLET, DESK)
+    widths: tuple[int, ...] = (PHONE, TABLET, DESKTOP)
     whole: bool = True
     """The whole page, or only what the window shows."""
     focus: str = ""
-    """What to bring into view first."""
+    """A selector to scroll to first."""
     press: str = ""
-    """What to click first."""
+    """A selector to click first."""
 
 
 SITE = (
@@ -69,40 +69,48 @@ SITE = (
     Shot("about", "/ru/about/"),
     Shot("privacy", "/be/privacy/"),
     Shot("subscribe", "/be/subscribe/"),
-    Shot("subscribed", "/ru/subscribe/done/", (PHONE, DESK)),
-    Shot("leaving", "{leaving}", (PHONE, DESK)),
-    Shot("broken-link", "/be/letter/nonsense/", (PHONE, DESK)),
-    Shot("no-such-page", "/ru/nowhere/", (PHONE, DESK)),
+    Shot("subscribed", "/ru/subscribe/done/", (PHONE, DESKTOP)),
+    Shot("leaving", "{leaving}", (PHONE, DESKTOP)),
+    Shot("broken-link", "/be/letter/nonsense/", (PHONE, DESKTOP)),
+    Shot("no-such-page", "/ru/nowhere/", (PHONE, DESKTOP)),
 )
 ADMIN = (
-    Shot("admin-login", "/admin/login/", (PHONE, DESK)),
-    Shot("admin", "/admin/", (PHONE, DESK)),
+    Shot("admin-login", "/admin/login/", (PHONE, DESKTOP)),
+    Shot("admin", "/admin/", (PHONE, DESKTOP)),
     Shot("admin-articles", "/admin/articles/article/", whole=False),
-    Shot("admin-chosen", "/admin/articles/article/", (PHONE, DESK), False, press="#action-toggle"),
+    Shot(
+        "admin-chosen", "/admin/articles/article/", (PHONE, DESKTOP), False, press="#action-toggle"
+    ),
     Shot("admin-article", "{admin_article}"),
     Shot(
         "admin-editor",
         "{admin_article}",
-        (PHONE, DESK),
+        (PHONE, DESKTOP),
         whole=False,
         press="[role=tab]:text-is('Беларуская')",
         focus=".cke_chrome:visible",
     ),
-    Shot("admin-withdraw", "{admin_article}", (PHONE, DESK), False, press=".verb-question summary"),
-    Shot("admin-translate", "{admin_translate}", (PHONE, DESK), False),
-    Shot("admin-revisions", "{admin_revisions}", (PHONE, DESK), False),
-    Shot("admin-pages", "/admin/articles/page/", (PHONE, DESK), False),
-    Shot("admin-picture", "{admin_picture}", (PHONE, DESK)),
-    Shot("admin-pictures", "/admin/articles/picture/", (PHONE, DESK), False),
-    Shot("admin-audit", "/admin/staff/auditentry/", (PHONE, DESK), False),
-    Shot("admin-digest", "{admin_digest}", (PHONE, DESK)),
-    Shot("admin-mailings", "/admin/newsletter/mailing/", (PHONE, DESK)),
-    Shot("admin-mailing", "{admin_mailing}", (PHONE, DESK)),
-    Shot("admin-edition", "{admin_edition}", (PHONE, DESK)),
-    Shot("admin-users", "/admin/auth/user/", (PHONE, DESK)),
+    Shot(
+        "admin-withdraw",
+        "{admin_article}",
+        (PHONE, DESKTOP),
+        False,
+        press=".action-question summary",
+    ),
+    Shot("admin-translate", "{admin_translate}", (PHONE, DESKTOP), False),
+    Shot("admin-revisions", "{admin_revisions}", (PHONE, DESKTOP), False),
+    Shot("admin-pages", "/admin/articles/page/", (PHONE, DESKTOP), False),
+    Shot("admin-picture", "{admin_picture}", (PHONE, DESKTOP)),
+    Shot("admin-pictures", "/admin/articles/picture/", (PHONE, DESKTOP), False),
+    Shot("admin-audit", "/admin/staff/auditentry/", (PHONE, DESKTOP), False),
+    Shot("admin-digest", "{admin_digest}", (PHONE, DESKTOP)),
+    Shot("admin-mailings", "/admin/newsletter/mailing/", (PHONE, DESKTOP)),
+    Shot("admin-mailing", "{admin_mailing}", (PHONE, DESKTOP)),
+    Shot("admin-edition", "{admin_edition}", (PHONE, DESKTOP)),
+    Shot("admin-users", "/admin/auth/user/", (PHONE, DESKTOP)),
 )
 LETTERS = tuple(
-    Shot(f"letter-{edition}-{part}", f"{{letter_{edition}_{part}}}", (PHONE, DESK))
+    Shot(f"letter-{edition}-{part}", f"{{letter_{edition}_{part}}}", (PHONE, DESKTOP))
     for edition in ("en", "be")
     for part in ("html", "text", "discreet")
 )
@@ -122,8 +130,8 @@ CHOSEN = {
     "letter": "letter-be-html-1280-light",
     "discreet": "letter-en-discreet-1280-light",
 }
-TALLEST = 1400
-"""Pixels of a picture's height in the documents."""
+MAX_HEIGHT = 1400
+"""Of a picture in the documents, in pixels."""
 
 
 class TooWide(Exception):
@@ -232,7 +240,7 @@ def addresses(page: Page, demo: Demo) -> dict[str, str]:
     found = {
         "article": first("/en/", ".item h2 a"),
         "article_be": first("/be/", ".item h2 a"),
-        "week": first("/be/", ".this-week .more a"),
+        "week": first("/be/", ".this-week .more-link a"),
         "admin_article": first("/admin/articles/article/", "#result_list tbody th a"),
         "admin_picture": first("/admin/articles/picture/", "#result_list tbody th a"),
         "admin_digest": first("/admin/articles/digest/", "#result_list tbody th a"),
@@ -259,15 +267,16 @@ def addresses(page: Page, demo: Demo) -> dict[str, str]:
 
 def take_all(browser: Browser, demo: Demo, wanted: str) -> list[str]:
     """Photographs everything whose name has `wanted` in it; returns what is too wide."""
-    staff, reader = browser.new_context(locale="en"), browser.new_context(locale="en")
-    inside, outside = staff.new_page(), reader.new_page()
-    log_in(inside, demo)
-    paths, too_wide = addresses(inside, demo), []
+    staff, visitor = browser.new_context(locale="en"), browser.new_context(locale="en")
+    admin_page, public_page = staff.new_page(), visitor.new_page()
+    log_in(admin_page, demo)
+    paths, too_wide = addresses(admin_page, demo), []
     for shots, url in ((SITE, demo.site), (ADMIN, demo.site), (LETTERS, demo.catcher)):
         for shot in shots:
             if wanted not in shot.name:
                 continue
-            page = inside if shots is ADMIN and shot.name != "admin-login" else outside
+            is_admin = shots is ADMIN and shot.name != "admin-login"
+            page = admin_page if is_admin else public_page
             path = shot.path.format(**paths)
             print(shot.name, flush=True)
             for width in shot.widths:
@@ -283,7 +292,7 @@ def choose(output: Path, pictures: Path) -> None:
     """Makes the chosen photographs small and puts them into the documents."""
     for name, source in CHOSEN.items():
         with Image.open(output / f"{source}.png") as image:
-            part = image.convert("RGB").crop((0, 0, image.width, min(image.height, TALLEST)))
+            part = image.convert("RGB").crop((0, 0, image.width, min(image.height, MAX_HEIGHT)))
         small = part.quantize(COLOURS, dither=Image.Dither.NONE)
         small.save(pictures / f"{name}.png", optimize=True)
 
@@ -308,5 +317,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except Missing as missing:
+    except ServiceNotInstalled as missing:
         sys.exit(str(missing))
